@@ -1,0 +1,1 @@
+"""Veo: London postcode districts for a student, a parent or a developer."""

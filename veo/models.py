@@ -1,0 +1,201 @@
+"""Values that cross layers: deeply immutable, finite, camelCase in JSON.
+
+Memory hands the same object to every caller, so nothing in here may be changed in place: models are
+frozen, sequences are tuples and mappings are `FrozenMap`.
+"""
+
+from collections.abc import Iterator, Mapping
+from typing import Any, Generic, Literal, TypeVar, get_args
+
+from pydantic import BaseModel, ConfigDict, Field, GetCoreSchemaHandler
+from pydantic.alias_generators import to_camel
+from pydantic_core import CoreSchema, core_schema
+
+K = TypeVar("K")
+V = TypeVar("V")
+
+Persona = Literal["student", "parent", "developer"]
+Tenure = Literal["rent", "buy"]
+Home = Literal["room", "1bed", "2bed", "3bed"]
+Level = Literal["district", "borough", "modelled"]
+Mode = Literal["walk", "tube", "overground", "elizabeth-line", "dlr", "national-rail", "tram", "bus"]
+FactorName = Literal[
+    "affordability",
+    "commute",
+    "safety",
+    "schools",
+    "amenities",
+    "nightlife",
+    "green_spaces",
+    "property_prices",
+    "development",
+]
+PERSONAS: tuple[Persona, ...] = get_args(Persona)
+FACTORS: tuple[FactorName, ...] = get_args(FactorName)
+
+
+class FrozenMap(Mapping[K, V]):
+    """A read-only, hashable mapping that keeps its order and is an object in JSON."""
+
+    __slots__ = ("_items",)
+
+    def __init__(self, items: Mapping[K, V] = {}) -> None:  # noqa: B006 - only ever copied
+        self._items = dict(items)
+
+    def __getitem__(self, key: K) -> V:
+        return self._items[key]
+
+    def __iter__(self) -> Iterator[K]:
+        return iter(self._items)
+
+    def __len__(self) -> int:
+        return len(self._items)
+
+    def __hash__(self) -> int:
+        return hash(frozenset(self._items.items()))
+
+    def __repr__(self) -> str:
+        return f"FrozenMap({self._items!r})"
+
+    @classmethod
+    def __get_pydantic_core_schema__(cls, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
+        """Validate as a dict of the given types, keep as a FrozenMap, serialise as an object."""
+        key, value = get_args(source) or (Any, Any)
+        as_dict = handler.generate_schema(dict[key, value])  # type: ignore[valid-type]  # types known at run time
+        return core_schema.no_info_before_validator_function(
+            lambda given: dict(given) if isinstance(given, FrozenMap) else given,
+            core_schema.no_info_after_validator_function(cls, as_dict),
+            serialization=core_schema.plain_serializer_function_ser_schema(dict, return_schema=as_dict),
+        )
+
+
+class Value(BaseModel):
+    """Base of every value: frozen, strict about unknown fields, never infinite or NaN."""
+
+    model_config = ConfigDict(
+        frozen=True,
+        extra="forbid",
+        allow_inf_nan=False,
+        alias_generator=to_camel,
+        populate_by_name=True,
+        serialize_by_alias=True,
+    )
+
+
+def absent(value: object) -> bool:
+    """Tell whether an optional field is left out of the JSON: it has no source."""
+    return value is None
+
+
+class Figure(Value):
+    """One number and where it comes from.
+
+    `value` is in `unit`; `level` says what it describes (the district, its borough, or a model's
+    estimate); `vintage` is the date or period of the source, as the source states it. `censored` marks
+    a figure of which only an upper bound is known: the truth is below `value`.
+    """
+
+    value: int | float
+    unit: str
+    level: Level
+    source: str
+    vintage: str
+    live: bool = False
+    censored: Literal["below"] | None = Field(default=None, exclude_if=absent)
+
+
+Figures = FrozenMap[str, Figure]
+
+
+class Location(Value):
+    """A point in WGS84 degrees."""
+
+    lat: float = Field(ge=-90, le=90)
+    lng: float = Field(ge=-180, le=180)
+
+
+class District(Value):
+    """One postcode district, or a group of them, with every embedded figure that exists for it.
+
+    `figures` is keyed by the column of the embedded table; a missing key means no source. `boroughs`
+    is the share of the population by borough (shares of at least 2 %).
+    """
+
+    code: str
+    name: str
+    neighbourhoods: tuple[str, ...] = ()
+    borough: str
+    boroughs: FrozenMap[str, float]
+    location: Location
+    population: int
+    area_km2: float
+    nearest_station: str | None = None
+    members: tuple[str, ...] = ()
+    figures: Figures
+
+    def number(self, name: str) -> float | None:
+        """Give the plain value of a figure, or None when there is no source."""
+        figure = self.figures.get(name)
+        return None if figure is None else figure.value
+
+
+class Station(Value):
+    """A station or stop of the embedded rail graph."""
+
+    name: str
+    location: Location
+    zone: str
+    lines: tuple[str, ...]
+    modes: tuple[Mode, ...]
+
+
+class Destination(Value):
+    """A place people travel to: a university, a work or leisure hub, an airport."""
+
+    id: str
+    name: str
+    kind: Literal["university", "work", "airport", "leisure"]
+    location: Location
+
+
+class Place(Value):
+    """Where a journey begins or ends, resolved from what somebody typed.
+
+    `code` is canonical (a destination's id, an outcode, a group or a full postcode) and part of cache
+    keys; `label` is for readers.
+    """
+
+    code: str
+    label: str
+    location: Location
+    kind: Literal["destination", "district", "group", "postcode"]
+
+
+class Leg(Value):
+    """One part of a journey: minutes include waiting to board."""
+
+    mode: Mode
+    line: str | None = Field(default=None, exclude_if=absent)
+    start: str
+    end: str
+    minutes: float
+
+
+class Journey(Value):
+    """Door to door, in minutes."""
+
+    minutes: float
+    legs: tuple[Leg, ...]
+    source: str = "modelled"
+
+
+T = TypeVar("T")
+
+
+class Answer(Value, Generic[T]):
+    """What a question gives: data, the sources used, what is missing, what was assumed."""
+
+    data: T
+    sources: tuple[str, ...] = ()
+    notices: tuple[str, ...] = ()
+    assumptions: tuple[str, ...] = ()
