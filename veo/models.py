@@ -39,7 +39,7 @@ class FrozenMap(Mapping[K, V]):
 
     __slots__ = ("_items",)
 
-    def __init__(self, items: Mapping[K, V] = {}) -> None:  # noqa: B006 - only ever copied
+    def __init__(self, items: Mapping[K, V] = {}) -> None:
         self._items = dict(items)
 
     def __getitem__(self, key: K) -> V:
