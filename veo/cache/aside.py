@@ -1,0 +1,190 @@
+"""The cache and its decorator: the memory hit, flat and synchronous, in front of the engine."""
+
+import asyncio
+import random
+from collections.abc import Awaitable, Callable, Iterable, Mapping
+from typing import Any, Generic, NamedTuple, ParamSpec, Protocol, TypeVar, cast
+
+from veo.cache.bound import Bound
+from veo.cache.clock import Clock, SystemClock
+from veo.cache.engine import Engine, Found
+from veo.cache.flight import Origin
+from veo.cache.generations import key_tag
+from veo.cache.memory import Memory
+from veo.cache.operations import Operations
+from veo.cache.policy import Policy
+from veo.cache.shared import Shared
+from veo.cache.store import Store
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+MEMO = 4_096  # argument tuples whose key is remembered, per function
+AT_ONCE = 8  # computes that `many` runs side by side
+
+
+class Hit(NamedTuple, Generic[T]):
+    """A value and how it came: `age` in seconds since it was computed, `cached` when no source was asked."""
+
+    value: T
+    origin: Origin
+    age: float
+    cached: bool
+    stale: bool
+
+
+class Aside(Protocol[P, T]):
+    """A cached function: called as before, with these besides."""
+
+    async def __call__(self, *args: P.args, **kwargs: P.kwargs) -> T:
+        """Give the value, from the nearest tier that has it."""
+        ...
+
+    async def lookup(self, *args: P.args, **kwargs: P.kwargs) -> Hit[T]:
+        """Give the value with its origin and age."""
+        ...
+
+    async def refresh(self, *args: P.args, **kwargs: P.kwargs) -> T:
+        """Ask the source now and keep the answer."""
+        ...
+
+    async def invalidate(self, *args: P.args, **kwargs: P.kwargs) -> bool:
+        """Make the entry of this call unreachable everywhere; False while the shared tier did not confirm."""
+        ...
+
+    async def many(self, calls: Iterable[tuple[Any, ...]]) -> list[T | Exception]:
+        """Look up several calls with one read of the shared tier; the value or the exception of each."""
+        ...
+
+    async def lookups(self, calls: Iterable[tuple[Any, ...]]) -> list[Hit[T] | Exception]:
+        """Do the same, with origins and ages."""
+        ...
+
+    def key(self, *args: P.args, **kwargs: P.kwargs) -> str:
+        """Give the key of a call, without the cache's prefix."""
+        ...
+
+
+class Cache(Operations):
+    """A cache-aside layer: memory in front of an optional shared tier.
+
+    `prefix` and `version` stand before every key of the shared tier: a new version makes all older
+    entries unreachable. `entries` and `bytes_at_most` bound the memory tier. `sync_every` is the time in
+    seconds within which a flush elsewhere is seen here. `commands_per_day` bounds what this container
+    sends to the shared tier; times of the shared tier are in seconds.
+    """
+
+    def __init__(
+        self,
+        shared: Store | None = None,
+        clock: Clock | None = None,
+        version: str = "v1",
+        *,
+        prefix: str = "cache:",
+        entries: int = 1_000,
+        bytes_at_most: int = 32 * 2**20,
+        sync_every: float = 30.0,
+        commands_per_day: int | None = None,
+        read_timeout: float = 0.25,
+        write_timeout: float = 2.0,
+        first_timeout: float = 2.0,
+        rng: random.Random | None = None,
+    ) -> None:
+        clock = clock or SystemClock()
+        tier = shared and Shared(
+            shared,
+            clock,
+            f"{prefix}{version}:",
+            read_timeout=read_timeout,
+            write_timeout=write_timeout,
+            first_timeout=first_timeout,
+            commands_per_day=commands_per_day,
+        )
+        self._memory_hits: dict[str, int] = {}
+        memory = Memory(entries, bytes_at_most, self._fold_hits)
+        super().__init__(Engine(memory, tier or None, clock, rng or random.Random(), sync_every))  # noqa: S311 - jitter
+
+    def aside(self, policy: Policy) -> Callable[[Callable[P, Awaitable[T]]], Aside[P, T]]:
+        """Decorate an async function with a policy.
+
+        Raises TypeError for a return type that can be changed in place and ValueError for a policy
+        that does not fit the function; both name the field.
+        """
+
+        def decorate(function: Callable[P, Awaitable[T]]) -> Aside[P, T]:
+            bound = Bound(policy, function)
+            self._bounds[policy.family] = bound
+            return cast("Aside[P, T]", _decorated(self._engine, bound))
+
+        return decorate
+
+
+def _decorated(engine: Engine, bound: Bound) -> Any:  # noqa: C901 - one closure per way to call it
+    """Give the function that callers see: a plain one, because a call through a class costs half a hit."""
+    get, touch, now, generations = (
+        engine.memory.get,
+        engine.memory.touch,
+        engine.clock.now,
+        engine.generations,
+    )
+    memo: dict[tuple[Any, ...], str] = {}
+    remembers = bound.keys.positional_text
+
+    def key_of(args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> str:
+        key, _ = bound.keys.make(args, kwargs)
+        if remembers and not kwargs and len(memo) < MEMO:
+            memo[args] = key
+        return key
+
+    async def call(*args: Any, **kwargs: Any) -> Any:
+        if not kwargs:
+            key = memo.get(args) or key_of(args, kwargs)
+            entry = get(key)
+            if entry is not None and entry.epoch == generations.epoch and now() < entry.quiet_until:
+                entry.hits += 1
+                touch(key)
+                return entry.value
+        return (await engine.lookup(bound, args, kwargs)).entry.value
+
+    async def lookup(*args: Any, **kwargs: Any) -> Hit[Any]:
+        if not kwargs:
+            key = memo.get(args) or key_of(args, kwargs)
+            entry = get(key)
+            if (
+                entry is not None
+                and entry.epoch == generations.epoch
+                and (moment := now()) < entry.quiet_until
+            ):
+                entry.hits += 1
+                touch(key)
+                return Hit(entry.value, "memory", moment - entry.computed, True, False)  # noqa: FBT003 - hot
+        return _hit(await engine.lookup(bound, args, kwargs))
+
+    async def refresh(*args: Any, **kwargs: Any) -> Any:
+        return (await engine.lookup(bound, args, kwargs, force=True)).entry.value
+
+    async def invalidate(*args: Any, **kwargs: Any) -> bool:
+        key, _ = bound.keys.make(args, kwargs)
+        engine.memory.drop(key)
+        return await engine.renew([key_tag(key)], life=bound.policy.kept_for.total_seconds())
+
+    async def lookups(calls: Iterable[tuple[Any, ...]]) -> list[Any]:
+        gate = asyncio.Semaphore(AT_ONCE)
+        found = await asyncio.gather(
+            *(engine.lookup(bound, args, {}, gate=gate) for args in calls), return_exceptions=True
+        )
+        return [_hit(one) if isinstance(one, Found) else one for one in found]
+
+    async def many(calls: Iterable[tuple[Any, ...]]) -> list[Any]:
+        return [hit.value if isinstance(hit, Hit) else hit for hit in await lookups(calls)]
+
+    extras = (lookup, refresh, invalidate, lookups, many)
+    for extra in extras:
+        setattr(call, extra.__name__, extra)
+    call.key = lambda *args, **kwargs: key_of(args, kwargs)  # type: ignore[attr-defined]  # Aside says its type
+    call.__name__, call.__doc__ = bound.policy.family, bound.function.__doc__
+    return call
+
+
+def _hit(found: Found) -> Hit[Any]:
+    return Hit(found.entry.value, found.origin, found.age, found.origin != "source", found.origin == "stale")

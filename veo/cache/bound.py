@@ -1,0 +1,71 @@
+"""One decorated function with its policy, and what the function may say besides returning a value."""
+
+import contextvars
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any, NamedTuple, get_type_hints
+
+from veo.cache.codec import Codec
+from veo.cache.counters import Counters
+from veo.cache.flight import Call
+from veo.cache.frozen import check_frozen
+from veo.cache.generations import key_tag
+from veo.cache.keys import KeyMaker
+from veo.cache.policy import Policy
+
+
+class Negative(NamedTuple):
+    """A remembered "there is none": the name of the policy's exception, and its message."""
+
+    code: str
+    message: str
+
+
+class NotModified(Exception):
+    """The source says that the value it gave before still holds (HTTP 304)."""
+
+
+class Revalidation:
+    """What a compute may ask of the source conditionally: read `etag`, set it from the answer."""
+
+    __slots__ = ("etag",)
+
+    def __init__(self, etag: str | None) -> None:
+        self.etag = etag
+
+
+revalidation: contextvars.ContextVar[Revalidation] = contextvars.ContextVar("revalidation")
+
+NEGATIVE = Codec(Negative)
+
+
+def all_tags(key: str, tags: tuple[str, ...]) -> tuple[str, ...]:
+    """Give everything by which an entry can be flushed: all, its family, its own tags, its key."""
+    return ("all", key.split(":", 1)[0], *tags, key_tag(key))
+
+
+class Bound:
+    """A function under a policy.
+
+    Raises TypeError for a return type that is not deeply immutable, ValueError for a key template that
+    names an unknown argument.
+    """
+
+    def __init__(self, policy: Policy, function: Callable[..., Awaitable[Any]]) -> None:
+        returns = get_type_hints(function, include_extras=True).get("return", Any)
+        check_frozen(returns)
+        self.policy, self.function = policy, function
+        self.codec, self.negative = Codec(returns), NEGATIVE
+        self.keys = KeyMaker(policy, function)
+        self.counters = Counters()
+
+    def call(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Call:
+        """Give a call with its key and everything by which its entry can be flushed."""
+        key, tags = self.keys.make(args, kwargs)
+        return Call(key, all_tags(key, tags), args, kwargs)
+
+    def absence(self, negative: Negative) -> Exception:
+        """Give a new instance of the exception that a negative entry stands for."""
+        for kind in self.policy.negative_on:
+            if kind.__name__ == negative.code:
+                return kind(negative.message)
+        return self.policy.negative_on[0](negative.message)

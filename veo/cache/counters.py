@@ -1,0 +1,46 @@
+"""What happened, per family: plain integers, cheap enough for the hot path."""
+
+from dataclasses import dataclass, fields
+
+
+@dataclass(slots=True)
+class Counters:
+    """Events of one family since start.
+
+    Every lookup ends as one of memory, shared, source, stale or failed; `negative` are those of them
+    that ended in a remembered "there is none".
+    """
+
+    memory: int = 0
+    shared: int = 0
+    source: int = 0
+    stale: int = 0
+    failed: int = 0
+    negative: int = 0
+    coalesced: int = 0
+    computes: int = 0
+    compute_failures: int = 0
+    early_refreshes: int = 0
+    throttled: int = 0
+    not_stored: int = 0
+
+    def as_dict(self) -> dict[str, int]:
+        """Give the counts by name."""
+        return {field.name: getattr(self, field.name) for field in fields(self)}
+
+
+@dataclass(slots=True)
+class SharedCounters:
+    """What this container sent to the shared tier since start."""
+
+    reads: int = 0
+    writes: int = 0
+    commands: int = 0
+    faults: int = 0
+    skipped: int = 0
+    dropped_writes: int = 0
+    retried_writes: int = 0
+
+    def as_dict(self) -> dict[str, int]:
+        """Give the counts by name."""
+        return {field.name: getattr(self, field.name) for field in fields(self)}

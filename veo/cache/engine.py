@@ -1,0 +1,530 @@
+"""The way of a lookup past the memory hit, top to bottom: memory → shared tier → one flight → source → fill.
+
+`Engine` joins the mechanisms, each of which has a file of its own. Nothing in here knows what the values
+mean; nothing in here raises because the shared tier is away.
+"""
+
+import asyncio
+import contextvars
+import logging
+import random
+from collections.abc import Iterable, Mapping
+from contextlib import AbstractAsyncContextManager, nullcontext, suppress
+from typing import Any, NamedTuple
+
+from veo.cache import fleet
+from veo.cache.bound import Bound, Negative, NotModified, Revalidation, revalidation
+from veo.cache.clock import Clock
+from veo.cache.codec import Unserialisable
+from veo.cache.entry import Entry, decode, encode
+from veo.cache.flight import Call, Flight, Landing, Origin, Throttles
+from veo.cache.generations import Generations, is_key_tag, key_tag, new_stamp
+from veo.cache.memory import Memory
+from veo.cache.policy import Policy
+from veo.cache.shared import Shared
+from veo.cache.store import StoreError
+from veo.cache.writebehind import EntryWrite, StampWrite, WriteBehind
+
+log = logging.getLogger("veo.cache")
+
+LARGEST = 8 * 2**20  # bytes of a payload that still go to the shared tier in one request
+
+_computing: contextvars.ContextVar[frozenset[str]] = contextvars.ContextVar("computing", default=frozenset())
+
+
+class RecursiveLookup(RuntimeError):
+    """A function that is being computed asked for its own key: it would wait for itself for ever."""
+
+
+class Found(NamedTuple):
+    """The answer of a lookup: an entry, where it came from, and how old it is in seconds."""
+
+    entry: Entry
+    origin: Origin
+    age: float
+
+
+class Engine:
+    """The state of one cache, and the lookup."""
+
+    def __init__(
+        self, memory: Memory, shared: Shared | None, clock: Clock, rng: random.Random, sync_every: float
+    ) -> None:
+        self.memory, self.shared, self.clock, self.rng = memory, shared, clock, rng
+        self.generations, self.throttles = Generations(), Throttles()
+        self.writes = None if shared is None else WriteBehind(shared, clock)
+        self.flights: dict[str, Flight] = {}
+        self.sync_every = sync_every
+        self.synced_at = self.sync_due = float("inf")  # nothing to keep in step until there is traffic
+        self._syncing: asyncio.Task[None] | None = None
+        self._loop: asyncio.AbstractEventLoop | None = None
+
+    # ---- the lookup ------------------------------------------------------------------------------
+
+    async def lookup(
+        self,
+        bound: Bound,
+        args: tuple[Any, ...],
+        kwargs: Mapping[str, Any],
+        *,
+        force: bool = False,
+        gate: AbstractAsyncContextManager[Any] | None = None,
+    ) -> Found:
+        """Give the entry for a call: from memory, the shared tier or the source, or stale for an error."""
+        call = bound.call(args, kwargs)
+        key = call.key
+        if key in _computing.get():
+            raise RecursiveLookup(f"{key} asked for itself")
+        self.bind()
+        if self.clock.now() >= self.sync_due:
+            await self._keep_in_step()
+        now = self.clock.now()
+        entry = self.valid(key)
+        if entry is not None and not force:
+            if now < entry.fresh:
+                self._look_ahead(bound, call, entry, now)
+                return self._found(bound, key, entry, "memory", now)
+            if now < entry.usable and self.throttles.left(key, now):
+                bound.counters.throttled += 1
+                return self._found(bound, key, entry, "stale", now)
+        while True:
+            flight = self._join(bound, call, force=force, gate=gate)
+            try:
+                landing = await self._answer(bound, flight)
+            except Exception:
+                bound.counters.failed += 1
+                raise
+            if landing is not None:  # None: a background flight made way; look again in earnest
+                return self._found(bound, key, landing.entry, landing.origin, self.clock.now())
+
+    def valid(self, key: str) -> Entry | None:
+        """Give the entry of memory that no flush has overtaken; drop one that was."""
+        entry = self.memory.get(key)
+        if entry is None or self.generations.valid(entry):
+            return entry
+        self.memory.drop(key)
+        return None
+
+    def _look_ahead(self, bound: Bound, call: Call, entry: Entry, now: float) -> None:
+        """Refresh a fresh entry behind the caller's back when XFetch or its local life says so."""
+        early = entry.early(now, bound.policy.beta, 1.0 - self.rng.random())
+        if not early and now < entry.local_until:
+            entry.epoch = self.generations.epoch
+            if not entry.negative:
+                quiet = entry.quiet_before(bound.policy.beta)
+                entry.quiet_until = min(entry.local_until, quiet, self.sync_due)
+        elif call.key not in self.flights and not self.throttles.left(call.key, now):
+            bound.counters.early_refreshes += early
+            self._launch(bound, call, background=True, outdo=entry if early else None)
+
+    def _join(self, bound: Bound, call: Call, *, force: bool, gate: Any) -> Flight:
+        """Give the flight under way for a key, or start one; never one that began before a flush."""
+        flight = self.flights.get(call.key)
+        overtaken = flight is not None and not self.generations.current(flight.stamps, flight.stamps)
+        if flight is None or overtaken or force > flight.force:
+            return self._launch(bound, call, force=force, gate=gate)
+        bound.counters.coalesced += 1
+        return flight
+
+    def _launch(self, bound: Bound, call: Call, **options: Any) -> Flight:
+        flight = Flight(call, began=self.clock.now(), **options)
+        # a background flight inherits nothing: neither the request's context nor its deadline
+        context = contextvars.Context() if flight.background else contextvars.copy_context()
+        context.run(_computing.set, context.run(_computing.get) | {call.key})
+        self.flights[call.key] = flight
+        flight.task = flight.loop.create_task(self._run(bound, flight), context=context)
+        return flight
+
+    async def _answer(self, bound: Bound, flight: Flight) -> Landing | None:
+        """Wait for a flight: with a value in hand to the soft timeout, else to the hard one."""
+        await asyncio.shield(flight.looked)
+        soft, hard = bound.policy.soft_timeout.total_seconds(), bound.policy.hard_timeout.total_seconds()
+        for limit in (hard,) if self._in_hand(flight) is None else (soft, hard - soft):
+            try:
+                async with asyncio.timeout(limit) as wait:
+                    return await asyncio.shield(flight.answer)
+            except TimeoutError:
+                if not wait.expired():  # the source's own
+                    raise
+            if (held := self._in_hand(flight)) is not None:
+                return Landing(held, "memory" if self.clock.now() < held.fresh else "stale")
+        raise TimeoutError(f"{flight.key}: no answer within {hard:g} s")
+
+    async def _run(self, bound: Bound, flight: Flight) -> None:
+        try:
+            flight.land(await self._fly(bound, flight))
+        except asyncio.CancelledError:
+            flight.cancel()
+            raise
+        except Exception as error:  # noqa: BLE001 - every waiter gets it
+            flight.fail(error)
+        finally:
+            if self.flights.get(flight.key) is flight:
+                del self.flights[flight.key]
+
+    async def _fly(self, bound: Bound, flight: Flight) -> Landing | None:
+        """Shared tier → throttle → lease → source."""
+        policy = bound.policy
+        record = await self._look(bound, flight)
+        flight.looked.set_result(None)
+        if (landing := self._good_enough(flight)) is not None:
+            return landing
+        if not flight.force and (pause := self._pause(bound, flight, record)) is not None:
+            bound.counters.throttled += 1
+            if (held := self._in_hand(flight)) is not None:
+                return Landing(held, "stale")
+            if policy.paid:
+                raise pause
+        if policy.paid and flight.in_touch:
+            outcome = await self._lead(bound, flight, record)
+            if not isinstance(outcome, Leading):
+                return outcome
+        return await self._compute(bound, flight)
+
+    # ---- the shared tier -------------------------------------------------------------------------
+
+    async def _look(self, bound: Bound, flight: Flight) -> fleet.Lease | fleet.Failure | None:
+        """Read entry, stamps and lease in one MGET; `flight.held` is then the better of both tiers."""
+        policy, record, text = bound.policy, None, None
+        if self.shared is not None and policy.shared and not policy.sensitive:
+            names = [flight.key, *(stamp_key(tag) for tag in flight.tags)]
+            if policy.paid:
+                names.append(lease_key(flight.key))
+            try:
+                text, *values = await self.shared.read(names)
+                flight.in_touch = await self._learn(flight.tags, values)
+            except StoreError:
+                flight.in_touch = False
+            else:
+                record = fleet.parse(values[-1]) if policy.paid else None
+        flight.stamps = self.generations.stamps(flight.tags)
+        flight.held, flight.held_origin = self.valid(flight.key), "memory"
+        now = self.clock.now()
+        found = None if text is None else decode(text, bound.codec, bound.negative, now)
+        if (
+            found is not None
+            and self.generations.current(found.stamps, flight.tags)
+            and found.newer_than(flight.held)
+        ):
+            found.stamps = flight.stamps
+            flight.held, flight.held_origin = found, "shared"
+            self._settle(bound, found, now)
+            self.memory.put(flight.key, found, len(text or ""))
+        elif flight.held is not None:
+            self._settle(bound, flight.held, now)
+        return record
+
+    async def _learn(self, tags: Iterable[str], values: Iterable[str | None]) -> bool:
+        """Adopt the stamps that were read, and write those that are absent; tell whether all are known."""
+        absent = []
+        for tag, stamp in zip(tags, values, strict=False):
+            if stamp is not None:
+                self.generations.adopt(tag, stamp)
+            elif not is_key_tag(tag):
+                absent.append(tag)
+        if absent:
+            await asyncio.gather(*(self._claim_stamp(tag) for tag in absent))
+        return True
+
+    async def _claim_stamp(self, tag: str) -> None:
+        """Write a new stamp for a tag without one: an absent stamp equals nothing, also not the old one."""
+        assert self.shared is not None  # noqa: S101 - only reached after a read
+        mine = new_stamp()
+        standing = await self.shared.claim(stamp_key(tag), mine, None)
+        self.generations.adopt(tag, standing or mine)
+
+    async def _keep_in_step(self) -> None:
+        """Re-read the known stamps behind the caller, or before it when they are too old to trust."""
+        if self._syncing is None:
+            loop = asyncio.get_running_loop()
+            self._syncing = loop.create_task(self._sync(), context=contextvars.Context())
+        if self.clock.now() - self.synced_at > 2 * self.sync_every:
+            await asyncio.shield(self._syncing)
+
+    async def _sync(self) -> None:
+        assert self.shared is not None  # noqa: S101 - without it sync_due is never reached
+        tags = [*self.generations.shared_tags(), *(key_tag(key) for key in self.memory)]
+        asked = self.clock.now()
+        self.sync_due = asked + self.sync_every
+        try:
+            values = await self.shared.read([stamp_key(tag) for tag in tags]) if tags else []
+        except StoreError:
+            return
+        finally:
+            self._syncing = None
+        for tag, stamp in zip(tags, values, strict=True):
+            if stamp is not None:
+                self.generations.adopt(tag, stamp)
+            elif not is_key_tag(tag):
+                self.generations.forget(tag)  # evicted: what was written under it is not to be trusted
+        self.synced_at = asked
+
+    async def _lead(self, bound: Bound, flight: Flight, record: Any) -> "Landing | Leading | None":
+        """Take the lease of a paid key, or wait for its holder's answer; LEADING when this one computes."""
+        assert self.shared is not None  # noqa: S101 - in touch
+        cost = None if flight.held is None else flight.held.cost
+        length = fleet.lease_seconds(bound.policy, cost)
+        pauses: list[float] | None = None
+        try:
+            while True:
+                if not self._concerns(flight, record):
+                    record = await self._claim_lease(flight, record, length, cost)
+                if record is None:
+                    return LEADING
+                if isinstance(record, fleet.Failure):
+                    raise fleet.UpstreamThrottled(record.reason, max(0.0, record.until - self.clock.now()))
+                if flight.background:
+                    return None
+                pauses = fleet.waits(record, self.clock.now(), length) if pauses is None else pauses
+                if not pauses:
+                    return LEADING
+                await asyncio.sleep(pauses.pop(0))
+                record = await self._look(bound, flight)
+                if (landing := self._good_enough(flight)) is not None:
+                    return landing
+        except StoreError:
+            return LEADING
+
+    def _concerns(self, flight: Flight, record: Any) -> bool:
+        """Tell whether a record stands in the way: not one from before a flush, nor a failure gone by."""
+        if isinstance(record, fleet.Failure):
+            return record.until > self.clock.now()
+        return record is not None and self.generations.current(record.stamps, flight.tags)
+
+    async def _claim_lease(self, flight: Flight, outdated: Any, length: float, cost: float | None) -> Any:
+        """Claim the lease; None when it is ours, else the record that stands."""
+        assert self.shared is not None  # noqa: S101 - in touch
+        owner, px = new_stamp(), round(length * 1000)
+        mine = fleet.lease_text(fleet.Lease(owner, self.clock.now() + (cost or 0.0), flight.stamps))
+        standing = None
+        if outdated is None:
+            standing = fleet.parse(await self.shared.claim(lease_key(flight.key), mine, px))
+        else:
+            await self.shared.set(lease_key(flight.key), mine, px)
+        if standing is None:
+            flight.owner, flight.lease_until = owner, flight.loop.time() + length
+        return standing
+
+    async def stamps_for(self, tags: tuple[str, ...]) -> tuple[dict[str, str | None], bool]:
+        """Give the stamps of tags, read from the shared tier where possible, and whether it was."""
+        self.bind()
+        in_touch = False
+        if self.shared is not None:
+            try:
+                values = await self.shared.read([stamp_key(tag) for tag in tags])
+                in_touch = await self._learn(tags, values)
+            except StoreError:
+                in_touch = False
+        return self.generations.stamps(tags), in_touch
+
+    async def renew(self, tags: list[str], life: float | None = None) -> bool:
+        """Flush tags here and in the shared tier; False when that has yet to confirm."""
+        self.bind()
+        write = StampWrite(
+            {stamp_key(tag): stamp for tag, stamp in self.generations.renew(tags).items()}, life
+        )
+        if self.shared is None or self.writes is None:
+            return True
+        try:
+            await write.attempt(self.shared, self.clock.now(), again=False)
+        except StoreError:
+            self.writes.put(f"flush {new_stamp()}", write)
+            return False
+        return True
+
+    async def drain(self, timeout: float) -> int:  # noqa: ASYNC109 - the bound is part of the promise
+        """Write what waits, and give up the leases of flights that this container will not finish."""
+        if self.shared is None or self.writes is None:
+            return 0
+        left = await self.writes.drain(timeout)
+        for flight in self.flights.values():
+            if flight.owner is not None and flight.loop.time() < flight.lease_until:
+                with suppress(StoreError):
+                    await self.shared.delete(lease_key(flight.key))
+        return left
+
+    def restored(self) -> None:
+        """Trust nothing that a snapshot froze: randomness, connections, stamps."""
+        self.rng.seed()
+        self.generations.epoch += 1
+        self.synced_at = float("-inf")
+        if self.shared is not None:
+            self.sync_due = float("-inf")
+            self.shared.reconnect()
+
+    # ---- the source ------------------------------------------------------------------------------
+
+    async def _compute(self, bound: Bound, flight: Flight) -> Landing:
+        """Ask the source; fill both tiers; on a failure answer stale, or raise it."""
+        policy, counters = bound.policy, bound.counters
+        computed, started = self.clock.now(), flight.loop.time()
+        asked = Revalidation(None if flight.held is None else flight.held.etag)
+        revalidation.set(asked)
+        counters.computes += 1
+        try:
+            async with flight.gate or nullcontext(), asyncio.timeout(policy.give_up.total_seconds()):
+                value = await bound.function(*flight.call.args, **flight.call.kwargs)
+            codec = bound.codec
+        except NotModified:
+            if flight.held is None:
+                raise
+            value, codec = flight.held.value, flight.held.codec
+        except policy.negative_on as absence:
+            value, codec = Negative(type(absence).__name__, str(absence)), bound.negative
+        except source_errors(policy) as error:
+            counters.compute_failures += 1
+            return self._after_failure(bound, flight, error)
+        except Exception:
+            counters.compute_failures += 1
+            log.exception("%s: the function failed", flight.key, extra={"event": "bug", "key": flight.key})
+            raise
+        cost = flight.loop.time() - started
+        life = self._lifetime(bound, value, negative=codec is bound.negative)
+        entry = Entry(
+            value,
+            codec,
+            computed=computed,
+            fresh=computed + life,
+            usable=computed
+            + life
+            + (0 if codec is bound.negative else policy.stale_if_error.total_seconds()),
+            cost=cost,
+            stamps=flight.stamps,
+            etag=asked.etag,
+            negative=codec is bound.negative,
+        )
+        self.throttles.clear(flight.key)
+        self._keep(bound, flight.call, entry)
+        miss = {"event": "miss", "family": policy.family, "key": flight.key, "ms": round(cost * 1000)}
+        log.info("miss %s", flight.key, extra=miss)
+        return Landing(entry, "source")
+
+    def _after_failure(self, bound: Bound, flight: Flight, error: Exception) -> Landing:
+        """Leave the source alone for a while; answer with what is in hand, or raise the failure itself."""
+        policy, now = bound.policy, self.clock.now()
+        pause = self.throttles.strike(
+            flight.key, now, policy.throttle.total_seconds(), policy.throttle_at_most.total_seconds()
+        )
+        if flight.owner is not None and flight.loop.time() < flight.lease_until and self.writes is not None:
+            note = fleet.failure_text(fleet.Failure(type(error).__name__, now + pause))
+            name = lease_key(flight.key)
+            self.writes.put(name, EntryWrite(name, note, now, now + pause))
+        held = self._in_hand(flight)
+        fault = {
+            "event": "source_fault",
+            "family": policy.family,
+            "key": flight.key,
+            "stale": held is not None,
+        }
+        log.warning("%s failed: %s", flight.key, type(error).__name__, extra=fault)
+        if held is None:
+            raise error
+        return Landing(held, "stale")
+
+    def _keep(self, bound: Bound, call: Call, entry: Entry) -> None:
+        """Fill both tiers, unless the policy refuses or a flush came in between."""
+        policy, key, refused = bound.policy, call.key, None
+        if policy.sensitive or (
+            policy.cache_if is not None and not entry.negative and not policy.cache_if(entry.value)
+        ):
+            refused = "policy"
+        elif not self.generations.current(entry.stamps, call.tags):
+            refused = "flushed meanwhile"
+        else:
+            try:
+                payload = entry.codec.dump(entry.value)
+            except Unserialisable as error:
+                refused = "unserialisable"
+                log.warning("%s is not stored: %s", key, error, extra={"event": "unserialisable", "key": key})
+        if refused is not None:
+            bound.counters.not_stored += 1
+            return
+        self._settle(bound, entry, self.clock.now())
+        self.memory.put(key, entry, len(payload))
+        known = all(stamp is not None or is_key_tag(tag) for tag, stamp in entry.stamps.items())
+        if self.writes is not None and policy.shared and known and len(payload) <= LARGEST:
+            self.writes.put(key, EntryWrite(key, encode(entry, payload), entry.computed, entry.usable))
+
+    # ---- small judgements ------------------------------------------------------------------------
+
+    def _good_enough(self, flight: Flight) -> Landing | None:
+        """Give what is held when it is fresh and not what this flight came to outdo."""
+        held = flight.held
+        if held is None or self.clock.now() >= held.fresh:
+            return None
+        if held is flight.outdo or (flight.force and held.computed < flight.began):
+            return None
+        return Landing(held, flight.held_origin)
+
+    def _in_hand(self, flight: Flight) -> Entry | None:
+        """Give the held value if it may still answer: usable, and not flushed meanwhile."""
+        held = flight.held
+        usable = held is not None and not held.negative and self.clock.now() < held.usable
+        return held if held is not None and usable and self.generations.valid(held) else None
+
+    def _pause(self, bound: Bound, flight: Flight, record: Any) -> fleet.UpstreamThrottled | None:
+        """Give the throttle that is on for a key, here or in the fleet."""
+        now = self.clock.now()
+        if isinstance(record, fleet.Failure) and record.until > now:
+            return fleet.UpstreamThrottled(record.reason, record.until - now)
+        left = self.throttles.left(flight.key, now)
+        return fleet.UpstreamThrottled(f"{bound.policy.family} failed a moment ago", left) if left else None
+
+    def _lifetime(self, bound: Bound, value: Any, *, negative: bool) -> float:
+        policy = bound.policy
+        life = policy.negative_for if negative else policy.fresh_for
+        if not negative and policy.lifetime is not None:
+            life = policy.lifetime(value) or life
+        return life.total_seconds() * (1.0 - policy.jitter * self.rng.random())
+
+    def _settle(self, bound: Bound, entry: Entry, now: float) -> None:
+        """Give an entry its local life: without a shared tier, all of its life."""
+        local = entry.fresh if self.shared is None else now + bound.policy.local_life.total_seconds()
+        entry.local_until, entry.quiet_until = min(entry.fresh, local), float("-inf")
+
+    def _found(self, bound: Bound, key: str, entry: Entry, origin: Origin, now: float) -> Found:
+        counters = bound.counters
+        setattr(counters, origin, getattr(counters, origin) + 1)
+        if entry.negative:
+            counters.negative += 1
+            raise bound.absence(entry.value)
+        if self.memory.get(key) is entry:
+            self.memory.touch(key)
+        return Found(entry, origin, max(0.0, now - entry.computed))
+
+    def bind(self) -> None:
+        """Belong to the running loop; raise RuntimeError while another one runs this cache."""
+        loop = asyncio.get_running_loop()
+        if loop is self._loop:
+            return
+        if self._loop is not None and self._loop.is_running():
+            raise RuntimeError("this cache is in use on another event loop; give each loop its own")
+        self._loop, self._syncing = loop, None
+        self.flights.clear()
+        if self.shared is not None and self.writes is not None:
+            self.shared.reconnect()
+            self.writes.restart()
+            self.synced_at = self.clock.now()
+            self.sync_due = self.synced_at + self.sync_every
+
+
+class Leading:
+    """Says that this container is to compute."""
+
+
+LEADING = Leading()
+
+
+def source_errors(policy: Policy) -> tuple[type[Exception], ...]:
+    """Give the failures that a stale value may hide."""
+    return (TimeoutError, *policy.stale_on)
+
+
+def stamp_key(tag: str) -> str:
+    """Give the key of a tag's stamp."""
+    return f"g:{tag}"
+
+
+def lease_key(key: str) -> str:
+    """Give the key of the lease on a key."""
+    return f"{key}!"

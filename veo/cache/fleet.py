@@ -1,0 +1,76 @@
+"""Fleet flight: for paid sources one container computes, the others wait for its answer.
+
+The record under `<key>!` is a lease, or after a failure the note that keeps the whole fleet away from the
+source for a while. It holds only while the shared tier is reachable.
+"""
+
+import json
+from dataclasses import dataclass
+
+from veo.cache.entry import Stamps
+from veo.cache.policy import Policy
+
+POLLS = 6
+_GROWTH = 3  # each wait is three times the last: quick answers are seen early, slow ones cost few reads
+SHORTEST_LEASE = 10.0
+
+
+class UpstreamThrottled(Exception):
+    """The source failed a moment ago and is left alone; `retry_after` in seconds."""
+
+    def __init__(self, reason: str, retry_after: float) -> None:
+        super().__init__(f"{reason}; asked again in {retry_after:.0f} s at the earliest")
+        self.reason, self.retry_after = reason, retry_after
+
+
+@dataclass(frozen=True, slots=True)
+class Lease:
+    """Somebody computes: who, until when about (Unix seconds), and under which stamps."""
+
+    owner: str
+    eta: float
+    stamps: Stamps
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """The source failed: why, and until when (Unix seconds) it is left alone."""
+
+    reason: str
+    until: float
+
+
+def lease_text(lease: Lease) -> str:
+    """Give a lease as JSON."""
+    stamps = {tag: stamp for tag, stamp in lease.stamps.items() if stamp is not None}
+    return json.dumps({"o": lease.owner, "eta": round(lease.eta * 1000), "g": stamps}, separators=(",", ":"))
+
+
+def failure_text(failure: Failure) -> str:
+    """Give a failure as JSON."""
+    return json.dumps({"x": failure.reason, "until": round(failure.until * 1000)}, separators=(",", ":"))
+
+
+def parse(text: str | None) -> Lease | Failure | None:
+    """Read a record; anything undecodable counts as none."""
+    try:
+        record = json.loads(text or "null")
+        if "x" in record:
+            return Failure(str(record["x"]), float(record["until"]) / 1000)
+        return Lease(str(record["o"]), float(record["eta"]) / 1000, dict(record["g"]))
+    except (ValueError, TypeError, KeyError, RecursionError):
+        return None
+
+
+def lease_seconds(policy: Policy, cost: float | None) -> float:
+    """Give the length of a lease: three computes, but at least 10 s and at most the give-up time."""
+    longest = policy.give_up.total_seconds()
+    return longest if cost is None else min(longest, max(SHORTEST_LEASE, 3 * cost))
+
+
+def waits(lease: Lease, now: float, length: float) -> list[float]:
+    """Give the pauses between a loser's looks: to the expected end, then growing to the lease's end."""
+    first = min(max(lease.eta - now, 0.0), length)
+    shares = [_GROWTH**step for step in range(POLLS if first == 0.0 else POLLS - 1)]
+    rest = [(length - first) * share / sum(shares) for share in shares]
+    return rest if first == 0.0 else [first, *rest]

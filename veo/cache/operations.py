@@ -1,0 +1,215 @@
+"""What can be done to a cache by key: the six operations, flushes, and its life cycle."""
+
+from collections.abc import Mapping
+from datetime import timedelta
+from typing import Any, NamedTuple
+
+from veo.cache.bound import Bound, all_tags
+from veo.cache.codec import PlainCodec, Unserialisable, to_json
+from veo.cache.engine import LARGEST, Engine
+from veo.cache.entry import Entry, decode, encode, read_head
+from veo.cache.generations import key_tag
+from veo.cache.store import StoreError
+
+PLAIN = PlainCodec()
+
+
+class Peek(NamedTuple):
+    """An entry as it stands, seen without touching it: times in seconds since the epoch."""
+
+    value: Any
+    computed: float
+    fresh: float
+    usable: float
+    where: str
+    negative: bool
+
+
+class Operations:
+    """The operations by key. None of them raises because the shared tier is away."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+        self._bounds: dict[str, Bound] = {}
+        self._memory_hits: dict[str, int] = {}
+
+    async def get(self, key: str) -> Any:
+        """Give the fresh or stale value under a key as plain JSON data, or None."""
+        peek = await self.peek(key)
+        return None if peek is None or peek.negative else peek.value
+
+    async def set(
+        self, key: str, value: Any, ttl: int | timedelta, *, stale_for: timedelta = timedelta()
+    ) -> bool:
+        """Keep a value for `ttl` (whole seconds or a timedelta); False when no tier that is asked to took it.
+
+        In a family that has a decorated function the value must be one that the function could return;
+        it answers the next call. Raises ValueError for a `ttl` that is not positive.
+        """
+        engine, family = self._engine, key.split(":", 1)[0]
+        life = ttl if isinstance(ttl, timedelta) else timedelta(seconds=ttl)
+        if isinstance(ttl, bool) or life <= timedelta(0):
+            raise ValueError("ttl: must be a positive number of whole seconds or a positive timedelta")
+        bound = self._bounds.get(family)
+        own_tags: tuple[str, ...] = ()
+        try:
+            kept, codec = (to_json(value), PLAIN) if bound is None else (_typed(bound, value), bound.codec)
+            payload = codec.dump(kept)
+        except (Unserialisable, ValueError):
+            return False
+        if bound is not None:
+            fitting = bound.keys.tags_of(key)
+            if fitting is None or bound.policy.sensitive:
+                return False
+            own_tags = fitting
+        tags = all_tags(key, own_tags)
+        stamps, in_touch = await engine.stamps_for(tags)
+        now = engine.clock.now()
+        fresh = now + life.total_seconds()
+        usable = fresh + stale_for.total_seconds()
+        entry = Entry(kept, codec, computed=now, fresh=fresh, usable=usable, stamps=stamps)
+        entry.local_until = fresh if engine.shared is None else min(fresh, now + life.total_seconds() / 4)
+        fits = engine.memory.put(key, entry, len(payload))
+        if engine.shared is None:
+            return fits
+        if not in_touch or len(payload) > LARGEST:
+            return False
+        try:
+            await engine.shared.set(key, encode(entry, payload), max(1, round((usable - now) * 1000)))
+        except StoreError:
+            return False
+        return True
+
+    async def delete(self, key: str) -> bool:
+        """Remove a key everywhere; tell whether this container or the shared tier had it."""
+        engine = self._engine
+        had = engine.memory.drop(key)
+        bound = self._bounds.get(key.split(":", 1)[0])
+        life = timedelta(days=400) if bound is None else bound.policy.kept_for
+        await engine.renew([key_tag(key)], life=life.total_seconds())
+        if engine.shared is None or engine.writes is None:
+            return had
+        engine.writes.forget(key)
+        try:
+            return await engine.shared.delete(key) or had
+        except StoreError:
+            return had
+
+    async def exists(self, key: str) -> bool:
+        """Tell whether a valid entry of the current schema stands under a key."""
+        return await self.peek(key) is not None
+
+    async def ttl(self, key: str) -> int:
+        """Give the remaining fresh seconds (0 when only stale), -2 when absent, -1 when it cannot be told."""
+        try:
+            peek = await self._peek(key)
+        except StoreError:
+            return -1
+        return -2 if peek is None else max(0, int(peek.fresh - self._engine.clock.now()))
+
+    async def flush(self, *, family: str | None = None, tag: str | None = None, all: bool = False) -> bool:  # noqa: A002 - the word of the operation
+        """Make a family, a tag (`area:E15`) or everything unreachable; False while not confirmed.
+
+        Families whose policy is `flushed_with` the kind of the tag go along. Memory is cleared at once in
+        any case; an unconfirmed flush is sent as soon as the shared tier is back. Raises ValueError unless
+        exactly one selector is given.
+        """
+        if (family is not None) + (tag is not None) + all != 1:
+            raise ValueError("flush: give exactly one of family, tag and all")
+        if family is not None:
+            tags = [family]
+        elif tag is not None:
+            kind = tag.split(":", 1)[0]
+            tags = [tag, *(name for name, b in self._bounds.items() if kind in b.policy.flushed_with)]
+        else:
+            tags = ["all"]
+        return await self._engine.renew(tags)
+
+    async def peek(self, key: str) -> Peek | None:
+        """Show the entry under a key, None when there is no valid one or the shared tier is away."""
+        try:
+            return await self._peek(key)
+        except StoreError:
+            return None
+
+    async def preload(self) -> None:
+        """Make first contact with the shared tier, where there is one; a fault is only counted."""
+        self._engine.bind()
+        if self._engine.shared is not None:
+            try:
+                await self._engine.shared.ping()
+            except StoreError:
+                return
+
+    async def drain(self, timeout: float = 2.0) -> int:  # noqa: ASYNC109 - the bound is part of the promise
+        """Write what waits, and give up own leases; give the number of writes that did not make it."""
+        return await self._engine.drain(timeout)
+
+    def restored(self) -> None:
+        """Begin again after a snapshot restore: new randomness, new connections, stamps to be checked."""
+        self._engine.restored()
+
+    async def close(self) -> None:
+        """Drain, and give back the connections."""
+        await self.drain()
+        if self._engine.shared is not None:
+            await self._engine.shared.store.close()
+
+    def stats(self) -> dict[str, Any]:
+        """Give the counters of every family, of memory and of the shared tier."""
+        engine = self._engine
+        hits: dict[str, int] = dict(self._memory_hits)
+        for key in engine.memory:
+            entry = engine.memory.get(key)
+            family = key.split(":", 1)[0]
+            hits[family] = hits.get(family, 0) + (entry.hits if entry is not None else 0)
+        families: dict[str, Mapping[str, int]] = {}
+        for name, bound in self._bounds.items():
+            counts = bound.counters.as_dict()
+            families[name] = {**counts, "memory": counts["memory"] + hits.get(name, 0)}
+        shared = engine.shared
+        return {
+            "families": families,
+            "memory": {"entries": len(engine.memory), "bytes": engine.memory.weight},
+            "shared": None
+            if shared is None or engine.writes is None
+            else {
+                **shared.counters.as_dict(),
+                "breaker": shared.breaker.state(engine.clock.now()),
+                "waiting_writes": len(engine.writes),
+            },
+        }
+
+    def _fold_hits(self, key: str, entry: Entry) -> None:
+        family = key.split(":", 1)[0]
+        self._memory_hits[family] = self._memory_hits.get(family, 0) + entry.hits
+
+    async def _peek(self, key: str) -> Peek | None:
+        engine = self._engine
+        engine.bind()
+        now, bound = engine.clock.now(), self._bounds.get(key.split(":", 1)[0])
+        entry, where = engine.valid(key), "memory"
+        if (entry is None or now >= entry.usable) and engine.shared is not None:
+            (text,) = await engine.shared.read([key])
+            head = None if text is None else read_head(text)
+            if text is None or head is None:
+                return None
+            codec = PLAIN if bound is None else bound.codec
+            negative = PLAIN if bound is None else bound.negative
+            entry, where = decode(text, codec, negative, now), "shared"
+            tags = {*all_tags(key, ()), *head[0]["g"]}
+            stamps, _ = await engine.stamps_for(tuple(tags))
+            if entry is None or not engine.generations.current(entry.stamps, stamps):
+                return None
+        if entry is None or now >= entry.usable:
+            return None
+        value = entry.codec.plain(entry.value)
+        return Peek(value, entry.computed, entry.fresh, entry.usable, where, entry.negative)
+
+
+def _typed(bound: Bound, value: Any) -> Any:
+    """Give a private value of the family's type; raise ValueError or Unserialisable when it is not one."""
+    try:
+        return bound.codec.load(bound.codec.dump(value))
+    except Unserialisable:
+        return bound.codec.load(to_json(value))

@@ -1,0 +1,161 @@
+"""The shared tier made safe: reads merged, every call bounded in time, a breaker, a budget, a count.
+
+Every method raises StoreError and nothing else when the tier did not do its part. Keys are given without
+the prefix that the whole cache shares.
+"""
+
+import asyncio
+import contextvars
+import logging
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import TypeVar
+
+from veo.cache.breaker import Breaker
+from veo.cache.clock import Clock
+from veo.cache.counters import SharedCounters
+from veo.cache.store import Store, StoreError
+
+T = TypeVar("T")
+log = logging.getLogger(__name__)
+
+NEAR_BUDGET = 0.95  # of a day's commands; the rest is left to invalidations and other clients
+DAY = 86_400
+
+
+class Shared:
+    """A Store behind a breaker. Times are in seconds; `commands_per_day` is this container's budget."""
+
+    def __init__(
+        self,
+        store: Store,
+        clock: Clock,
+        prefix: str,
+        *,
+        read_timeout: float = 0.25,
+        write_timeout: float = 2.0,
+        first_timeout: float = 2.0,
+        commands_per_day: int | None = None,
+    ) -> None:
+        self.store, self.breaker, self.counters = store, Breaker(), SharedCounters()
+        self._clock, self._prefix = clock, prefix
+        self._read_timeout, self._write_timeout, self._first_timeout = (
+            read_timeout,
+            write_timeout,
+            first_timeout,
+        )
+        self._commands_per_day = commands_per_day
+        self._today = (0, 0)  # day number, commands sent on it
+        self._warned = 0
+        self._contacted = False
+        self._batch: _Batch | None = None
+        self._reads: set[asyncio.Task[None]] = set()
+
+    def reconnect(self) -> None:
+        """Forget what belongs to an event loop or a connection that is gone."""
+        self._batch, self._contacted = None, False
+        self._reads.clear()
+
+    async def read(self, keys: Sequence[str]) -> list[str | None]:
+        """Read several keys; reads that are asked for within one tick of the loop are one MGET."""
+        batch = self._batch
+        if batch is None:
+            loop = asyncio.get_running_loop()
+            batch = self._batch = _Batch(loop.create_future())
+            loop.call_soon(self._send, batch)
+        batch.keys.update(dict.fromkeys(keys))
+        values = await asyncio.shield(batch.values)
+        return [values[key] for key in keys]
+
+    async def set(self, key: str, value: str, px: int | None) -> None:
+        """Write one key for `px` milliseconds, or for ever."""
+        self.counters.writes += 1
+        await self._guard(lambda: self.store.set(self._prefix + key, value, px), self._write_timeout)
+
+    async def mset(self, values: Mapping[str, str]) -> None:
+        """Write several keys for ever."""
+        self.counters.writes += 1
+        named = {self._prefix + key: value for key, value in values.items()}
+        await self._guard(lambda: self.store.mset(named), self._write_timeout)
+
+    async def claim(self, key: str, value: str, px: int | None) -> str | None:
+        """Write a key only when absent; give the value that stands otherwise."""
+        return await self._guard(lambda: self.store.claim(self._prefix + key, value, px), self._read_timeout)
+
+    async def delete(self, key: str) -> bool:
+        """Remove a key; tell whether it was there."""
+        return await self._guard(lambda: self.store.delete(self._prefix + key), self._write_timeout)
+
+    async def ping(self) -> None:
+        """Make first contact; bounded by the longer first timeout."""
+        await self._guard(self.store.ping, self._first_timeout)
+
+    def _send(self, batch: "_Batch") -> None:
+        if self._batch is batch:
+            self._batch = None
+        task = asyncio.get_running_loop().create_task(self._read(batch), context=contextvars.Context())
+        self._reads.add(task)
+        task.add_done_callback(self._reads.discard)
+
+    async def _read(self, batch: "_Batch") -> None:
+        names = list(batch.keys)
+        self.counters.reads += 1
+        try:
+            values = await self._guard(
+                lambda: self.store.mget([self._prefix + name for name in names]), self._read_timeout
+            )
+        except StoreError as error:
+            batch.values.set_exception(error)
+            batch.values.exception()  # read here, so that a batch nobody awaits any more stays silent
+        else:
+            batch.values.set_result(dict(zip(names, values, strict=True)))
+
+    async def _guard(self, operation: Callable[[], Awaitable[T]], limit: float) -> T:
+        now = self._clock.now()
+        if not self._within_budget(now) or not self.breaker.allows(now):
+            self.counters.skipped += 1
+            raise StoreError("the shared tier is resting", "unreachable")
+        self.counters.commands += 1
+        try:
+            async with asyncio.timeout(limit if self._contacted else max(limit, self._first_timeout)):
+                result = await operation()
+        except asyncio.CancelledError:
+            self.breaker.abandoned()
+            raise
+        except TimeoutError as error:
+            raise self._fault(StoreError(f"no answer within {limit:g} s", "unreachable")) from error
+        except StoreError as error:
+            raise self._fault(error) from error.__cause__
+        self.breaker.succeeded()
+        self._contacted = True
+        return result
+
+    def _fault(self, error: StoreError) -> StoreError:
+        self.counters.faults += 1
+        was = self.breaker.state(self._clock.now())
+        self.breaker.failed(self._clock.now(), refused=error.kind == "refused")
+        state = self.breaker.state(self._clock.now())
+        fault = {"event": "store_fault", "kind": error.kind, "error": str(error), "breaker": state}
+        log.log(logging.WARNING if was == "closed" else logging.DEBUG, "shared tier: %s", error, extra=fault)
+        return error
+
+    def _within_budget(self, now: float) -> bool:
+        if self._commands_per_day is None:
+            return True
+        day = int(now // DAY)
+        if self._today[0] != day:
+            self._today = (day, 0)
+        if self._today[1] < self._commands_per_day * NEAR_BUDGET:
+            self._today = (day, self._today[1] + 1)
+            return True
+        if self._warned != day:
+            self._warned = day
+            log.warning("the day's %d commands are nearly spent: memory only", self._commands_per_day)
+        return False
+
+
+class _Batch:
+    """Keys asked for within one tick, and the answer they share."""
+
+    def __init__(self, values: asyncio.Future[dict[str, str | None]]) -> None:
+        self.keys: dict[str, None] = {}
+        self.values = values
