@@ -44,7 +44,7 @@ class KeyMaker:
         self._key = (
             _template("key", policy.key, self._signature) if isinstance(policy.key, str) else policy.key
         )
-        self._tags = tuple(_template("tags", tag, self._signature) for tag in policy.tags)
+        self._tags = _tags(policy, self._signature)
         parameters = self._signature.parameters.values()
         self.positional_text = all(
             self._hints.get(p.name) is str and p.kind is p.POSITIONAL_OR_KEYWORD for p in parameters
@@ -62,12 +62,12 @@ class KeyMaker:
             for name, value in given.items():
                 _check(name, value, self._hints.get(name))
             key = _fill(self._key, given)
-        return shorten(key), tuple(_fill(tag, given) for tag in self._tags)
+        return shorten(key), self._tags(given)
 
     def tags_of(self, key: str) -> tuple[str, ...] | None:
         """Give the tags of a key made from the template, None when the key does not fit it."""
         if callable(self._key):
-            return None if self._tags else ()
+            return None if self._policy.tags else ()
         pieces = key.split(":")
         if len(pieces) != len(self._key):
             return None
@@ -77,7 +77,16 @@ class KeyMaker:
                 return None
             if name is not None:
                 given[name] = unquote(piece)
-        return tuple(_fill(tag, given) for tag in self._tags)
+        return self._tags(given)
+
+
+def _tags(policy: Policy, signature: inspect.Signature) -> Callable[[Mapping[str, Any]], tuple[str, ...]]:
+    given_tags = policy.tags
+    if callable(given_tags):
+        make = given_tags
+        return lambda given: make(*(given[name] for name in signature.parameters if name in given))
+    templates = [_template("tags", tag, signature) for tag in given_tags]
+    return lambda given: tuple(_fill(tag, given) for tag in templates)
 
 
 Segments = tuple[tuple[str, str | None], ...]  # per segment: a literal text, or the argument that fills it

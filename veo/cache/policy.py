@@ -16,7 +16,7 @@ class Policy:
     """The lifetimes and limits of one family; everything but the first three has a default.
 
     `key` is a template over the arguments (`"area:{code}"`) or a function of them that gives the parts
-    after the family. `tags` are templates of further groups to flush by, such as `"area:{code}"`;
+    after the family. `tags` are further groups to flush by, likewise: templates or a function;
     `flushed_with` names kinds of tags (`"area"`) whose flush takes the whole family along.
 
     `fresh_for` is the logical life; `stale_if_error` how long after it a value may still answer for a
@@ -33,7 +33,7 @@ class Policy:
     key: str | Callable[..., Parts]
     fresh_for: timedelta
     stale_if_error: timedelta = timedelta(hours=24)
-    tags: tuple[str, ...] = ()
+    tags: tuple[str, ...] | Callable[..., tuple[str, ...]] = ()
     flushed_with: tuple[str, ...] = ()
     paid: bool = False
     shared: bool = True

@@ -1,1 +1,43 @@
-"""To be described."""
+"""Scoring: which areas suit whom, and why. Pure: figures in, order and words out.
+
+reference = Reference(snapshot.districts.values())       once per table
+criteria = Criteria(persona=…, weights=effective_weights(…), budget=budget_of(…), …)
+ranking = rank(reference, criteria)                      constraints, scores, order
+stability = robustness(ranking.field, criteria.weights)  one per area of the answer
+reasons = explain(reference, criteria, ranking.items[0], journey, place)
+said = notices(ranking, criteria, asked)                 for the slice that is shown
+"""
+
+from veo.scoring.constraints import BUYING_IGNORES_HOME, Budget, MortgageTerms, budget_of, cost_of
+from veo.scoring.explain import Explanation, explain
+from veo.scoring.factors import Reference, is_business
+from veo.scoring.notices import assumptions, notices
+from veo.scoring.personas import DEFAULT_HOME, PERSONAS_BY_NAME, PersonaConfig, effective_weights
+from veo.scoring.rank import Criteria, Ranked, Ranking, rank
+from veo.scoring.robustness import Robustness, robustness
+from veo.scoring.words import area_name
+
+__all__ = [
+    "BUYING_IGNORES_HOME",
+    "DEFAULT_HOME",
+    "PERSONAS_BY_NAME",
+    "Budget",
+    "Criteria",
+    "Explanation",
+    "MortgageTerms",
+    "PersonaConfig",
+    "Ranked",
+    "Ranking",
+    "Reference",
+    "Robustness",
+    "area_name",
+    "assumptions",
+    "budget_of",
+    "cost_of",
+    "effective_weights",
+    "explain",
+    "is_business",
+    "notices",
+    "rank",
+    "robustness",
+]

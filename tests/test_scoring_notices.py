@@ -1,0 +1,125 @@
+"""Notices: what a reader is told of a relaxed budget and of limits that leave too little."""
+
+from tests.support.scoring import criteria, district, spread
+from veo.models import District
+from veo.scoring import Budget, MortgageTerms, Reference, assumptions, budget_of, notices, rank
+
+REFERENCE = Reference(spread())
+
+
+def costing(*rents: float) -> list[District]:
+    """Make districts whose rooms cost this much."""
+    return [district(f"E{number}", rent_3bed=3 * rent) for number, rent in enumerate(rents, 1)]
+
+
+def said(*rents: float, asked: int | None = None, limit: float = 1200) -> tuple[str, ...]:
+    question = criteria(limit=limit)
+    return notices(rank(REFERENCE, question, costing(*rents)), question, asked or len(rents))
+
+
+def test_an_answer_within_budget_needs_no_notice() -> None:
+    assert said(1000, 1200) == ()
+
+
+def test_nothing_within_budget_names_the_budget_and_the_dearest_shown() -> None:
+    assert said(1390, 1400) == ("No areas under £1,200. Showing up to £1,400.",)
+
+
+def test_the_dearest_shown_is_rounded_up() -> None:
+    assert said(1399.4) == ("No areas under £1,200. Showing up to £1,400.",)
+
+
+def test_areas_beyond_the_budget_are_counted_by_tier() -> None:
+    assert said(1100, 1150, 1200, 1300, 1310, 1400) == (
+        (
+            "3 areas within £1,200 a month; 2 more cost up to 10% over (£1,320); "
+            "1 more costs up to 25% over (£1,500)."
+        ),
+    )
+
+
+def test_areas_beyond_every_relaxation_are_named_by_the_dearest() -> None:
+    assert said(1100, 2500) == ("1 area within £1,200 a month; 1 more costs up to £2,500.",)
+
+
+def test_only_the_areas_shown_are_spoken_of() -> None:
+    assert said(1100, 1300, asked=1) == ()
+
+
+def test_a_budget_to_buy_is_not_monthly() -> None:
+    question = criteria(budget=Budget(tenure="buy", limit=500_000))
+    areas = [district("E1", median_price=400_000), district("E2", median_price=540_000)]
+    assert notices(rank(REFERENCE, question, areas), question, 2) == (
+        "1 area within £500,000; 1 more costs up to 10% over (£550,000).",
+    )
+
+
+def test_a_limit_on_minutes_that_leaves_nothing_names_the_closest_miss() -> None:
+    question = criteria({"E1": 33.2}, max_commute=30)
+    ranking = rank(REFERENCE, question, [district("E1", name="Bow, East")])
+    assert notices(ranking, question, 1) == (
+        "No areas within 30 minutes.",
+        "The closest miss is E1 (Bow / East): 34 minutes.",
+    )
+
+
+def test_a_limit_on_safety_that_leaves_too_little_names_the_closest_miss() -> None:
+    question = criteria(min_safety=60)
+    areas = [
+        district("E1", imd_crime_decile=9.9, burglaries_per_1000=1),
+        district("E2", imd_crime_decile=2.6),
+    ]
+    assert notices(rank(REFERENCE, question, areas), question, 2) == (
+        "Only 1 area with a safety score of at least 60.",
+        "The closest miss is E2 (Somewhere): safety 50.0.",
+    )
+
+
+def test_both_limits_are_named_together() -> None:
+    question = criteria(max_commute=10, min_safety=90)
+    assert notices(rank(REFERENCE, question, [district()]), question, 1) == (
+        "No areas within 10 minutes and with a safety score of at least 90.",
+    )
+
+
+def test_a_limit_that_leaves_enough_needs_no_notice() -> None:
+    question = criteria(max_commute=30)
+    assert notices(rank(REFERENCE, question, [district(), district("E2")]), question, 2) == ()
+
+
+def test_weights_that_few_areas_have_figures_for_are_said() -> None:
+    question = criteria({}, weights={"commute": 1.0})
+    assert notices(rank(REFERENCE, question, [district()]), question, 1) == (
+        "No areas with figures for enough of the chosen weights.",
+    )
+
+
+def test_a_room_is_said_to_be_an_estimate() -> None:
+    question = criteria()
+    assert assumptions(rank(REFERENCE, question), question) == (
+        "A room is taken as a third of the average three-bed rent: an estimate.",
+    )
+
+
+def test_a_whole_home_assumes_nothing() -> None:
+    question = criteria(home="2bed")
+    assert assumptions(rank(REFERENCE, question), question) == ()
+
+
+def test_a_mortgage_is_an_assumption() -> None:
+    question = criteria(budget=budget_of(1000, "buy", MortgageTerms()))
+    assert assumptions(rank(REFERENCE, question), question) == question.budget.assumptions
+
+
+def test_one_area_without_a_rent_is_said_to_be_left_out() -> None:
+    question = criteria(home="2bed")
+    ranking = rank(REFERENCE, question, [district(rent_2bed=None)])
+    assert assumptions(ranking, question) == ("1 area without a rent figure is left out.",)
+
+
+def test_areas_without_a_price_are_said_to_be_left_out() -> None:
+    question = criteria(budget=Budget(tenure="buy", limit=500_000))
+    bare = [district(f"E{number}", median_price=None) for number in (1, 2)]
+    assert assumptions(rank(REFERENCE, question, bare), question) == (
+        "2 areas without a median price (too few sales) are left out.",
+    )

@@ -1,0 +1,94 @@
+"""Robustness: how far the order depends on the exact weights."""
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tests.support.scoring import criteria, district, spread
+from veo.models import FrozenMap
+from veo.scoring import Ranking, Reference, effective_weights, rank, robustness
+
+WEIGHTS = effective_weights("student")
+MANY = rank(Reference(spread(60)), criteria(limit=5000))
+
+
+def green_or_lively(count: int) -> Ranking:
+    """Rank districts of which half are green and half have pubs, on these two alone."""
+    areas = [
+        district(
+            f"E{number}",
+            open_space_pct=60 - number if number % 2 else number / 9,
+            pubs_bars_per_km2=number / 9 if number % 2 else 60 - number,
+        )
+        for number in range(1, count + 1)
+    ]
+    weights = FrozenMap({"green_spaces": 0.5, "nightlife": 0.5})
+    return rank(Reference(areas), criteria(limit=5000, weights=weights))
+
+
+def test_every_area_of_the_answer_is_judged() -> None:
+    assert len(robustness(MANY.field, WEIGHTS)) == 20
+
+
+def test_the_band_is_the_smallest_that_holds_the_rank() -> None:
+    assert [judged.band for judged in robustness(MANY.field, WEIGHTS)] == [5] * 5 + [10] * 5 + [20] * 10
+
+
+def test_the_same_field_is_judged_alike() -> None:
+    assert robustness(MANY.field, WEIGHTS) == robustness(MANY.field, WEIGHTS)
+
+
+def test_a_field_no_larger_than_the_band_cannot_leave_it() -> None:
+    assert {judged.share for judged in robustness(MANY.field[:5], WEIGHTS)} == {1.0}
+
+
+def test_an_area_better_in_everything_is_robust() -> None:
+    best = [
+        district("E0", imd_crime_decile=10, open_space_pct=99, pubs_bars_per_km2=99, stations_within_1km=99)
+    ]
+    field = rank(Reference([*spread(), *best]), criteria(limit=5000), [*spread(), *best]).field
+    assert (field[0].district.code, robustness(field, WEIGHTS)[0].verdict) == ("E0", "robust")
+
+
+def test_areas_that_rest_on_opposite_weights_are_sensitive() -> None:
+    field = green_or_lively(40).field
+    judged = robustness(field, FrozenMap({"green_spaces": 0.5, "nightlife": 0.5}))
+    assert "sensitive" in {one.verdict for one in judged}
+
+
+@given(st.integers(1, 40))
+def test_robust_means_at_least_four_draws_of_five(count: int) -> None:
+    judged = robustness(green_or_lively(count).field, FrozenMap({"green_spaces": 0.5, "nightlife": 0.5}))
+    assert all((one.share >= 0.8) == (one.verdict == "robust") for one in judged)
+
+
+@given(st.integers(1, 40))
+def test_a_share_is_from_0_to_1(count: int) -> None:
+    judged = robustness(green_or_lively(count).field, FrozenMap({"green_spaces": 0.5, "nightlife": 0.5}))
+    assert all(0 <= one.share <= 1 for one in judged)
+
+
+def test_areas_of_a_dearer_tier_never_overtake() -> None:
+    cheap = [district(f"E{number}", "Barnet", rent_3bed=2400, imd_crime_decile=1) for number in range(1, 6)]
+    dear = [district(f"E{number}", "Ealing", rent_3bed=3300, imd_crime_decile=9) for number in range(6, 12)]
+    field = rank(Reference([*cheap, *dear]), criteria(limit=1000)).field
+    assert [judged.share for judged in robustness(field, WEIGHTS)[:5]] == [1.0] * 5
+
+
+def test_areas_ordered_by_cost_keep_their_order() -> None:
+    areas = [
+        district(f"E{number}", rent_3bed=9000 + number, imd_crime_decile=number, open_space_pct=60 - number)
+        for number in range(1, 30)
+    ]
+    field = rank(Reference(areas), criteria(limit=1000)).field
+    assert {judged.share for judged in robustness(field, WEIGHTS)} == {1.0}
+
+
+def test_an_area_without_a_journey_is_judged_by_its_other_factors() -> None:
+    areas = [district(f"E{number}", imd_crime_decile=number, open_space_pct=number) for number in range(1, 8)]
+    minutes = {f"E{number}": 74.0 for number in range(1, 7)}
+    field = rank(Reference(areas), criteria(minutes, limit=5000)).field
+    assert (field[0].district.code, robustness(field, WEIGHTS)[0].share) == ("E7", 1.0)
+
+
+def test_no_areas_have_no_verdicts() -> None:
+    assert robustness((), WEIGHTS) == ()

@@ -1,0 +1,263 @@
+"""What the questions answer, in the shapes of the web contract.
+
+An optional field without a source is left out of the JSON, never filled. Names are camelCase in JSON,
+but for boundaries and research, whose contract is snake_case.
+"""
+
+from pydantic import ConfigDict, Field
+
+from veo.models import (
+    FactorName,
+    Figure,
+    Figures,
+    FrozenMap,
+    Home,
+    Leg,
+    Location,
+    Persona,
+    Tenure,
+    Value,
+    absent,
+)
+from veo.scoring import Robustness
+
+
+class Cost(Value):
+    """What the chosen home costs there, against the limit in GBP; `over_budget_pct` is 0 when it fits."""
+
+    figure: Figure
+    limit: float
+    home: Home | None = Field(default=None, exclude_if=absent)
+    over_budget_pct: float
+
+
+class CommuteSummary(Value):
+    """Door-to-door minutes to a place, and how."""
+
+    destination: str
+    minutes: int
+    legs: tuple[Leg, ...]
+    source: str
+
+
+class Recommendation(Value):
+    """One recommended area. Scores and factors run from 0 to 100."""
+
+    rank: int
+    name: str
+    area_code: str
+    score: float
+    factors: FrozenMap[FactorName, float]
+    strengths: tuple[str, ...]
+    weaknesses: tuple[str, ...]
+    explanation: str
+    contributions: FrozenMap[FactorName, float]
+    coverage: float
+    robustness: Robustness
+    location: Location
+    borough: str
+    cost: Cost
+    commute: CommuteSummary | None = Field(default=None, exclude_if=absent)
+    figures: Figures
+
+
+class Recommendations(Value):
+    """The best areas for one question: up to 20, of which a caller shows the first few.
+
+    `said_for` holds the notices that go with the first 1, 2, … areas: what a list owes to a relaxed
+    budget depends on how much of it is shown.
+    """
+
+    persona: Persona
+    budget: int
+    location_type: Tenure
+    home: Home
+    destination: str | None
+    weights: FrozenMap[FactorName, float]
+    recommendations: tuple[Recommendation, ...]
+    said_for: tuple[tuple[str, ...], ...]
+
+
+class Property(Value):
+    """Prices and rents of an area, in GBP; growth in percent."""
+
+    average_price: float | None = Field(default=None, exclude_if=absent)
+    price_change: float | None = Field(default=None, exclude_if=absent)
+    demand: str | None = Field(default=None, exclude_if=absent)
+    supply: str | None = Field(default=None, exclude_if=absent)
+    insights: tuple[str, ...] | None = Field(default=None, exclude_if=absent)
+
+
+class Route(Value):
+    """One way to travel, in minutes."""
+
+    mode: str
+    duration: int
+    steps: tuple[str, ...] | None = Field(default=None, exclude_if=absent)
+
+
+class CommuteData(Value):
+    """Travel to a destination, in minutes; `legs` say how."""
+
+    origin: str
+    destination: str
+    duration: int
+    modes: tuple[str, ...]
+    routes: tuple[Route, ...] | None = Field(default=None, exclude_if=absent)
+    legs: tuple[Leg, ...] | None = Field(default=None, exclude_if=absent)
+
+
+class CrimeData(Value):
+    """Recorded crime: live counts and their mix; `crime_rate` is per 1,000 residents a year."""
+
+    total_crimes: int | None = Field(default=None, exclude_if=absent)
+    crime_rate: float | None = Field(default=None, exclude_if=absent)
+    breakdown: FrozenMap[str, int] | None = Field(default=None, exclude_if=absent)
+    trend: str | None = Field(default=None, exclude_if=absent)
+    figures: Figures = FrozenMap()
+
+
+class School(Value):
+    """One school; `distance` in km."""
+
+    name: str
+    rating: str | None = Field(default=None, exclude_if=absent)
+    distance: float | None = Field(default=None, exclude_if=absent)
+
+
+class SchoolsData(Value):
+    """State-funded schools. `outstanding` and `good` count legacy grades, which ended in September 2024."""
+
+    count: int | None = Field(default=None, exclude_if=absent)
+    average_rating: str | None = Field(default=None, exclude_if=absent)
+    outstanding: int | None = Field(default=None, exclude_if=absent)
+    good: int | None = Field(default=None, exclude_if=absent)
+    schools: tuple[School, ...] | None = Field(default=None, exclude_if=absent)
+    figures: Figures = FrozenMap()
+
+
+class Amenities(Value):
+    """Places counted nearby."""
+
+    restaurants: int | None = Field(default=None, exclude_if=absent)
+    cafes: int | None = Field(default=None, exclude_if=absent)
+    gyms: int | None = Field(default=None, exclude_if=absent)
+    parks: int | None = Field(default=None, exclude_if=absent)
+    supermarkets: int | None = Field(default=None, exclude_if=absent)
+    total: int | None = Field(default=None, exclude_if=absent)
+    figures: Figures = FrozenMap()
+
+
+class AreaData(Value):
+    """Everything known of an area. `scansan` is the contract's old name of the property block."""
+
+    area_code: str
+    name: str
+    borough: str
+    location: Location
+    scansan: Property | None = Field(default=None, exclude_if=absent)
+    property: Property | None = Field(default=None, exclude_if=absent)
+    commute: CommuteData | None = Field(default=None, exclude_if=absent)
+    crime: CrimeData | None = Field(default=None, exclude_if=absent)
+    schools: SchoolsData | None = Field(default=None, exclude_if=absent)
+    amenities: Amenities | None = Field(default=None, exclude_if=absent)
+    figures: Figures
+
+
+class SnakeValue(Value):
+    """A value whose contract is snake_case."""
+
+    model_config = ConfigDict(alias_generator=None)
+
+
+class LatLong(SnakeValue):
+    """A point in WGS84 degrees."""
+
+    latitude: float
+    longitude: float
+
+
+class AdministrativeAreas(SnakeValue):
+    """The areas a postcode lies in; null where no source is at hand."""
+
+    country: str | None = None
+    region: str | None = None
+    district: str | None = None
+    ward: str | None = None
+
+
+class Codes(SnakeValue):
+    """GSS codes of those areas; null where no source is at hand."""
+
+    msoa: str | None = None
+    lsoa: str | None = None
+    admin_district: str | None = None
+    admin_ward: str | None = None
+
+
+class BoundariesData(SnakeValue):
+    """Where a postcode lies, and in which areas."""
+
+    postcode: str
+    location: LatLong
+    administrative_areas: AdministrativeAreas
+    codes: Codes
+    timestamp: str
+
+
+class Geocoding(Value):
+    """A place found by a geocoder."""
+
+    lat: float
+    lng: float
+    formatted_address: str
+    place_id: str | None = Field(default=None, exclude_if=absent)
+
+
+class NearbyStation(Value):
+    """A station near an area's centre; `km` in a straight line."""
+
+    name: str
+    km: float
+    lines: tuple[str, ...]
+
+
+class NearbyPlaces(Value):
+    """Counts of places by kind."""
+
+    restaurant: int | None = Field(default=None, exclude_if=absent)
+    school: int | None = Field(default=None, exclude_if=absent)
+    park: int | None = Field(default=None, exclude_if=absent)
+    supermarket: int | None = Field(default=None, exclude_if=absent)
+    hospital: int | None = Field(default=None, exclude_if=absent)
+
+
+class MapsData(Value):
+    """What lies around an area's centre."""
+
+    area_code: str
+    location: Location
+    geocoding: Geocoding | None = None
+    static_map_url: str | None = None
+    nearby_places: NearbyPlaces
+    nearest_stations: tuple[NearbyStation, ...]
+    figures: Figures
+
+
+class Overview(SnakeValue):
+    """What research says of an area; every statement by its citation."""
+
+    content: str
+    citations: tuple[str, ...]
+    summary_points: tuple[str, ...]
+
+
+class ResearchData(SnakeValue):
+    """Web research on an area."""
+
+    area_code: str
+    postcode: str | None = Field(default=None, exclude_if=absent)
+    research_type: str
+    overview: Overview
+    persona_insights: str | None = Field(default=None, exclude_if=absent)
+    timestamp: str

@@ -1,0 +1,140 @@
+"""What may be asked, field by field: one set of rules for the web, the command line and Modal.
+
+`read` and `read_json` check everything at once and raise InvalidQuestion with one message per bad field.
+"""
+
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal, Self, TypeVar
+
+from pydantic import AfterValidator, Field, ValidationError, ValidationInfo, model_validator
+from pydantic_core import ErrorDetails, PydanticCustomError
+
+from veo.errors import InvalidQuestion, UnknownPlace
+from veo.models import FactorName, Home, Persona, Tenure, Value
+from veo.sources.places import Places
+
+LEAST_BUDGET = 500
+MOST_BUDGET: Mapping[str, int] = {"rent": 50_000, "buy": 20_000_000}
+MOST_AREAS = 20
+R = TypeVar("R", bound="Request")
+
+
+def _place(text: str, info: ValidationInfo) -> str:
+    """Refuse a place that is not known; keep the canonical code of one that is."""
+    places: Places | None = (info.context or {}).get("places")
+    if places is None or (info.field_name == "destination" and not text):
+        return text
+    try:
+        return places.destination(text, info.field_name or "destination").code
+    except UnknownPlace as error:
+        _, message = str(error).split(": ", 1)
+        raise PydanticCustomError("unknown_place", "{message}", {"message": message}) from None
+
+
+PlaceText = Annotated[str, AfterValidator(_place)]
+
+
+class Request(Value):
+    """Base of what is asked: unknown fields are ignored."""
+
+    model_config = {"extra": "ignore"}
+
+
+class RecommendationRequest(Request):
+    """Which areas suit a persona.
+
+    `budget` is GBP: rent per month, or to buy a price (below 50,000 a monthly mortgage payment).
+    `weights` are importances from 0 to 10 that replace the persona's; `max_commute` is in minutes;
+    `min_safety` runs from 0 to 100.
+    """
+
+    persona: Persona = Field(examples=["student"])
+    location_type: Tenure = Field(examples=["rent"])
+    budget: float = Field(examples=[1000])
+    destination: Annotated[PlaceText, Field(max_length=100)] = Field("", examples=["UCL"])
+    max_areas: int = Field(5, ge=1, le=MOST_AREAS)
+    home: Home | None = None
+    max_commute: float | None = Field(None, gt=0, le=240)
+    min_safety: float | None = Field(None, ge=0, le=100)
+    weights: dict[FactorName, Annotated[float, Field(ge=0, le=10)]] | None = None
+    include_business: bool = False
+
+    @model_validator(mode="after")
+    def _budget_in_range(self) -> Self:
+        most = MOST_BUDGET[self.location_type]
+        if not LEAST_BUDGET <= self.budget <= most:
+            message = f"must be from {LEAST_BUDGET:,} to {most:,} GBP to {self.location_type}"
+            raise PydanticCustomError("budget", "budget: {message}", {"message": message})
+        return self
+
+
+class CommuteRequest(Request):
+    """How long a journey takes."""
+
+    origin: Annotated[PlaceText, Field(min_length=2, max_length=10)] = Field(examples=["E15"])
+    destination: Annotated[PlaceText, Field(min_length=2, max_length=50)] = Field(examples=["UCL"])
+
+
+class MapsRequest(Request):
+    """What lies around an area."""
+
+    area_code: str = Field(min_length=2, max_length=10, examples=["E15"])
+    destination: Annotated[PlaceText, Field(max_length=50)] = ""
+    download_map: bool = False
+
+
+class BoundariesRequest(Request):
+    """Where a postcode lies."""
+
+    postcode: str = Field(pattern=r"^[A-Za-z0-9 ]{5,10}$", examples=["E15 1AZ"])
+    level: Literal["simple", "full"] = "simple"
+
+
+class ResearchRequest(Request):
+    """What the web says of an area; fields are snake_case, as in its contract."""
+
+    model_config = {"alias_generator": None}
+
+    area_code: str = Field(min_length=2, max_length=10, examples=["E15"])
+    persona: Persona | None = None
+    postcode: str | None = Field(None, max_length=10)
+
+
+def read(kind: type[R], fields: Mapping[str, Any], places: Places | None = None) -> R:
+    """Read fields that arrived as text (a query string, a command line): numbers may be written out."""
+    try:
+        return kind.model_validate(dict(fields), context={"places": places})
+    except ValidationError as error:
+        raise InvalidQuestion(*messages(error.errors(include_url=False))) from None
+
+
+def read_json(kind: type[R], body: bytes, places: Places | None = None) -> R:
+    """Read a JSON body; types are strict: "1000" is not a number, nor is true."""
+    try:
+        return kind.model_validate_json(body, strict=True, context={"places": places})
+    except ValidationError as error:
+        raise InvalidQuestion(*messages(error.errors(include_url=False))) from None
+
+
+def messages(errors: list[ErrorDetails]) -> list[str]:
+    """Give one "<field>: <message>" per error, in plain words."""
+    return [_message(error) for error in errors]
+
+
+def _message(error: ErrorDetails) -> str:
+    field = ".".join(str(part)[:40] for part in error["loc"] if part != "[key]")
+    match error["type"]:
+        case "json_invalid":
+            return "body: is not valid JSON in UTF-8"
+        case "model_type" | "model_attributes_type":
+            return "body: must be a JSON object"
+        case "missing":
+            return f"{field}: is required"
+        case "literal_error":
+            return f"{field}: must be {error['ctx']['expected']}"
+        case "budget":
+            return error["msg"]
+        case "finite_number":
+            return f"{field}: must be a finite number"
+        case _:
+            return f"{field or 'body'}: {error['msg'][:1].lower()}{error['msg'][1:]}"

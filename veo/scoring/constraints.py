@@ -1,0 +1,88 @@
+"""What a home costs, what a budget allows, and in which order a budget is relaxed."""
+
+from veo.models import District, Figure, Home, Tenure, Value
+
+PAYMENT_BELOW = 50_000
+"""A budget to buy below this many pounds is a monthly mortgage payment, else a price."""
+
+RELAXATIONS = (0, 10, 25, 50)
+"""Percent over budget up to which each tier goes; the tier after the last is anything dearer."""
+
+NEAREST = len(RELAXATIONS)
+"""The tier of what no relaxation reaches: ordered by cost, the nearest to the budget first."""
+
+RENT_COLUMNS: dict[Home, str] = {
+    "room": "rent_3bed",
+    "1bed": "rent_1bed",
+    "2bed": "rent_2bed",
+    "3bed": "rent_3bed",
+}
+ROOM_ASSUMPTION = "A room is taken as a third of the average three-bed rent: an estimate."
+BUYING_IGNORES_HOME = "Prices are one median per district for all homes: the kind of home is ignored."
+
+
+class MortgageTerms(Value):
+    """How a monthly payment becomes a price: yearly `rate`, `years`, `deposit` as a share of the price."""
+
+    rate: float = 0.05
+    years: int = 25
+    deposit: float = 0.10
+
+
+class Budget(Value):
+    """What can be spent: `limit` in GBP, per month to rent, the price to buy, and what it assumes."""
+
+    tenure: Tenure
+    limit: float
+    assumptions: tuple[str, ...] = ()
+
+    @property
+    def per(self) -> str:
+        """Say the period of the limit, to follow an amount."""
+        return " a month" if self.tenure == "rent" else ""
+
+
+def budget_of(amount: float, tenure: Tenure, terms: MortgageTerms) -> Budget:
+    """Read an amount in GBP: a rent per month, a price, or a monthly payment turned into a price."""
+    if tenure == "rent" or amount >= PAYMENT_BELOW:
+        return Budget(tenure=tenure, limit=amount)
+    loan = loan_of(amount, terms)
+    price = loan / (1 - terms.deposit)
+    said = (
+        f"{pounds(amount)} a month repays a loan of {pounds(loan)} over {terms.years} years at "
+        f"{terms.rate:.1%}; with a deposit of {terms.deposit:.1%} that buys at {pounds(price)}; "
+        "not financial advice."
+    )
+    return Budget(tenure=tenure, limit=price, assumptions=(said,))
+
+
+def loan_of(payment: float, terms: MortgageTerms) -> float:
+    """Give the loan that equal monthly payments repay (the present value of an annuity)."""
+    months, rate = terms.years * 12, terms.rate / 12
+    return payment * months if rate == 0 else payment * (1 - (1 + rate) ** -months) / rate
+
+
+def cost_of(district: District, tenure: Tenure, home: Home) -> Figure | None:
+    """Give what a home costs: GBP a month to rent, the median price to buy; None without a figure.
+
+    Only the district's own figure counts: a borough's price could not show that a limit is kept.
+    """
+    if tenure == "buy":
+        return district.figures.get("median_price")
+    rent = district.figures.get(RENT_COLUMNS[home])
+    if rent is None or home != "room":
+        return rent
+    return rent.model_copy(
+        update={"value": rent.value / 3, "source": f"estimate, a third of a three-bed: {rent.source}"}
+    )
+
+
+def tier_of(cost: float, limit: float) -> int:
+    """Tell how far a budget must be relaxed: 0 within it, 1 to 3 by `RELAXATIONS`, then `NEAREST`."""
+    within = (tier for tier, percent in enumerate(RELAXATIONS) if cost * 100 <= limit * (100 + percent))
+    return next(within, NEAREST)
+
+
+def pounds(amount: float) -> str:
+    """Write an amount as £1,234."""
+    return f"£{amount:,.0f}"

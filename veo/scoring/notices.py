@@ -1,0 +1,77 @@
+"""What a reader is told of an answer: where a budget was relaxed, where a limit left too little."""
+
+from collections import Counter
+from collections.abc import Sequence
+from math import ceil
+
+from veo.scoring.constraints import NEAREST, RELAXATIONS, ROOM_ASSUMPTION, Budget, pounds
+from veo.scoring.rank import Criteria, Ranked, Ranking
+from veo.scoring.words import area_name, plural
+
+
+def notices(ranking: Ranking, criteria: Criteria, asked: int) -> tuple[str, ...]:
+    """Say what the first `asked` areas of a ranking owe to a relaxed budget or lack through a limit."""
+    items = ranking.items[:asked]
+    return (*_shortfall(ranking, criteria, len(items), asked), *_relaxation(items, criteria.budget))
+
+
+def assumptions(ranking: Ranking, criteria: Criteria) -> tuple[str, ...]:
+    """Say what an answer takes for granted: mortgage terms, the rent of a room, areas without a cost."""
+    room = (ROOM_ASSUMPTION,) if criteria.home == "room" and criteria.budget.tenure == "rent" else ()
+    figure = "rent figure" if criteria.budget.tenure == "rent" else "median price (too few sales)"
+    left = ranking.without_cost
+    verb = "is" if left == 1 else "are"
+    out = (f"{plural(left, 'area')} without a {figure} {verb} left out.",) if left else ()
+    return (*criteria.budget.assumptions, *room, *out)
+
+
+def _relaxation(items: Sequence[Ranked], budget: Budget) -> tuple[str, ...]:
+    """Say how far over budget the areas go, tier by tier."""
+    tiers = Counter(item.tier for item in items)
+    beyond = [tier for tier in sorted(tiers) if tier > 0]
+    if not beyond:
+        return ()
+    dearest = max(item.cost.value for item in items)
+    if not tiers[0]:
+        return (f"No areas under {pounds(budget.limit)}. Showing up to {pounds(ceil(dearest))}.",)
+    within = f"{plural(tiers[0], 'area')} within {pounds(budget.limit)}{budget.per}"
+    return ("; ".join((within, *(_over(tier, tiers[tier], budget, dearest) for tier in beyond))) + ".",)
+
+
+def _over(tier: int, count: int, budget: Budget, dearest: float) -> str:
+    """Say how many areas a tier adds and what they cost."""
+    more = f"{count} more {'costs' if count == 1 else 'cost'}"
+    if tier == NEAREST:
+        return f"{more} up to {pounds(ceil(dearest))}"
+    percent = RELAXATIONS[tier]
+    return f"{more} up to {percent}% over ({pounds(budget.limit * (100 + percent) / 100)})"
+
+
+def _shortfall(ranking: Ranking, criteria: Criteria, found: int, asked: int) -> tuple[str, ...]:
+    """Say which limit, never relaxed, leaves too few areas, and what comes closest to it."""
+    if found >= asked:
+        return ()
+    limits = []
+    if criteria.max_commute is not None:
+        limits.append(f"within {criteria.max_commute:g} minutes")
+    if criteria.min_safety is not None:
+        limits.append(f"with a safety score of at least {criteria.min_safety:g}")
+    wanted = " and ".join(limits) or "with figures for enough of the chosen weights"
+    count = f"Only {plural(found, 'area')}" if found else "No areas"
+    return (f"{count} {wanted}.", *_misses(ranking))
+
+
+def _misses(ranking: Ranking) -> tuple[str, ...]:
+    """Name the closest miss of each limit."""
+    late, unsafe = ranking.nearest_commute, ranking.nearest_safety
+    commute = (
+        [f"The closest miss is {_named(late)}: {ceil(late.minutes)} minutes."]
+        if late and late.minutes
+        else []
+    )
+    safety = [f"The closest miss is {_named(unsafe)}: safety {unsafe.safety:.1f}."] if unsafe else []
+    return (*commute, *safety)
+
+
+def _named(item: Ranked) -> str:
+    return f"{item.district.code} ({area_name(item.district)})"

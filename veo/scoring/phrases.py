@@ -1,0 +1,191 @@
+"""One fragment of English per factor, made of the area's own figures and their vintage."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from veo.models import FactorName, Figure, Home, Journey
+from veo.scoring.boroughs import Boroughs
+from veo.scoring.constraints import pounds
+from veo.scoring.factors import venues_censored
+from veo.scoring.rank import Criteria, Ranked
+from veo.scoring.words import lines_of, listed, plural
+
+NEAREST_CENTRE = "the nearest main job centre"
+HOMES: dict[Home, str] = {
+    "room": "Rooms cost about",
+    "1bed": "One-bed rents average",
+    "2bed": "Two-bed rents average",
+    "3bed": "Three-bed rents average",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """An area and what is needed to speak of it; `place` is where its journey leads."""
+
+    item: Ranked
+    criteria: Criteria
+    boroughs: Boroughs
+    journey: Journey | None = None
+    place: str = NEAREST_CENTRE
+
+    def find(self, column: str) -> Figure | None:
+        """Give the figure to show, which may be the borough's."""
+        return self.boroughs.figure(self.item.district, column)
+
+    def figure(self, column: str) -> Figure:
+        """Give a figure without which the factor would have no score."""
+        found = self.find(column)
+        if found is None:
+            raise KeyError(column)
+        return found
+
+    def stands_in(self, factor: FactorName) -> bool:
+        """Tell whether a factor rests on the borough's average."""
+        return self.boroughs.stood_in(self.item.district, factor)
+
+    def standing(self, factor: FactorName, ahead: str, behind: str) -> str:
+        """Compare a factor with London: `ahead` 80% of London districts, or `behind`."""
+        score = self.item.scores[factor]
+        word, share = (ahead, score) if score >= 50 else (behind, 100 - score)  # noqa: PLR2004  # the middle of London
+        return f"{word} {int(share)}% of London districts"
+
+
+def phrase(factor: FactorName, subject: Subject) -> str:
+    """Say what is known of one scored factor of an area."""
+    return PHRASES[factor](subject)
+
+
+def _affordability(subject: Subject) -> str:
+    """Set the cost against the budget."""
+    cost, budget = subject.item.cost, subject.criteria.budget
+    start = "The median price is" if budget.tenure == "buy" else HOMES[subject.criteria.home]
+    gap = round(100 * (cost.value / budget.limit - 1))
+    against = "on budget" if gap == 0 else f"{abs(gap)}% {'over' if gap > 0 else 'under'} budget"
+    room = budget.tenure == "rent" and subject.criteria.home == "room"
+    basis = "estimate: a third of a three-bed, " if room else ""
+    return f"{start} {pounds(cost.value)}{budget.per}, {against} ({basis}{_tag(cost)})"
+
+
+def _commute(subject: Subject) -> str:
+    """Give the door-to-door minutes and the lines."""
+    journey, minutes = subject.journey, subject.item.minutes
+    if journey is None:
+        return f"{minutes:.0f} min to {subject.place} (modelled)"
+    lines = lines_of(journey)
+    by = f"by {lines}" if lines else "on foot"
+    return f"{journey.minutes:.0f} min to {subject.place} {by} ({journey.source})"
+
+
+def _safety(subject: Subject) -> str:
+    named = {"imd_crime_decile": "crime deprivation", "burglaries_per_1000": "burglary"}
+    known = [(word, subject.find(column)) for column, word in named.items()]
+    on = [f"{word} ({figure.vintage})" for word, figure in known if figure]
+    return f"{subject.standing('safety', 'Safer than', 'Less safe than')} on {listed(on)}"
+
+
+def _schools(subject: Subject) -> str:
+    """Give the share of legacy grades and the count; a borough's share allows no comparison."""
+    count = subject.find("schools_count")
+    counted = [f"{plural(round(count.value), 'state school')} ({count.vintage})"] if count else []
+    share, rated = subject.find("outstanding_share"), subject.item.district.number("schools_rated") or 0
+    if share and subject.stands_in("schools"):
+        borough = f"{share.value:.1%} of legacy Ofsted grades are outstanding across the borough"
+        return _sentence(f"{borough} ({share.vintage})", "none in the district", *counted)
+    grades = plural(round(rated), "legacy Ofsted grade")
+    known = [f"{share.value:.1%} of {grades} outstanding ({share.vintage})"] if share else []
+    return (
+        f"{subject.standing('schools', 'Schools ahead of', 'Schools behind')}: {'; '.join(known + counted)}"
+    )
+
+
+def _amenities(subject: Subject) -> str:
+    """Count venues and stations; a censored count allows no comparison with London."""
+    stations = subject.find("stations_within_1km")
+    near = f"{plural(round(stations.value), 'station')} within 1 km" if stations else ""
+    if venues_censored(subject.item.district):
+        return _sentence(near, _few_venues(subject))
+    density = subject.find("food_venues_per_km2")
+    venues = f"{density.value:,.1f} food venues per km² ({density.vintage})" if density else ""
+    standing = subject.standing("amenities", "More amenities than", "Fewer amenities than")
+    return f"{standing}: {listed([part for part in (venues, near) if part])}"
+
+
+def _nightlife(subject: Subject) -> str:
+    """Count pubs and bars; a censored count allows no comparison with London."""
+    if venues_censored(subject.item.district):
+        return _sentence(_few_venues(subject), "pubs and bars not listed")
+    density, count = subject.find("pubs_bars_per_km2"), subject.find("pubs_bars")
+    known = [f"{density.value:,.1f} per km² ({density.vintage})"] if density else []
+    counted = [f"{count.value:,g} pubs and bars"] if count else []
+    standing = subject.standing("nightlife", "More pubs and bars than", "Fewer pubs and bars than")
+    return f"{standing}: {', '.join(counted + known)}"
+
+
+def _green_spaces(subject: Subject) -> str:
+    figure = subject.figure("open_space_pct")
+    known = f"{figure.value:.1f}% of the land ({figure.vintage})"
+    if subject.stands_in("green_spaces"):
+        return f"Open space across the borough: {known}; no figure for the district"
+    return f"{subject.standing('green_spaces', 'More open space than', 'Less open space than')}: {known}"
+
+
+def _property_prices(subject: Subject) -> str:
+    figure = subject.figure("median_price")
+    known = f"{pounds(figure.value)} ({figure.vintage})"
+    if subject.stands_in("property_prices"):
+        return f"The borough's average price is {known}; too few sales in the district"
+    return (
+        f"{subject.standing('property_prices', 'Cheaper to buy than', 'Dearer to buy than')}: median {known}"
+    )
+
+
+def _development(subject: Subject) -> str:
+    """List growth, yield and sales as far as they are known."""
+    district = subject.item.district
+    price, rent = subject.find("price_growth_5y_pct"), subject.find("rent_growth_1y_pct")
+    known = [f"prices {_change(price)} in five years ({_tag(price)})"] if price else []
+    known += [f"rents {_change(rent)} in a year ({_tag(rent)})"] if rent else []
+    monthly, median = district.number("rent_all"), district.number("median_price")
+    known += [f"gross yield {12 * monthly / median:.1%}"] if monthly and median else []
+    sales = subject.find("sales_12m")
+    known += [f"{plural(round(sales.value), 'sale')} in 12 months"] if sales else []
+    standing = subject.standing(
+        "development", "Growth, yield and sales ahead of", "Growth, yield and sales behind"
+    )
+    return f"{standing}: {'; '.join(known)}"
+
+
+def _change(growth: Figure) -> str:
+    """Say a growth in per cent as a movement."""
+    return f"{'down' if growth.value < 0 else 'up'} {abs(growth.value):.1f}%"
+
+
+def _few_venues(subject: Subject) -> str:
+    venues = subject.item.district.figures["food_venues"]
+    return f"fewer than {venues.value:g} food venues ({venues.vintage})"
+
+
+def _tag(figure: Figure) -> str:
+    """Say what a figure describes where that is not the district, and its vintage."""
+    level = {"district": "", "borough": "borough average, ", "modelled": "modelled, "}[figure.level]
+    return f"{level}{figure.vintage}"
+
+
+def _sentence(*parts: str) -> str:
+    """Join parts and begin with a capital."""
+    joined = "; ".join(part for part in parts if part)
+    return joined[:1].upper() + joined[1:]
+
+
+PHRASES: dict[FactorName, Callable[[Subject], str]] = {
+    "affordability": _affordability,
+    "commute": _commute,
+    "safety": _safety,
+    "schools": _schools,
+    "amenities": _amenities,
+    "nightlife": _nightlife,
+    "green_spaces": _green_spaces,
+    "property_prices": _property_prices,
+    "development": _development,
+}

@@ -1,0 +1,179 @@
+"""Constraints, scores, order: the areas that answer a question, best first."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from math import inf
+
+from veo.models import District, FactorName, Figure, FrozenMap, Home, Persona, Value
+from veo.scoring.boroughs import Boroughs
+from veo.scoring.constraints import NEAREST, RENT_COLUMNS, Budget, cost_of, tier_of
+from veo.scoring.factors import Reference, cost_score, is_business, minutes_score
+
+ANSWER = 20
+"""How many areas an answer holds; a shorter list is a slice of it."""
+
+FIELD = 40
+"""How many areas compete for the answer when the weights are shaken."""
+
+MIN_COVERAGE = 0.6
+"""The share of the weight that needs a figure of the district's own for it to be ranked."""
+
+FLOOR_WEIGHT, FLOOR_SCORE, CAP = 0.2, 15, 60
+"""A factor of at least this weight that scores under this caps the shown total."""
+
+
+class Criteria(Value):
+    """What areas are judged by.
+
+    `weights` are positive, sum to 1 and order the factors; `minutes` are door to door by outcode, to
+    the destination or else to the nearest main job centre. `max_commute` is in minutes, `min_safety`
+    0 to 100 on the safety factor; neither is ever relaxed.
+    """
+
+    persona: Persona
+    weights: FrozenMap[FactorName, float]
+    budget: Budget
+    home: Home
+    minutes: FrozenMap[str, float]
+    max_commute: float | None = None
+    min_safety: float | None = None
+    include_business: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Ranked:
+    """An area that can be ranked. `scores` are 0 to 100, by shown factor; `total` is not capped.
+
+    `coverage` is the share of the weight with a figure of the district's own; `tier` tells how far the
+    budget was relaxed; `capped_by` names the factor that caps the shown total.
+    """
+
+    district: District
+    cost: Figure
+    tier: int
+    minutes: float | None
+    safety: float | None
+    scores: FrozenMap[FactorName, float]
+    total: float
+    coverage: float
+    capped_by: FactorName | None
+
+    @property
+    def shown_total(self) -> float:
+        """Give the total to show: one decimal, at most 60 where a weighty factor fails."""
+        return round(self.total if self.capped_by is None else min(self.total, CAP), 1)
+
+
+@dataclass(frozen=True, slots=True)
+class Ranking:
+    """The best areas in order. `nearest_*` is the closest of those that only that limit shuts out."""
+
+    field: tuple[Ranked, ...]
+    without_cost: int
+    nearest_commute: Ranked | None
+    nearest_safety: Ranked | None
+
+    @property
+    def items(self) -> tuple[Ranked, ...]:
+        """Give the areas of the answer."""
+        return self.field[:ANSWER]
+
+
+def rank(reference: Reference, criteria: Criteria, districts: Iterable[District] | None = None) -> Ranking:
+    """Rank districts (by default all of the reference) by tier of the budget, then by total."""
+    asked = reference.districts if districts is None else districts
+    eligible = [district for district in asked if criteria.include_business or not is_business(district)]
+    assessed = [assess(reference, criteria, district) for district in eligible]
+    ranked = [item for item in assessed if item is not None and item.coverage >= MIN_COVERAGE]
+    gaps = [(item, _commute_gap(item, criteria), _safety_gap(item, criteria)) for item in ranked]
+    allowed = [item for item, late, unsafe in gaps if late == unsafe == 0]
+    return Ranking(
+        field=tuple(sorted(allowed, key=_order)[:FIELD]),
+        without_cost=sum(item is None for item in assessed),
+        nearest_commute=_closest((item, late) for item, late, unsafe in gaps if unsafe == 0),
+        nearest_safety=_closest((item, unsafe) for item, late, unsafe in gaps if late == 0),
+    )
+
+
+def assess(reference: Reference, criteria: Criteria, district: District) -> Ranked | None:
+    """Score one district on the weighted factors; None when it has no cost to hold against the budget."""
+    cost = cost_of(district, criteria.budget.tenure, criteria.home)
+    scored_cost = _scored_cost(reference.boroughs, criteria, district)
+    if cost is None or scored_cost is None:
+        return None
+    compared = reference.scores(district)
+    minutes = criteria.minutes.get(district.code)
+    known: dict[FactorName, float] = {
+        **compared,
+        "affordability": cost_score(scored_cost, criteria.budget.limit),
+    }
+    if minutes is not None:
+        known["commute"] = minutes_score(minutes)
+    scores = FrozenMap({name: known[name] for name in criteria.weights if name in known})
+    return Ranked(
+        district=district,
+        cost=cost,
+        tier=tier_of(cost.value, criteria.budget.limit),
+        minutes=minutes,
+        safety=compared.get("safety"),
+        scores=scores,
+        total=weighted_mean(scores, criteria.weights),
+        coverage=_coverage(reference.boroughs, criteria, district, scores),
+        capped_by=_capped_by(scores, criteria.weights),
+    )
+
+
+def weighted_mean(scores: Mapping[FactorName, float], weights: Mapping[FactorName, float]) -> float:
+    """Average scores by weight over the factors that have one; 0 when none has."""
+    weight = sum(weights[name] for name in scores)
+    return sum(weights[name] * score for name, score in scores.items()) / weight if scores else 0.0
+
+
+def _scored_cost(boroughs: Boroughs, criteria: Criteria, district: District) -> float | None:
+    """Give the cost that is scored: one rent per borough, a steadied price."""
+    if criteria.budget.tenure == "buy":
+        return boroughs.scored(district, "median_price")
+    rent = boroughs.scored(district, RENT_COLUMNS[criteria.home])
+    return rent / 3 if rent is not None and criteria.home == "room" else rent
+
+
+def _coverage(
+    boroughs: Boroughs, criteria: Criteria, district: District, scores: Mapping[FactorName, float]
+) -> float:
+    """Sum the weight of the factors that rest on the district's own figures."""
+    own = (criteria.weights[name] for name in scores if not boroughs.stood_in(district, name))
+    return round(sum(own), 6)  # 0.3 + 0.2 + 0.1 must reach 0.6
+
+
+def _capped_by(scores: Mapping[FactorName, float], weights: Mapping[FactorName, float]) -> FactorName | None:
+    """Name the weightiest factor that fails."""
+    failing = [
+        name for name, score in scores.items() if weights[name] >= FLOOR_WEIGHT and score < FLOOR_SCORE
+    ]
+    return max(failing, key=lambda name: weights[name], default=None)
+
+
+def _commute_gap(item: Ranked, criteria: Criteria) -> float:
+    """Give the minutes beyond the limit, 0 within it; an unknown journey cannot show that it is."""
+    if criteria.max_commute is None:
+        return 0
+    return inf if item.minutes is None else max(0, item.minutes - criteria.max_commute)
+
+
+def _safety_gap(item: Ranked, criteria: Criteria) -> float:
+    """Give the points below the limit, 0 above it; an unknown safety cannot show that it is."""
+    if criteria.min_safety is None:
+        return 0
+    return inf if item.safety is None else max(0, criteria.min_safety - item.safety)
+
+
+def _closest(items: Iterable[tuple[Ranked, float]]) -> Ranked | None:
+    """Pick the smallest known gap, ties by code."""
+    missed = [(gap, item.district.code, item) for item, gap in items if 0 < gap < inf]
+    return min(missed, key=lambda miss: miss[:2])[2] if missed else None
+
+
+def _order(item: Ranked) -> tuple[int, float, float, str]:
+    """Order by tier, then total, ties by code; beyond the last tier by cost first."""
+    cost = item.cost.value if item.tier == NEAREST else 0
+    return (item.tier, cost, -item.total, item.district.code)

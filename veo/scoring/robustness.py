@@ -1,0 +1,67 @@
+"""How far the order depends on the exact weights: shake them and count."""
+
+from collections.abc import Mapping, Sequence
+from operator import mul
+from random import Random
+from typing import Literal
+
+from veo.models import FactorName, Value
+from veo.scoring.constraints import NEAREST
+from veo.scoring.rank import ANSWER, Ranked
+
+DRAWS = 200
+SPREAD = 0.3
+"""Each weight is multiplied by a factor between 1 - SPREAD and 1 + SPREAD, drawn evenly."""
+
+SEED = 20_261_123
+"""Fixed, so that the same question gives the same answer."""
+
+BANDS = (5, 10, 20)
+ROBUST_SHARE = 0.8
+APART = 1_000.0
+"""More than any difference of totals: keeps an area of a dearer tier behind."""
+
+
+class Robustness(Value):
+    """In what `share` of draws an area stays in the best `band` (5, 10 or 20) of its answer."""
+
+    band: int
+    share: float
+    verdict: Literal["robust", "sensitive"]
+
+
+def robustness(field: Sequence[Ranked], weights: Mapping[FactorName, float]) -> tuple[Robustness, ...]:
+    """Judge the areas of an answer, in order, against the field that competes with them."""
+    rows = [_row(item, weights) for item in field]
+    starts = [_start(item, position) for position, item in enumerate(field)]
+    bands = [next(band for band in BANDS if position < band) for position in range(min(len(field), ANSWER))]
+    stays = [0] * len(bands)
+    random = Random(SEED)  # noqa: S311  # a repeatable sample, not a secret
+    for _ in range(DRAWS):
+        shaken = [weight * random.uniform(1 - SPREAD, 1 + SPREAD) for weight in weights.values()]
+        keys = [start + sum(map(mul, row, shaken)) for start, row in zip(starts, rows, strict=True)]
+        order = sorted(range(len(keys)), key=keys.__getitem__, reverse=True)
+        for position, index in enumerate(order[:ANSWER]):
+            if index < len(bands) and position < bands[index]:
+                stays[index] += 1
+    return tuple(_judged(band, stayed / DRAWS) for band, stayed in zip(bands, stays, strict=True))
+
+
+def _row(item: Ranked, weights: Mapping[FactorName, float]) -> list[float]:
+    """Give the scores in the order of the weights.
+
+    A missing factor counts as the area's own total, which is what leaving it out amounts to. Beyond the
+    last tier cost alone orders, so the weights have nothing to act on.
+    """
+    if item.tier == NEAREST:
+        return [0.0] * len(weights)
+    return [item.scores.get(name, item.total) for name in weights]
+
+
+def _start(item: Ranked, position: int) -> float:
+    """Give what a draw's total is added to: tiers stay apart, and the last keeps its order."""
+    return -APART * item.tier - (position if item.tier == NEAREST else 0)
+
+
+def _judged(band: int, share: float) -> Robustness:
+    return Robustness(band=band, share=share, verdict="robust" if share >= ROBUST_SHARE else "sensitive")
