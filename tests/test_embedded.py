@@ -1,45 +1,15 @@
-"""The embedded figures: what is packaged, how a bad table is refused, how groups are modelled."""
+"""The embedded figures: what is packaged, and how a bad table is refused."""
 
-import csv
-from collections.abc import Mapping, Sequence
 from dataclasses import FrozenInstanceError
 from pathlib import Path
 
 import pytest
 
+from tests.support.tables import AREA, LINK, OTHER_STATION, SMALL, STATION, written
 from veo.models import District, Figure, Location
 from veo.sources.columns import AREAS, COLUMNS
 from veo.sources.embedded import Snapshot, load
-from veo.sources.groups import NAMES
 from veo.sources.rows import DataFault
-
-Cells = dict[str, str]
-
-AREA: Cells = {
-    **{name: f"{max(column.low, min(column.high, 1)):g}" for name, column in COLUMNS.items()},
-    **{"outcode": "E15", "name": "Stratford", "neighbourhoods": "Maryland|Stratford City"},
-    **{"borough": "Newham", "boroughs": "Newham:0.90|Hackney:0.10", "lat": "51.54", "lng": "0.001"},
-    **{"food_venues_note": "", "nearest_station": "Maryland"},
-}
-STATION: Cells = {
-    **{"name": "Maryland", "naptan": "", "lat": "51.546", "lng": "0.006", "zone": "2/3"},
-    **{"lines": "Elizabeth line", "modes": "elizabeth-line", "source": "tfl"},
-}
-OTHER_STATION = STATION | {"name": "Forest Gate"}
-LINK: Cells = {
-    **{"from": "Maryland", "to": "Forest Gate", "line": "Elizabeth line"},
-    **{"mode": "elizabeth-line", "minutes": "2.5", "basis": "timetable"},
-}
-DESTINATION: Cells = {
-    **{"id": "ucl", "name": "University College London", "lat": "51.52", "lng": "-0.13"},
-    **{"kind": "university", "source": "GIAS"},
-}
-SMALL: dict[str, list[Cells]] = {
-    "areas.csv": [AREA],
-    "stations.csv": [STATION, OTHER_STATION],
-    "links.csv": [LINK],
-    "destinations.csv": [DESTINATION],
-}
 
 
 @pytest.fixture(scope="module")
@@ -47,25 +17,9 @@ def packaged() -> Snapshot:
     return load()
 
 
-def written(folder: Path, changes: Mapping[str, Sequence[Cells]]) -> Path:
-    """Write the small tables, some of them replaced."""
-    for name, rows in (SMALL | dict(changes)).items():
-        with (folder / name).open("w", encoding="utf-8", newline="") as file:
-            table = csv.DictWriter(file, SMALL[name][0])
-            table.writeheader()
-            table.writerows(rows)
-    return folder
-
-
 def small(folder: Path, **cells: str) -> District:
     """Load the small tables with some cells of the district replaced."""
     return load(written(folder, {"areas.csv": [AREA | cells]})).districts["E15"]
-
-
-def group(folder: Path, *members: Cells) -> District:
-    """Load W1 of members W1A, W1B …"""
-    rows = [AREA | {"outcode": f"W1{letter}"} | cells for letter, cells in zip("ABC", members, strict=False)]
-    return load(written(folder, {"areas.csv": rows})).groups["W1"]
 
 
 # What is packaged
@@ -136,14 +90,20 @@ def test_a_station_has_its_place_zone_lines_and_modes(packaged: Snapshot) -> Non
 
 def test_a_link_has_its_ends_line_minutes_and_basis(packaged: Snapshot) -> None:
     assert packaged.links[0].model_dump(by_alias=False) == {
-        **{"start": "Abbey Road", "end": "Stratford High Street", "line": "DLR"},
-        **{"mode": "dlr", "minutes": 1.2, "basis": "timetable"},
+        "start": "Abbey Road",
+        "end": "Stratford High Street",
+        "line": "DLR",
+        "mode": "dlr",
+        "minutes": 1.2,
+        "basis": "timetable",
     }
 
 
 def test_a_destination_has_its_name_kind_and_place(packaged: Snapshot) -> None:
     assert packaged.destinations["ucl"].model_dump(by_alias=False) == {
-        **{"id": "ucl", "name": "University College London", "kind": "university"},
+        "id": "ucl",
+        "name": "University College London",
+        "kind": "university",
         "location": {"lat": 51.52426, "lng": -0.13182},
     }
 
@@ -160,9 +120,15 @@ def test_a_snapshot_cannot_be_changed(packaged: Snapshot) -> None:
 def test_a_district_has_its_names_shares_place_and_station(tmp_path: Path) -> None:
     district = small(tmp_path, population="70000", area_km2="3.25")
     assert district.model_dump(by_alias=False, exclude={"figures"}) == {
-        **{"code": "E15", "name": "Stratford", "neighbourhoods": ("Maryland", "Stratford City")},
-        **{"borough": "Newham", "boroughs": {"Newham": 0.9, "Hackney": 0.1}, "members": ()},
-        **{"location": {"lat": 51.54, "lng": 0.001}, "population": 70000, "area_km2": 3.25},
+        "code": "E15",
+        "name": "Stratford",
+        "neighbourhoods": ("Maryland", "Stratford City"),
+        "borough": "Newham",
+        "boroughs": {"Newham": 0.9, "Hackney": 0.1},
+        "members": (),
+        "location": {"lat": 51.54, "lng": 0.001},
+        "population": 70000,
+        "area_km2": 3.25,
         "nearest_station": "Maryland",
     }
 
@@ -245,7 +211,6 @@ def test_a_boundary_counts_as_its_cheapest_zone(tmp_path: Path, zones: str, lowe
         ("links.csv", "to", "Nowhere", "a station of stations.csv"),
         ("links.csv", "to", "Maryland", "another station"),
         ("links.csv", "line", "Central", "a line of Maryland"),
-        ("links.csv", "line", "Walk", "walk on the line Walk"),
         ("links.csv", "mode", "walk", "walk on the line Walk"),
         ("links.csv", "mode", "boat", "one of walk, tube"),
         ("links.csv", "minutes", "0", "a number of at most 9 decimals from 0.1 to 60"),
@@ -261,13 +226,17 @@ def test_a_bad_cell_is_refused(tmp_path: Path, table: str, column: str, found: s
         load(written(tmp_path, {table: [first | {column: found}, *others]}))
     message = str(refused.value)
     assert message.startswith(f"{table}, line 2 (")
-    assert accepted in message.partition(f", {column}: {found!r} is not ")[2] or column == "mode"
-    assert accepted in message
+    assert accepted in message.partition(f"), {column}: {found!r} is not ")[2]
 
 
 def test_a_refusal_names_the_row_by_its_key(tmp_path: Path) -> None:
     with pytest.raises(DataFault, match=r"^links.csv, line 2 \(Maryland, Forest Gate, Elizabeth line\), min"):
         load(written(tmp_path, {"links.csv": [LINK | {"minutes": "?"}]}))
+
+
+def test_a_ride_on_the_line_walk_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(DataFault, match="mode: 'elizabeth-line' is not walk on the line Walk"):
+        load(written(tmp_path, {"links.csv": [LINK | {"line": "Walk"}]}))
 
 
 def test_a_count_that_is_exact_and_censored_is_refused(tmp_path: Path) -> None:
@@ -314,142 +283,3 @@ def test_a_bad_table_is_a_value_error() -> None:
 
 def test_the_small_tables_have_every_column() -> None:
     assert sorted(AREA) == sorted(AREAS)
-
-
-# Groups
-
-
-def test_the_groups_are_those_that_are_not_districts(packaged: Snapshot) -> None:
-    assert tuple(packaged.groups) == tuple(NAMES) == ("EC1", "EC2", "EC3", "EC4", "SW1", "W1", "WC1", "WC2")
-    assert not set(packaged.groups) & set(packaged.districts)
-
-
-def test_a_group_has_the_districts_with_one_more_letter(packaged: Snapshot) -> None:
-    assert packaged.groups["EC1"].members == ("EC1A", "EC1M", "EC1N", "EC1R", "EC1V", "EC1Y")
-
-
-def test_a_district_that_others_begin_with_has_no_members(packaged: Snapshot) -> None:
-    assert packaged.districts["E1"].members == ()
-
-
-def test_a_group_does_not_take_districts_with_one_more_digit(tmp_path: Path) -> None:
-    rows = [AREA | {"outcode": outcode} for outcode in ("W1A", "W10")]
-    assert load(written(tmp_path, {"areas.csv": rows})).groups["W1"].members == ("W1A",)
-
-
-@pytest.mark.parametrize(
-    ("column", "one", "other", "both"),
-    [
-        ("median_price", "400000", "800000", 700_000),
-        ("rent_growth_1y_pct", "1", "2", 1.8),
-        ("density_per_km2", "100", "200", 125),
-        ("open_space_pct", "10", "20", 12.5),
-        ("outstanding_share", "0.1", "0.6", 0.2),
-        ("good_or_outstanding_share", "0.1", "0.6", 0.2),
-        ("schools_count", "3", "4", 7),
-        ("sales_12m", "30", "40", 70),
-        ("food_venues", "150", "250", 400),
-        ("food_venues_per_km2", "10", "20", 12.5),
-        ("pubs_bars", "3", "4", 7),
-        ("min_zone", "2/3", "4", 2),
-    ],
-)
-def test_a_group_combines_each_column_in_its_own_way(
-    tmp_path: Path, column: str, one: str, other: str, both: float
-) -> None:
-    first = {"population": "1000", "area_km2": "3", "schools_rated": "8", column: one}
-    second = {"population": "3000", "area_km2": "1", "schools_rated": "2", column: other}
-    expected = 1.75 if column == "rent_growth_1y_pct" else both
-    assert group(tmp_path, first, second).number(column) == pytest.approx(expected, abs=0.05)
-
-
-def test_a_mean_is_rounded_as_its_source_is(tmp_path: Path) -> None:
-    thirds = [{"rent_growth_1y_pct": value} for value in ("1", "1", "2")]
-    assert group(tmp_path, *thirds).number("rent_growth_1y_pct") == 1.3
-
-
-def test_a_mean_of_whole_numbers_is_a_whole_number(tmp_path: Path) -> None:
-    mean = group(tmp_path, {"rent_all": "1000"}, {"rent_all": "1003"}).number("rent_all")
-    assert (mean, type(mean)) == (1002, int)
-
-
-def test_a_mean_that_rounds_to_nothing_has_no_sign(tmp_path: Path) -> None:
-    falls = {"price_growth_5y_pct": "-0.1"}
-    mean = group(tmp_path, falls, {"price_growth_5y_pct": "0.0"}, {"price_growth_5y_pct": "0.0"})
-    assert str(mean.number("price_growth_5y_pct")) == "0.0"
-
-
-def test_a_mean_is_over_the_members_that_have_the_figure(tmp_path: Path) -> None:
-    assert group(tmp_path, {"median_price": ""}, {"median_price": "500000"}).number("median_price") == 500_000
-
-
-@pytest.mark.parametrize("column", ["sales_12m", "pubs_bars", "open_space_pct", "food_venues_per_km2"])
-def test_a_total_needs_every_member(tmp_path: Path, column: str) -> None:
-    assert column not in group(tmp_path, {column: ""}, {}).figures
-
-
-def test_what_no_member_has_the_group_lacks(tmp_path: Path) -> None:
-    assert "median_price" not in group(tmp_path, {"median_price": ""}, {"median_price": ""}).figures
-
-
-def test_counts_that_are_all_censored_bound_their_sum(tmp_path: Path) -> None:
-    few = {"food_venues": "", "food_venues_note": "<150"}
-    venues = group(tmp_path, few, few).figures["food_venues"]
-    assert (venues.value, venues.censored) == (300, "below")
-
-
-def test_a_sum_of_bounds_and_counts_is_not_given(tmp_path: Path) -> None:
-    few = {"food_venues": "", "food_venues_note": "<150"}
-    assert "food_venues" not in group(tmp_path, few, {"food_venues": "900"}).figures
-
-
-def test_a_group_s_figure_is_modelled_and_keeps_its_source(tmp_path: Path) -> None:
-    assert group(tmp_path, {"rent_all": "1500"}, {"rent_all": "1500"}).figures["rent_all"] == Figure(
-        value=1500,
-        unit="GBP a month",
-        level="modelled",
-        source="ONS Price Index of Private Rents",
-        vintage="Aug 2026",
-    )
-
-
-def test_a_group_stands_where_its_residents_live(tmp_path: Path) -> None:
-    first = {"population": "1000", "lat": "51.50", "lng": "0.10"}
-    second = {"population": "3000", "lat": "51.54", "lng": "0.20"}
-    assert group(tmp_path, first, second).location == Location(lat=51.53, lng=0.175)
-
-
-def test_a_group_has_its_members_residents_and_area(tmp_path: Path) -> None:
-    merged = group(tmp_path, {"population": "1000", "area_km2": "1.5"}, {"population": "3000"})
-    assert (merged.population, merged.area_km2) == (4000, 2.5)
-
-
-def test_a_group_shares_its_residents_out_by_borough(tmp_path: Path) -> None:
-    first = {"population": "1000", "borough": "Camden", "boroughs": "Camden:1.00"}
-    second = {"population": "3000", "borough": "Brent", "boroughs": "Brent:0.98|Camden:0.02"}
-    assert dict(group(tmp_path, first, second).boroughs) == {"Brent": 0.73, "Camden": 0.27}
-
-
-def test_a_group_s_borough_is_the_largest(tmp_path: Path) -> None:
-    first = {"population": "1000", "borough": "Camden", "boroughs": "Camden:1.00"}
-    second = {"population": "3000", "borough": "Brent", "boroughs": "Brent:1.00"}
-    assert group(tmp_path, first, second).borough == "Brent"
-
-
-def test_a_group_leaves_out_a_borough_of_under_two_percent(tmp_path: Path) -> None:
-    first = {"population": "1000", "borough": "Brent", "boroughs": "Brent:0.97|Camden:0.03"}
-    second = {"population": "3000", "borough": "Brent", "boroughs": "Brent:1.00"}
-    assert "Camden" not in group(tmp_path, first, second).boroughs
-
-
-def test_a_group_lists_each_neighbourhood_once(tmp_path: Path) -> None:
-    merged = group(tmp_path, {"neighbourhoods": "Soho|Mayfair"}, {"neighbourhoods": "Mayfair|Fitzrovia"})
-    assert merged.neighbourhoods == ("Soho", "Mayfair", "Fitzrovia")
-
-
-def test_a_group_has_no_station_of_its_own(tmp_path: Path) -> None:
-    assert group(tmp_path, {}, {}).nearest_station is None
-
-
-def test_a_group_has_a_name_for_readers(packaged: Snapshot) -> None:
-    assert packaged.groups["W1"].name == "West End"

@@ -71,7 +71,7 @@ COMMUTE = _policy(
     "commute:{origin}:{destination}",
     _days(7),
     _days(30),
-    tags=lambda origin, destination: _area_tags(origin, destination),  # noqa: PLW0108 - called by names
+    tags=_area_tags,
 )
 CRIME = _policy("crime", "crime:{area_code}", _days(30), _days(30), tags=("area:{area_code}",))
 SCHOOLS = _policy("schools", "schools:{postcode}", _days(90), _days(30), tags=("area:{postcode}",))
@@ -80,7 +80,7 @@ BOUNDARIES = _policy(
     lambda postcode, level="simple": (postcode,) if level == "simple" else (postcode, level),
     _days(90),
     _days(30),
-    tags=lambda postcode, level="simple": _area_tags(postcode),  # noqa: ARG005 - called with the arguments' names
+    tags=lambda postcode, _level="simple": _area_tags(postcode),
 )
 MAPS = _policy("maps", "maps:{area_code}", _days(7), _days(7), tags=("area:{area_code}",))
 RESEARCH = _policy(
@@ -88,7 +88,7 @@ RESEARCH = _policy(
     lambda area_code, persona=None: (area_code, persona or "any"),
     _hours(6),
     _hours(24),
-    tags=lambda area_code, persona=None: _area_tags(area_code),  # noqa: ARG005 - likewise
+    tags=lambda area_code, _persona=None: _area_tags(area_code),
     paid=True,
 )
 POLICIES = (RECOMMENDATIONS, PERSONAL, AREA, COMMUTE, CRIME, SCHOOLS, BOUNDARIES, MAPS, RESEARCH)
@@ -232,7 +232,7 @@ class Questions:
             ),
             sources=(SNAPSHOT,),
             notices=(
-                f"The location is the centre of {district.code} and the borough that of most of its residents.",
+                f"The location is the centre of {district.code}, the borough that of most residents there.",
                 f"{missing} are at hand without a live source.",
             ),
         )
@@ -252,6 +252,7 @@ class Questions:
         )
 
     async def _research(self, area_code: str, persona: Persona | None = None) -> Answer[ResearchData]:
+        del area_code, persona  # nothing can be asked yet
         raise SourceUnavailable("perplexity", "PERPLEXITY_API_KEY")
 
     def _stations_near(self, district: District, count: int = 5) -> tuple[NearbyStation, ...]:

@@ -6,7 +6,7 @@
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal, Self, TypeVar
 
-from pydantic import AfterValidator, Field, ValidationError, ValidationInfo, model_validator
+from pydantic import AfterValidator, ConfigDict, Field, ValidationError, ValidationInfo, model_validator
 from pydantic_core import ErrorDetails, PydanticCustomError
 
 from veo.errors import InvalidQuestion, UnknownPlace
@@ -37,7 +37,7 @@ PlaceText = Annotated[str, AfterValidator(_place)]
 class Request(Value):
     """Base of what is asked: unknown fields are ignored."""
 
-    model_config = {"extra": "ignore"}
+    model_config = ConfigDict(extra="ignore")
 
 
 class RecommendationRequest(Request):
@@ -93,7 +93,7 @@ class BoundariesRequest(Request):
 class ResearchRequest(Request):
     """What the web says of an area; fields are snake_case, as in its contract."""
 
-    model_config = {"alias_generator": None}
+    model_config = ConfigDict(alias_generator=None)
 
     area_code: str = Field(min_length=2, max_length=10, examples=["E15"])
     persona: Persona | None = None

@@ -25,7 +25,7 @@ class Valkey:
     def __init__(self) -> None:
         self.port = free_port()
         self.url = f"redis://127.0.0.1:{self.port}"
-        self.client = Redis(port=self.port, host="127.0.0.1", protocol=2, decode_responses=True)
+        self.client = Redis(port=self.port, host="127.0.0.1", protocol=2, driver_info=None)
         self._server = ValkeyServer(port=self.port, config={"save": ""})
 
     def start(self) -> None:

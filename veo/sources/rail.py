@@ -29,7 +29,7 @@ _ON_FOOT: tuple[Mode, None] = ("walk", None)
 _UNREACHED = float("inf")
 
 
-class _Node(NamedTuple):
+class Node(NamedTuple):
     """Standing in a station (mode `walk`, no line), or in a vehicle of a line at that station."""
 
     station: str
@@ -44,7 +44,7 @@ class _Hop(NamedTuple):
     minutes: float
 
 
-class _Access(NamedTuple):
+class Access(NamedTuple):
     """A door and the nodes of the stations around it, each with the minutes to walk there."""
 
     door: Point
@@ -55,11 +55,13 @@ class Rail:
     """The rail graph of a snapshot: build once, then ask for routes."""
 
     def __init__(self, snapshot: Snapshot) -> None:
-        self.nodes: list[_Node] = []
+        self.nodes: list[Node] = []
         self.edges: list[list[tuple[int, float]]] = []
         self._homes = {code: district.location for code, district in snapshot.districts.items()}
         self._nearby = Nearby({name: point(place.location) for name, place in snapshot.stations.items()})
-        self._numbers: dict[_Node, int] = {}
+        self._numbers: dict[Node, int] = {}
+        for name in snapshot.stations:
+            self._number(name, *_ON_FOOT)
         for link in snapshot.links:
             way = _ON_FOOT if link.mode == "walk" else (link.mode, link.line)
             self._join(self._number(link.start, *way), self._number(link.end, *way), link.minutes)
@@ -79,18 +81,18 @@ class Rail:
         """Give the shortest journey between two places."""
         return self.routes_to(end).journey(start)
 
-    def access(self, location: Location) -> _Access:
+    def access(self, location: Location) -> Access:
         """Give the stations around a place."""
         return self._access.get(location) or self._find_access(location)
 
-    def _find_access(self, location: Location) -> _Access:
+    def _find_access(self, location: Location) -> Access:
         door = point(location)
         near = self._nearby.nearest(door, NEAREST)
-        return _Access(door, [(self._number(name, *_ON_FOOT), minutes) for name, minutes in near])
+        return Access(door, [(self._number(name, *_ON_FOOT), minutes) for name, minutes in near])
 
     def _number(self, station: str, mode: Mode, line: str | None) -> int:
         """Give the number of a node; a new node of a line is joined to its station."""
-        node = _Node(station, mode, line)
+        node = Node(station, mode, line)
         if node not in self._numbers:
             number = self._numbers[node] = len(self.nodes)
             self.nodes.append(node)
@@ -126,7 +128,7 @@ class Routes:
         legs = tuple(leg for _, part in groupby(hops, _way) if (leg := _leg(list(part))).minutes > 0)
         return Journey(minutes=sum(leg.minutes for leg in legs), legs=legs)
 
-    def _best(self, access: _Access) -> tuple[float, int | None, float]:
+    def _best(self, access: Access) -> tuple[float, int | None, float]:
         """Choose between walking all the way (no station) and each station around a door."""
         direct = walk_minutes(access.door, self._end.door)
         best: tuple[float, int | None, float] = (direct, None, direct)
