@@ -188,6 +188,10 @@ class Journey(Value):
     legs: tuple[Leg, ...]
     source: str = "modelled"
 
+    def rounded(self) -> tuple[Leg, ...]:
+        """Give the legs for readers, in tenths of a minute."""
+        return tuple(leg.model_copy(update={"minutes": round(leg.minutes, 1)}) for leg in self.legs)
+
 
 T = TypeVar("T")
 

@@ -187,7 +187,7 @@ class Questions:
                 duration=minutes,
                 modes=modes,
                 routes=(Route(mode="+".join(modes), duration=minutes, steps=steps),),
-                legs=journey.legs,
+                legs=journey.rounded(),
             ),
             sources=(RAIL,),
             notices=_centroid_notices(start, end),

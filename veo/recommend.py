@@ -155,7 +155,7 @@ class Recommender:
             location=district.location,
             borough=district.borough,
             cost=Cost(
-                figure=item.cost,
+                figure=item.cost.model_copy(update={"value": round(item.cost.value)}),
                 limit=round(limit),
                 home=criteria.home if criteria.budget.tenure == "rent" else None,
                 over_budget_pct=round(over, 1),
@@ -163,7 +163,7 @@ class Recommender:
             commute=CommuteSummary(
                 destination=place.label,
                 minutes=round(journey.minutes),
-                legs=journey.legs,
+                legs=journey.rounded(),
                 source=journey.source,
             ),
             figures=reasons.figures,

@@ -121,20 +121,18 @@ def messages(errors: list[ErrorDetails]) -> list[str]:
     return [_message(error) for error in errors]
 
 
+_PLAIN = {
+    "json_invalid": "is not valid JSON in UTF-8",
+    "model_type": "must be a JSON object",
+    "missing": "is required",
+    "finite_number": "must be a finite number",
+}
+
+
 def _message(error: ErrorDetails) -> str:
-    field = ".".join(str(part)[:40] for part in error["loc"] if part != "[key]")
-    match error["type"]:
-        case "json_invalid":
-            return "body: is not valid JSON in UTF-8"
-        case "model_type" | "model_attributes_type":
-            return "body: must be a JSON object"
-        case "missing":
-            return f"{field}: is required"
-        case "literal_error":
-            return f"{field}: must be {error['ctx']['expected']}"
-        case "budget":
-            return error["msg"]
-        case "finite_number":
-            return f"{field}: must be a finite number"
-        case _:
-            return f"{field or 'body'}: {error['msg'][:1].lower()}{error['msg'][1:]}"
+    field = ".".join(str(part)[:40] for part in error["loc"] if part != "[key]") or "body"
+    if error["type"] == "budget":
+        return error["msg"]
+    if error["type"] == "literal_error":
+        return f"{field}: must be {error['ctx']['expected']}"
+    return f"{field}: {_PLAIN.get(error['type']) or error['msg'][:1].lower() + error['msg'][1:]}"
