@@ -166,7 +166,7 @@ class Recommender:
                 legs=journey.rounded(),
                 source=journey.source,
             ),
-            figures=reasons.figures,
+            figures=FrozenMap({name: figure for name, figure in reasons.figures.items() if name != "cost"}),
         )
 
     def _sources(self, ranking: Ranking) -> tuple[str, ...]:

@@ -166,7 +166,7 @@ def _decorated(engine: Engine, bound: Bound) -> Any:  # noqa: C901 - one closure
     async def invalidate(*args: Any, **kwargs: Any) -> bool:
         key, _ = bound.keys.make(args, kwargs)
         engine.memory.drop(key)
-        return await engine.renew([key_tag(key)], life=bound.policy.kept_for.total_seconds())
+        return await engine.flush([key_tag(key)], bound.policy.kept_for.total_seconds())
 
     async def lookups(calls: Iterable[tuple[Any, ...]]) -> list[Any]:
         gate = asyncio.Semaphore(AT_ONCE)

@@ -7,8 +7,9 @@ mean; nothing in here raises because the shared tier is away.
 import asyncio
 import contextvars
 import logging
+import math
 import random
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from contextlib import AbstractAsyncContextManager, nullcontext, suppress
 from typing import Any, NamedTuple
 
@@ -16,14 +17,17 @@ from veo.cache import fleet
 from veo.cache.bound import Bound, Negative, NotModified, Revalidation, revalidation
 from veo.cache.clock import Clock
 from veo.cache.codec import Unserialisable
+from veo.cache.coherence import stamp_key
 from veo.cache.entry import Entry, decode, encode
 from veo.cache.flight import Call, Flight, Landing, Origin, Throttles
-from veo.cache.generations import Generations, is_key_tag, key_tag, new_stamp
+from veo.cache.generations import Generations, is_key_tag
+from veo.cache.leader import Leader, Record, Verdict, lease_key
 from veo.cache.memory import Memory
 from veo.cache.policy import Policy
 from veo.cache.shared import Shared
 from veo.cache.store import StoreError
-from veo.cache.writebehind import EntryWrite, StampWrite, WriteBehind
+from veo.cache.tier import make_tier
+from veo.cache.writebehind import EntryWrite
 
 log = logging.getLogger("veo.cache")
 
@@ -50,13 +54,12 @@ class Engine:
     def __init__(
         self, memory: Memory, shared: Shared | None, clock: Clock, rng: random.Random, sync_every: float
     ) -> None:
-        self.memory, self.shared, self.clock, self.rng = memory, shared, clock, rng
-        self.generations, self.throttles = Generations(), Throttles()
-        self.writes = None if shared is None else WriteBehind(shared, clock)
+        self.memory, self.clock, self.rng = memory, clock, rng
+        self.tier = None if shared is None else make_tier(shared, memory, clock, sync_every)
+        self.generations = Generations() if self.tier is None else self.tier.coherence.generations
+        self.leader = None if shared is None else Leader(shared, self.generations, clock)
+        self.throttles = Throttles()
         self.flights: dict[str, Flight] = {}
-        self.sync_every = sync_every
-        self.synced_at = self.sync_due = float("inf")  # nothing to keep in step until there is traffic
-        self._syncing: asyncio.Task[None] | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
 
     # ---- the lookup ------------------------------------------------------------------------------
@@ -76,8 +79,8 @@ class Engine:
         if key in _computing.get():
             raise RecursiveLookup(f"{key} asked for itself")
         self.bind()
-        if self.clock.now() >= self.sync_due:
-            await self._keep_in_step()
+        if self.tier is not None and self.clock.now() >= self.tier.coherence.due:
+            await self.tier.coherence.keep_in_step()
         now = self.clock.now()
         entry = self.valid(key)
         if entry is not None and not force:
@@ -112,7 +115,8 @@ class Engine:
             entry.epoch = self.generations.epoch
             if not entry.negative:
                 quiet = entry.quiet_before(bound.policy.beta)
-                entry.quiet_until = min(entry.local_until, quiet, self.sync_due)
+                due = math.inf if self.tier is None else self.tier.coherence.due
+                entry.quiet_until = min(entry.local_until, quiet, due)
         elif call.key not in self.flights and not self.throttles.left(call.key, now):
             bound.counters.early_refreshes += early
             self._launch(bound, call, background=True, outdo=entry if early else None)
@@ -175,28 +179,29 @@ class Engine:
                 return Landing(held, "stale")
             if policy.paid:
                 raise pause
-        if policy.paid and flight.in_touch:
-            outcome = await self._lead(bound, flight, record)
-            if not isinstance(outcome, Leading):
-                return outcome
+        if self.leader is not None and policy.paid and flight.in_touch:
+            verdict = await self.leader.lead(
+                policy, flight, record, lambda: self._look(bound, flight), lambda: self._good_enough(flight)
+            )
+            if isinstance(verdict, Landing):
+                return verdict
+            if verdict is Verdict.YIELD:
+                return None
         return await self._compute(bound, flight)
 
     # ---- the shared tier -------------------------------------------------------------------------
 
-    async def _look(self, bound: Bound, flight: Flight) -> fleet.Lease | fleet.Failure | None:
+    async def _look(self, bound: Bound, flight: Flight) -> Record:
         """Read entry, stamps and lease in one MGET; `flight.held` is then the better of both tiers."""
-        policy, record, text = bound.policy, None, None
-        if self.shared is not None and policy.shared and not policy.sensitive:
-            names = [flight.key, *(stamp_key(tag) for tag in flight.tags)]
-            if policy.paid:
-                names.append(lease_key(flight.key))
+        policy, text, values = bound.policy, None, []
+        if self.tier is not None and policy.shared and not policy.sensitive:
+            names = [flight.key, *map(stamp_key, flight.tags), *([lease_key(flight.key)] * policy.paid)]
             try:
-                text, *values = await self.shared.read(names)
-                flight.in_touch = await self._learn(flight.tags, values)
+                text, *values = await self.tier.shared.read(names)
+                await self.tier.coherence.learn(flight.tags, values[: len(flight.tags)])
+                flight.in_touch = True
             except StoreError:
                 flight.in_touch = False
-            else:
-                record = fleet.parse(values[-1]) if policy.paid else None
         flight.stamps = self.generations.stamps(flight.tags)
         flight.held, flight.held_origin = self.valid(flight.key), "memory"
         now = self.clock.now()
@@ -212,145 +217,38 @@ class Engine:
             self.memory.put(flight.key, found, len(text or ""))
         elif flight.held is not None:
             self._settle(bound, flight.held, now)
-        return record
+        return fleet.parse(values[-1]) if policy.paid and flight.in_touch else None
 
-    async def _learn(self, tags: Iterable[str], values: Iterable[str | None]) -> bool:
-        """Adopt the stamps that were read, and write those that are absent; tell whether all are known."""
-        absent = []
-        for tag, stamp in zip(tags, values, strict=False):
-            if stamp is not None:
-                self.generations.adopt(tag, stamp)
-            elif not is_key_tag(tag):
-                absent.append(tag)
-        if absent:
-            await asyncio.gather(*(self._claim_stamp(tag) for tag in absent))
-        return True
-
-    async def _claim_stamp(self, tag: str) -> None:
-        """Write a new stamp for a tag without one: an absent stamp equals nothing, also not the old one."""
-        assert self.shared is not None  # noqa: S101 - only reached after a read
-        mine = new_stamp()
-        standing = await self.shared.claim(stamp_key(tag), mine, None)
-        self.generations.adopt(tag, standing or mine)
-
-    async def _keep_in_step(self) -> None:
-        """Re-read the known stamps behind the caller, or before it when they are too old to trust."""
-        if self._syncing is None:
-            loop = asyncio.get_running_loop()
-            self._syncing = loop.create_task(self._sync(), context=contextvars.Context())
-        if self.clock.now() - self.synced_at > 2 * self.sync_every:
-            await asyncio.shield(self._syncing)
-
-    async def _sync(self) -> None:
-        assert self.shared is not None  # noqa: S101 - without it sync_due is never reached
-        tags = [*self.generations.shared_tags(), *(key_tag(key) for key in self.memory)]
-        asked = self.clock.now()
-        self.sync_due = asked + self.sync_every
-        try:
-            values = await self.shared.read([stamp_key(tag) for tag in tags]) if tags else []
-        except StoreError:
-            return
-        finally:
-            self._syncing = None
-        for tag, stamp in zip(tags, values, strict=True):
-            if stamp is not None:
-                self.generations.adopt(tag, stamp)
-            elif not is_key_tag(tag):
-                self.generations.forget(tag)  # evicted: what was written under it is not to be trusted
-        self.synced_at = asked
-
-    async def _lead(self, bound: Bound, flight: Flight, record: Any) -> "Landing | Leading | None":
-        """Take the lease of a paid key, or wait for its holder's answer; LEADING when this one computes."""
-        assert self.shared is not None  # noqa: S101 - in touch
-        cost = None if flight.held is None else flight.held.cost
-        length = fleet.lease_seconds(bound.policy, cost)
-        pauses: list[float] | None = None
-        try:
-            while True:
-                if not self._concerns(flight, record):
-                    record = await self._claim_lease(flight, record, length, cost)
-                if record is None:
-                    return LEADING
-                if isinstance(record, fleet.Failure):
-                    raise fleet.UpstreamThrottled(record.reason, max(0.0, record.until - self.clock.now()))
-                if flight.background:
-                    return None
-                pauses = fleet.waits(record, self.clock.now(), length) if pauses is None else pauses
-                if not pauses:
-                    return LEADING
-                await asyncio.sleep(pauses.pop(0))
-                record = await self._look(bound, flight)
-                if (landing := self._good_enough(flight)) is not None:
-                    return landing
-        except StoreError:
-            return LEADING
-
-    def _concerns(self, flight: Flight, record: Any) -> bool:
-        """Tell whether a record stands in the way: not one from before a flush, nor a failure gone by."""
-        if isinstance(record, fleet.Failure):
-            return record.until > self.clock.now()
-        return record is not None and self.generations.current(record.stamps, flight.tags)
-
-    async def _claim_lease(self, flight: Flight, outdated: Any, length: float, cost: float | None) -> Any:
-        """Claim the lease; None when it is ours, else the record that stands."""
-        assert self.shared is not None  # noqa: S101 - in touch
-        owner, px = new_stamp(), round(length * 1000)
-        mine = fleet.lease_text(fleet.Lease(owner, self.clock.now() + (cost or 0.0), flight.stamps))
-        standing = None
-        if outdated is None:
-            standing = fleet.parse(await self.shared.claim(lease_key(flight.key), mine, px))
-        else:
-            await self.shared.set(lease_key(flight.key), mine, px)
-        if standing is None:
-            flight.owner, flight.lease_until = owner, flight.loop.time() + length
-        return standing
-
-    async def stamps_for(self, tags: tuple[str, ...]) -> tuple[dict[str, str | None], bool]:
-        """Give the stamps of tags, read from the shared tier where possible, and whether it was."""
+    async def ask(self, tags: tuple[str, ...]) -> bool:
+        """Read some stamps from the shared tier now; tell whether that was possible."""
         self.bind()
-        in_touch = False
-        if self.shared is not None:
-            try:
-                values = await self.shared.read([stamp_key(tag) for tag in tags])
-                in_touch = await self._learn(tags, values)
-            except StoreError:
-                in_touch = False
-        return self.generations.stamps(tags), in_touch
+        return self.tier is not None and await self.tier.coherence.ask(tags)
 
-    async def renew(self, tags: list[str], life: float | None = None) -> bool:
-        """Flush tags here and in the shared tier; False when that has yet to confirm."""
+    async def flush(self, tags: list[str], life: float | None = None) -> bool:
+        """Make everything under some tags unreachable; False when the shared tier has yet to confirm."""
         self.bind()
-        write = StampWrite(
-            {stamp_key(tag): stamp for tag, stamp in self.generations.renew(tags).items()}, life
-        )
-        if self.shared is None or self.writes is None:
-            return True
-        try:
-            await write.attempt(self.shared, self.clock.now(), again=False)
-        except StoreError:
-            self.writes.put(f"flush {new_stamp()}", write)
-            return False
+        if self.tier is not None:
+            return await self.tier.coherence.renew(tags, life)
+        self.generations.renew(tags)
         return True
 
     async def drain(self, timeout: float) -> int:  # noqa: ASYNC109 - the bound is part of the promise
         """Write what waits, and give up the leases of flights that this container will not finish."""
-        if self.shared is None or self.writes is None:
+        if self.tier is None:
             return 0
-        left = await self.writes.drain(timeout)
+        left = await self.tier.writes.drain(timeout)
         for flight in self.flights.values():
-            if flight.owner is not None and flight.loop.time() < flight.lease_until:
+            if flight.leads():
                 with suppress(StoreError):
-                    await self.shared.delete(lease_key(flight.key))
+                    await self.tier.shared.delete(lease_key(flight.key))
         return left
 
     def restored(self) -> None:
         """Trust nothing that a snapshot froze: randomness, connections, stamps."""
         self.rng.seed()
-        self.generations.epoch += 1
-        self.synced_at = float("-inf")
-        if self.shared is not None:
-            self.sync_due = float("-inf")
-            self.shared.reconnect()
+        if self.tier is not None:
+            self.tier.shared.reconnect()
+            self.tier.coherence.distrust()
 
     # ---- the source ------------------------------------------------------------------------------
 
@@ -405,10 +303,10 @@ class Engine:
         pause = self.throttles.strike(
             flight.key, now, policy.throttle.total_seconds(), policy.throttle_at_most.total_seconds()
         )
-        if flight.owner is not None and flight.loop.time() < flight.lease_until and self.writes is not None:
+        if self.tier is not None and flight.leads():
             note = fleet.failure_text(fleet.Failure(type(error).__name__, now + pause))
             name = lease_key(flight.key)
-            self.writes.put(name, EntryWrite(name, note, now, now + pause))
+            self.tier.writes.put(name, EntryWrite(name, note, now, now + pause))
         held = self._in_hand(flight)
         fault = {
             "event": "source_fault",
@@ -442,8 +340,8 @@ class Engine:
         self._settle(bound, entry, self.clock.now())
         self.memory.put(key, entry, len(payload))
         known = all(stamp is not None or is_key_tag(tag) for tag, stamp in entry.stamps.items())
-        if self.writes is not None and policy.shared and known and len(payload) <= LARGEST:
-            self.writes.put(key, EntryWrite(key, encode(entry, payload), entry.computed, entry.usable))
+        if self.tier is not None and policy.shared and known and len(payload) <= LARGEST:
+            self.tier.writes.put(key, EntryWrite(key, encode(entry, payload), entry.computed, entry.usable))
 
     # ---- small judgements ------------------------------------------------------------------------
 
@@ -479,7 +377,7 @@ class Engine:
 
     def _settle(self, bound: Bound, entry: Entry, now: float) -> None:
         """Give an entry its local life: without a shared tier, all of its life."""
-        local = entry.fresh if self.shared is None else now + bound.policy.local_life.total_seconds()
+        local = entry.fresh if self.tier is None else now + bound.policy.local_life.total_seconds()
         entry.local_until, entry.quiet_until = min(entry.fresh, local), float("-inf")
 
     def _found(self, bound: Bound, key: str, entry: Entry, origin: Origin, now: float) -> Found:
@@ -499,32 +397,12 @@ class Engine:
             return
         if self._loop is not None and self._loop.is_running():
             raise RuntimeError("this cache is in use on another event loop; give each loop its own")
-        self._loop, self._syncing = loop, None
+        self._loop = loop
         self.flights.clear()
-        if self.shared is not None and self.writes is not None:
-            self.shared.reconnect()
-            self.writes.restart()
-            self.synced_at = self.clock.now()
-            self.sync_due = self.synced_at + self.sync_every
-
-
-class Leading:
-    """Says that this container is to compute."""
-
-
-LEADING = Leading()
+        if self.tier is not None:
+            self.tier.start()
 
 
 def source_errors(policy: Policy) -> tuple[type[Exception], ...]:
     """Give the failures that a stale value may hide."""
     return (TimeoutError, *policy.stale_on)
-
-
-def stamp_key(tag: str) -> str:
-    """Give the key of a tag's stamp."""
-    return f"g:{tag}"
-
-
-def lease_key(key: str) -> str:
-    """Give the key of the lease on a key."""
-    return f"{key}!"

@@ -69,6 +69,10 @@ class Flight:
         self.answer.set_exception(error)
         self.answer.exception()  # read here: nobody may be waiting any more
 
+    def leads(self) -> bool:
+        """Tell whether this flight holds the fleet's lease."""
+        return self.owner is not None and self.loop.time() < self.lease_until
+
     def cancel(self) -> None:
         """End without an answer: the event loop is shutting down."""
         self.looked.cancel()

@@ -63,19 +63,20 @@ class Operations:
                 return False
             own_tags = fitting
         tags = all_tags(key, own_tags)
-        stamps, in_touch = await engine.stamps_for(tags)
+        in_touch = await engine.ask(tags)
+        stamps = engine.generations.stamps(tags)
         now = engine.clock.now()
         fresh = now + life.total_seconds()
         usable = fresh + stale_for.total_seconds()
         entry = Entry(kept, codec, computed=now, fresh=fresh, usable=usable, stamps=stamps)
-        entry.local_until = fresh if engine.shared is None else min(fresh, now + life.total_seconds() / 4)
+        entry.local_until = fresh if engine.tier is None else min(fresh, now + life.total_seconds() / 4)
         fits = engine.memory.put(key, entry, len(payload))
-        if engine.shared is None:
+        if engine.tier is None:
             return fits
         if not in_touch or len(payload) > LARGEST:
             return False
         try:
-            await engine.shared.set(key, encode(entry, payload), max(1, round((usable - now) * 1000)))
+            await engine.tier.shared.set(key, encode(entry, payload), max(1, round((usable - now) * 1000)))
         except StoreError:
             return False
         return True
@@ -86,12 +87,12 @@ class Operations:
         had = engine.memory.drop(key)
         bound = self._bounds.get(key.split(":", 1)[0])
         life = timedelta(days=400) if bound is None else bound.policy.kept_for
-        await engine.renew([key_tag(key)], life=life.total_seconds())
-        if engine.shared is None or engine.writes is None:
+        await engine.flush([key_tag(key)], life.total_seconds())
+        if engine.tier is None:
             return had
-        engine.writes.forget(key)
+        engine.tier.writes.forget(key)
         try:
-            return await engine.shared.delete(key) or had
+            return await engine.tier.shared.delete(key) or had
         except StoreError:
             return had
 
@@ -123,7 +124,7 @@ class Operations:
             tags = [tag, *(name for name, b in self._bounds.items() if kind in b.policy.flushed_with)]
         else:
             tags = ["all"]
-        return await self._engine.renew(tags)
+        return await self._engine.flush(tags)
 
     async def peek(self, key: str) -> Peek | None:
         """Show the entry under a key, None when there is no valid one or the shared tier is away."""
@@ -135,9 +136,9 @@ class Operations:
     async def preload(self) -> None:
         """Make first contact with the shared tier, where there is one; a fault is only counted."""
         self._engine.bind()
-        if self._engine.shared is not None:
+        if self._engine.tier is not None:
             try:
-                await self._engine.shared.ping()
+                await self._engine.tier.shared.ping()
             except StoreError:
                 return
 
@@ -152,8 +153,8 @@ class Operations:
     async def close(self) -> None:
         """Drain, and give back the connections."""
         await self.drain()
-        if self._engine.shared is not None:
-            await self._engine.shared.store.close()
+        if self._engine.tier is not None:
+            await self._engine.tier.shared.store.close()
 
     def stats(self) -> dict[str, Any]:
         """Give the counters of every family, of memory and of the shared tier."""
@@ -167,16 +168,16 @@ class Operations:
         for name, bound in self._bounds.items():
             counts = bound.counters.as_dict()
             families[name] = {**counts, "memory": counts["memory"] + hits.get(name, 0)}
-        shared = engine.shared
+        tier = engine.tier
         return {
             "families": families,
             "memory": {"entries": len(engine.memory), "bytes": engine.memory.weight},
             "shared": None
-            if shared is None or engine.writes is None
+            if tier is None
             else {
-                **shared.counters.as_dict(),
-                "breaker": shared.breaker.state(engine.clock.now()),
-                "waiting_writes": len(engine.writes),
+                **tier.shared.counters.as_dict(),
+                "breaker": tier.shared.breaker.state(engine.clock.now()),
+                "waiting_writes": len(tier.writes),
             },
         }
 
@@ -189,17 +190,20 @@ class Operations:
         engine.bind()
         now, bound = engine.clock.now(), self._bounds.get(key.split(":", 1)[0])
         entry, where = engine.valid(key), "memory"
-        if (entry is None or now >= entry.usable) and engine.shared is not None:
-            (text,) = await engine.shared.read([key])
+        if (entry is None or now >= entry.usable) and engine.tier is not None:
+            (text,) = await engine.tier.shared.read([key])
             head = None if text is None else read_head(text)
             if text is None or head is None:
                 return None
             codec = PLAIN if bound is None else bound.codec
             negative = PLAIN if bound is None else bound.negative
             entry, where = decode(text, codec, negative, now), "shared"
-            tags = {*all_tags(key, ()), *head[0]["g"]}
-            stamps, _ = await engine.stamps_for(tuple(tags))
-            if entry is None or not engine.generations.current(entry.stamps, stamps):
+            tags = tuple({*all_tags(key, ()), *head[0]["g"]})
+            if (
+                not await engine.ask(tags)
+                or entry is None
+                or not engine.generations.current(entry.stamps, tags)
+            ):
                 return None
         if entry is None or now >= entry.usable:
             return None

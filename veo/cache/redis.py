@@ -1,13 +1,14 @@
 """The shared tier on a server of the Redis protocol: Redis 7 or newer, Valkey, Dragonfly, Redis Cloud."""
 
 import asyncio
-from collections.abc import Awaitable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any, Literal, TypeVar
 from urllib.parse import urlsplit
 
 from veo.cache.store import StoreError
 
 CONNECTIONS = 64  # a call beyond them waits inside its own time limit
+REPEATABLE = frozenset({"MGET", "MSET", "PING", "PTTL", "SET"})  # a second run leaves and tells the same
 
 T = TypeVar("T")
 
@@ -16,9 +17,9 @@ class RedisStore:
     """The `Store` over the Redis protocol.
 
     `timeout` in seconds is a ceiling for any one call. `redis://` is allowed to any host, because such
-    servers stand in private networks; `rediss://` is the same over TLS. A connection that the server
-    closed while idle is replaced before it is used; nothing is sent twice. Raises ValueError for another
-    URL and ImportError without the optional extra.
+    servers stand in private networks; `rediss://` is the same over TLS. A command whose second run changes
+    nothing is sent once more when its connection turns out to be closed. After `close` a call connects
+    again. Raises ValueError for another URL and ImportError without the optional extra.
     """
 
     def __init__(self, url: str, *, timeout: float = 2.0) -> None:
@@ -42,44 +43,53 @@ class RedisStore:
         """Read several values in one command; None for what is absent or not text."""
         if not keys:
             return []
-        values = await self._bounded("MGET", self._redis.mget(list(keys)))
+        values = await self._bounded("MGET", lambda: self._redis.mget(list(keys)))
         return [text(value) for value in values]
 
     async def set(self, key: str, value: str, px: int | None = None) -> None:
         """Write a value, for ever when `px` is None."""
-        await self._bounded("SET", self._redis.set(key, value, px=px))
+        await self._bounded("SET", lambda: self._redis.set(key, value, px=px))
 
     async def claim(self, key: str, value: str, px: int | None = None) -> str | None:
         """Write only when absent; give None when written, else the value that stands."""
-        return text(await self._bounded("SET", self._redis.set(key, value, px=px, nx=True, get=True)))
+        standing = await self._bounded(
+            "SET NX GET", lambda: self._redis.set(key, value, px=px, nx=True, get=True)
+        )
+        return text(standing)
 
     async def mset(self, values: Mapping[str, str]) -> None:
         """Write several values without expiry in one command."""
         if values:
-            await self._bounded("MSET", self._redis.mset(dict(values)))
+            await self._bounded("MSET", lambda: self._redis.mset(dict(values)))
 
     async def delete(self, key: str) -> bool:
         """Remove a key; tell whether it was there."""
-        return bool(await self._bounded("DEL", self._redis.delete(key)))
+        return bool(await self._bounded("DEL", lambda: self._redis.delete(key)))
 
     async def pttl(self, key: str) -> int:
         """Give the remaining life in milliseconds, -1 without expiry, -2 when absent."""
-        return int(await self._bounded("PTTL", self._redis.pttl(key)))
+        return int(await self._bounded("PTTL", lambda: self._redis.pttl(key)))
 
     async def ping(self) -> None:
         """Prove that the server answers."""
-        await self._bounded("PING", self._redis.ping())
+        await self._bounded("PING", self._redis.ping)
 
     async def close(self) -> None:
         """Give back the connections; safe to call twice."""
         await self._redis.aclose()
 
-    async def _bounded(self, name: str, call: Awaitable[T]) -> T:
+    async def _bounded(self, name: str, call: Callable[[], Awaitable[T]]) -> T:
         from redis import exceptions  # noqa: PLC0415  # an optional extra
 
         try:
             async with asyncio.timeout(self._timeout):
-                return await call
+                try:
+                    return await call()
+                except exceptions.ConnectionError as error:
+                    # a subclass is an answer, such as a wrong password, and no closed connection
+                    if type(error) is not exceptions.ConnectionError or name not in REPEATABLE:
+                        raise
+                return await call()
         except TimeoutError:
             raise StoreError(f"{name}: no answer within {self._timeout} s", "unreachable") from None
         except exceptions.ResponseError as error:

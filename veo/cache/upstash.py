@@ -4,12 +4,17 @@ The SDK is pinned, because its transport is replaced at one seam: `redis._http`,
 methods, `execute` and `close`. A test compares their signatures with the SDK's.
 """
 
+import re
 from collections.abc import Mapping, Sequence
 from ipaddress import ip_address
 from typing import Any, NoReturn
-from urllib.parse import urlsplit
 
 from veo.cache.store import StoreError
+
+# no user, query or fragment: none belongs there, and what is left can be neither secret nor misread
+URL_FORM = re.compile(
+    r"(?P<scheme>https?)://(?P<host>[\w.-]+|\[[\da-f:.]+])(:\d+)?(/[\w./-]*)?", re.IGNORECASE
+)
 
 
 class UpstashStore:
@@ -114,10 +119,10 @@ def odd(command: str) -> NoReturn:
 
 def checked_url(url: str) -> str:
     """Give the URL without a trailing slash; ValueError names the setting and never quotes the URL."""
-    parts = urlsplit(url)
-    if parts.scheme not in ("http", "https") or not parts.hostname:
+    form = URL_FORM.fullmatch(url)
+    if form is None:
         raise ValueError("UPSTASH_REDIS_REST_URL must have the form https://name.upstash.io")
-    if parts.scheme == "http" and not loopback(parts.hostname):
+    if form["scheme"].lower() == "http" and not loopback(form["host"].strip("[]")):
         raise ValueError("UPSTASH_REDIS_REST_URL must begin with https:// unless its host is this machine")
     return url.rstrip("/")
 

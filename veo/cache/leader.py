@@ -1,0 +1,89 @@
+"""Who asks a paid source: the one container that holds the lease; the others wait for its answer."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from enum import Enum
+
+from veo.cache.clock import Clock
+from veo.cache.fleet import Failure, Lease, UpstreamThrottled, lease_seconds, lease_text, parse, waits
+from veo.cache.flight import Flight, Landing
+from veo.cache.generations import Generations, new_stamp
+from veo.cache.policy import Policy
+from veo.cache.shared import Shared
+from veo.cache.store import StoreError
+
+Record = Lease | Failure | None
+
+
+class Verdict(Enum):
+    """What a container does that got no answer from another one."""
+
+    LEAD = "ask the source"
+    YIELD = "leave it to the holder of the lease"
+
+
+def lease_key(key: str) -> str:
+    """Give the key of the lease on a key."""
+    return f"{key}!"
+
+
+class Leader:
+    """Claims the leases of one container's flights."""
+
+    def __init__(self, shared: Shared, generations: Generations, clock: Clock) -> None:
+        self._shared, self._generations, self._clock = shared, generations, clock
+
+    async def lead(
+        self,
+        policy: Policy,
+        flight: Flight,
+        record: Record,
+        look: Callable[[], Awaitable[Record]],
+        landed: Callable[[], Landing | None],
+    ) -> Landing | Verdict:
+        """Take the lease, or wait for its holder; `look` reads again, `landed` tells what it brought.
+
+        Raises UpstreamThrottled when the fleet's failure note stands. While the shared tier is away
+        everybody leads.
+        """
+        cost = None if flight.held is None else flight.held.cost
+        length = lease_seconds(policy, cost)
+        pauses: list[float] | None = None
+        try:
+            while True:
+                if not self._stands(flight, record):
+                    record = await self._claim(flight, record, length, cost or 0.0)
+                if record is None:
+                    return Verdict.LEAD
+                if isinstance(record, Failure):
+                    raise UpstreamThrottled(record.reason, max(0.0, record.until - self._clock.now()))
+                if flight.background:
+                    return Verdict.YIELD
+                pauses = waits(record, self._clock.now(), length) if pauses is None else pauses
+                if not pauses:
+                    return Verdict.LEAD  # the holder had all of its time
+                await asyncio.sleep(pauses.pop(0))
+                record = await look()
+                if (landing := landed()) is not None:
+                    return landing
+        except StoreError:
+            return Verdict.LEAD
+
+    def _stands(self, flight: Flight, record: Record) -> bool:
+        """Tell whether a record is in the way: not one from before a flush, nor a failure gone by."""
+        if isinstance(record, Failure):
+            return record.until > self._clock.now()
+        return record is not None and self._generations.current(record.stamps, flight.tags)
+
+    async def _claim(self, flight: Flight, outdated: Record, length: float, cost: float) -> Record:
+        """Claim the lease; None when it is ours, else the record that stands."""
+        owner, px = new_stamp(), round(length * 1000)
+        mine = lease_text(Lease(owner, self._clock.now() + cost, flight.stamps))
+        standing = None
+        if outdated is None:
+            standing = parse(await self._shared.claim(lease_key(flight.key), mine, px))
+        else:
+            await self._shared.set(lease_key(flight.key), mine, px)
+        if standing is None:
+            flight.owner, flight.lease_until = owner, flight.loop.time() + length
+        return standing
