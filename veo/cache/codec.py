@@ -46,7 +46,7 @@ class Codec:
 
     def load(self, payload: str) -> Any:
         """Give the value back; raise ValueError for a payload of another shape."""
-        return self._adapter.validate_json(payload)
+        return self._adapter.validate_json(payload, strict=True)
 
     def plain(self, value: Any) -> Any:
         """Give the value as plain JSON data."""

@@ -350,7 +350,7 @@ class Engine:
         held = flight.held
         if held is None or self.clock.now() >= held.fresh:
             return None
-        if held is flight.outdo or (flight.force and held.computed < flight.began):
+        if held is flight.outdo or (flight.force and held.computed <= flight.began):
             return None
         return Landing(held, flight.held_origin)
 

@@ -69,14 +69,14 @@ class Transport:
         if session is not None:
             await session.close()
 
-    async def _exchange(self, url: str, headers: dict[str, str], command: list[Any]) -> tuple[int, bytes]:
+    async def _exchange(self, url: str, headers: dict[str, str], command: list[Any]) -> tuple[int, bytearray]:
         async with await self._send(url, headers, command) as response:
             body = bytearray()
             async for chunk in response.content.iter_any():
                 body += chunk
                 if len(body) > MAX_ANSWER_BYTES:
                     raise StoreError(f"{command[0]}: the answer is larger than {MAX_ANSWER_BYTES} bytes")
-            return response.status, bytes(body)
+            return response.status, body
 
     async def _send(self, url: str, headers: dict[str, str], command: list[Any]) -> aiohttp.ClientResponse:
         body = encoded(command)
@@ -140,7 +140,7 @@ def encoded(command: Sequence[Any]) -> bytes:
         raise StoreError(f"{command[0]}: the key or the value cannot be encoded as UTF-8") from None
 
 
-def result(name: str, status: int, body: bytes, token: str) -> Any:
+def result(name: str, status: int, body: bytearray, token: str) -> Any:
     """Give the result of an answer, or raise the StoreError that it amounts to."""
     try:
         answer = json.loads(body)

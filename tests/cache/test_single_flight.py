@@ -1,0 +1,160 @@
+"""One compute per key at a time; its one answer is shared."""
+
+import asyncio
+from datetime import timedelta
+
+import pytest
+
+from veo.cache import Cache, Policy, RecursiveLookup
+
+from tests.support.chaos import ChaosStore
+from tests.support.fleet import HOUR, Container, Fact, Upstream, passing, policy
+from tests.support.virtual_time import VirtualTimeLoop
+
+pytestmark = pytest.mark.anyio
+
+
+async def test_five_hundred_callers_of_a_cold_key_compute_once(here: Container) -> None:
+    here.upstream.delay = 0.2
+    facts = await asyncio.gather(*(here.fact("E15") for _ in range(500)))
+    assert (len(here.upstream.calls), {fact.number for fact in facts}) == (1, {1})
+
+
+async def test_a_failure_is_shared_by_all_current_callers(here: Container) -> None:
+    here.upstream.delay, here.upstream.error = 0.2, OSError("down")
+    outcomes = await asyncio.gather(*(here.fact("E15") for _ in range(20)), return_exceptions=True)
+    assert (len(here.upstream.calls), set(map(id, outcomes))) == (1, {id(here.upstream.error)})
+
+
+async def test_a_cancelled_first_caller_harms_nobody(here: Container) -> None:
+    here.upstream.delay = 0.2
+    first = asyncio.ensure_future(here.fact("E15"))
+    await passing(0.1)
+    second = asyncio.ensure_future(here.fact("E15"))
+    await passing(0.01)
+    first.cancel()
+    assert (await second).number == 1
+
+
+async def test_with_all_callers_cancelled_the_value_is_cached(here: Container) -> None:
+    here.upstream.delay = 0.2
+    callers = [asyncio.ensure_future(here.fact("E15")) for _ in range(3)]
+    await passing(0.1)
+    for caller in callers:
+        caller.cancel()
+    await passing(0.2)
+    assert (await here.fact.lookup("E15")).origin == "memory"
+
+
+async def test_a_cancelled_caller_sees_its_cancellation(here: Container) -> None:
+    here.upstream.delay = 0.2
+    caller = asyncio.ensure_future(here.fact("E15"))
+    await passing(0.1)
+    caller.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await caller
+
+
+async def test_a_function_that_asks_for_its_own_key_gets_a_clear_error() -> None:
+    cache = Cache()
+
+    @cache.aside(Policy(family="loop", key="loop:{code}", fresh_for=timedelta(hours=1)))
+    async def ask(code: str) -> str:
+        return await ask(code)
+
+    with pytest.raises(RecursiveLookup, match="loop:E15 asked for itself"):
+        await ask("E15")
+
+
+async def test_two_functions_that_ask_for_each_other_get_a_clear_error() -> None:
+    cache = Cache()
+
+    @cache.aside(Policy(family="one", key="one:{code}", fresh_for=timedelta(hours=1)))
+    async def one(code: str) -> str:
+        return await two(code)
+
+    @cache.aside(Policy(family="two", key="two:{code}", fresh_for=timedelta(hours=1)))
+    async def two(code: str) -> str:
+        return await one(code)
+
+    with pytest.raises(RecursiveLookup):
+        await one("E15")
+
+
+async def test_different_keys_do_not_wait_for_each_other(here: Container) -> None:
+    here.upstream.delay = 1
+    began = asyncio.get_running_loop().time()
+    await asyncio.gather(here.fact("E15"), here.fact("N1"))
+    assert asyncio.get_running_loop().time() - began == pytest.approx(1, abs=0.01)
+
+
+async def test_a_refresh_asks_the_source_though_the_value_is_fresh(here: Container) -> None:
+    await here.fact("E15")
+    assert (await here.fact.refresh("E15")).number == 2
+
+
+async def test_refreshes_at_the_same_time_are_one(here: Container) -> None:
+    here.upstream.delay = 0.2
+    facts = await asyncio.gather(here.fact.refresh("E15"), here.fact.refresh("E15"))
+    assert ([fact.number for fact in facts], len(here.upstream.calls)) == ([1, 1], 1)
+
+
+async def test_a_refresh_that_fails_raises_nothing_while_a_value_is_usable(here: Container) -> None:
+    await here.fact("E15")
+    here.upstream.error = OSError("down")
+    assert (await here.fact.refresh("E15")).number == 1
+
+
+async def test_many_bounds_the_computes_that_run_side_by_side(here: Container) -> None:
+    here.upstream.delay = 1
+    began = asyncio.get_running_loop().time()
+    await here.fact.many([(f"E{number}",) for number in range(24)])
+    assert asyncio.get_running_loop().time() - began == pytest.approx(3, abs=0.01)
+
+
+async def test_many_gives_the_value_or_the_error_of_each(store: ChaosStore, upstream: Upstream) -> None:
+    here = Container(store, upstream, policy(stale_if_error=timedelta(0)))
+    await here.fact("E15")
+    upstream.error = OSError("down")
+    found = await here.fact.many([("E15",), ("N1",)])
+    assert (found[0], type(found[1])) == (Fact(code="E15", number=1), OSError)
+
+
+def test_a_cache_moves_to_a_new_loop_when_its_own_has_ended() -> None:
+    upstream = Upstream()
+    cache = Cache()
+    fact = cache.aside(policy())(upstream.fetch)
+    with asyncio.Runner(loop_factory=VirtualTimeLoop) as runner:
+        runner.run(fact("E15"))
+    with asyncio.Runner(loop_factory=VirtualTimeLoop) as runner:
+        runner.run(fact("N1"))
+    assert upstream.calls == ["E15", "N1"]
+
+
+def test_a_cache_in_use_on_a_running_loop_refuses_another_one() -> None:
+    fact = Cache().aside(policy())(Upstream().fetch)
+
+    async def first() -> None:
+        await fact("E15")
+        with pytest.raises(RuntimeError, match="another event loop"):
+            await asyncio.to_thread(asyncio.run, second())
+
+    async def second() -> None:
+        await fact("N1")
+
+    asyncio.run(first())
+
+
+async def test_a_caller_after_an_invalidation_does_not_join_the_older_flight(here: Container) -> None:
+    here.upstream.delay = 1
+    older = asyncio.ensure_future(here.fact("E15"))
+    await passing(0.5)
+    await here.fact.invalidate("E15")
+    newer = await here.fact("E15")
+    assert ((await older).number, newer.number) == (1, 2)
+
+
+async def test_the_flight_of_an_ended_compute_is_removed(here: Container) -> None:
+    await here.fact("E15")
+    await passing(2 * HOUR)
+    assert (await here.fact("E15")).number == 2
