@@ -199,6 +199,7 @@ def test_a_boundary_counts_as_its_cheapest_zone(tmp_path: Path, zones: str, lowe
         ("areas.csv", "boroughs", "Newham", "as Name:0.66 separated by |"),
         ("areas.csv", "boroughs", "Hackney:1.00", "the borough and others"),
         ("areas.csv", "boroughs", "Newham:0.50|Newham:0.50", "each once"),
+        ("areas.csv", "boroughs", "Newham:1.01", "shares of which"),
         ("areas.csv", "boroughs", "Newham:0.90|Hackney:0.13", "shares of which the sum is at most 1.02"),
         ("areas.csv", "food_venues_note", "few", "one of , <150"),
         ("areas.csv", "min_zone", "2/", "fare zones such as"),

@@ -48,6 +48,11 @@ def test_contributions_add_up_to_the_total_less_50(index: int) -> None:
     assert math.isclose(sum(found.values()), item.total - 50, abs_tol=0.5)
 
 
+def test_contributions_have_one_decimal() -> None:
+    weights: FrozenMap[FactorName, float] = FrozenMap({"commute": 0.33, "safety": 0.67})
+    assert explained(district(), criteria({"E1": 44}, weights=weights)).contributions["commute"] == 0.7
+
+
 def test_a_missing_factor_leaves_its_weight_to_the_others() -> None:
     weights: FrozenMap[FactorName, float] = FrozenMap({"affordability": 0.8, "commute": 0.2})
     asked = criteria({}, limit=5000, weights=weights)
@@ -86,6 +91,14 @@ def test_a_factor_at_50_is_neither() -> None:
     asked = criteria({"E90": 45}, weights=FrozenMap({"commute": 1.0}))
     found = explained(district("E90"), asked)
     assert (found.strengths, found.weaknesses) == ((), ())
+
+
+@pytest.mark.parametrize(("minutes", "sides"), [(40, (1, 0)), (50, (0, 1))])
+def test_less_than_a_point_still_counts(minutes: float, sides: tuple[int, int]) -> None:
+    weights: FrozenMap[FactorName, float] = FrozenMap({"commute": 0.02, "affordability": 0.98})
+    area = district("E90", "Barnet", rent_3bed=3000)
+    found = explained(area, criteria({"E90": minutes}, limit=1000, weights=weights))
+    assert (len(found.strengths), len(found.weaknesses)) == sides
 
 
 def test_a_dear_area_is_not_praised_for_a_cheap_borough() -> None:
@@ -162,7 +175,7 @@ def test_a_figure_that_stands_in_is_shown_as_the_boroughs() -> None:
 
 @pytest.mark.parametrize(
     ("limit", "words"),
-    [(2000, "10% under budget"), (1800, "on budget"), (1500, "20% over budget")],
+    [(2000, "10% under budget"), (1820, "1% under budget"), (1800, "on budget"), (1780, "1% over budget")],
 )
 def test_a_rent_is_set_against_the_budget(limit: float, words: str) -> None:
     assert said("affordability", district(), home="2bed", limit=limit) == (
@@ -328,6 +341,10 @@ def test_development_gives_growth_yield_and_sales() -> None:
 
 def test_a_fall_in_prices_is_said_to_be_down() -> None:
     assert "prices down 7.6% in five years" in said("development", district("E90", price_growth_5y_pct=-7.6))
+
+
+def test_a_small_rise_in_prices_is_said_to_be_up() -> None:
+    assert "prices up 0.5% in five years" in said("development", district("E90", price_growth_5y_pct=0.5))
 
 
 def test_development_leaves_out_what_has_no_figure() -> None:

@@ -1,28 +1,33 @@
 """Robustness: how far the order depends on the exact weights."""
 
+from dataclasses import replace
+
 from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.support.scoring import criteria, district, spread
-from veo.models import FrozenMap
-from veo.scoring import Ranking, Reference, effective_weights, rank, robustness
+from veo.models import FactorName, FrozenMap
+from veo.scoring import Ranked, Reference, effective_weights, rank, robustness
 
 WEIGHTS = effective_weights("student")
 MANY = rank(Reference(spread(60)), criteria(limit=5000))
 
 
-def green_or_lively(count: int) -> Ranking:
-    """Rank districts of which half are green and half have pubs, on these two alone."""
-    areas = [
-        district(
-            f"E{number}",
-            open_space_pct=60 - number if number % 2 else number / 9,
-            pubs_bars_per_km2=number / 9 if number % 2 else 60 - number,
-        )
-        for number in range(1, count + 1)
+TWO: FrozenMap[FactorName, float] = FrozenMap({"green_spaces": 0.5, "nightlife": 0.5})
+
+
+def scoring(green: float, lively: float) -> Ranked:
+    """Make an area with these scores on two factors of equal weight."""
+    scores: FrozenMap[FactorName, float] = FrozenMap({"green_spaces": green, "nightlife": lively})
+    return replace(MANY.field[0], scores=scores, total=(green + lively) / 2)
+
+
+def opposites(count: int) -> list[Ranked]:
+    """Make areas of falling total that are green or lively in turn."""
+    return [
+        scoring(99 - 0.1 * number, 1) if number % 2 else scoring(1, 99 - 0.1 * number)
+        for number in range(count)
     ]
-    weights = FrozenMap({"green_spaces": 0.5, "nightlife": 0.5})
-    return rank(Reference(areas), criteria(limit=5000, weights=weights))
 
 
 def test_every_area_of_the_answer_is_judged() -> None:
@@ -49,22 +54,33 @@ def test_an_area_better_in_everything_is_robust() -> None:
     assert (field[0].district.code, robustness(field, WEIGHTS)[0].verdict) == ("E0", "robust")
 
 
-def test_areas_that_rest_on_opposite_weights_are_sensitive() -> None:
-    field = green_or_lively(40).field
-    judged = robustness(field, FrozenMap({"green_spaces": 0.5, "nightlife": 0.5}))
-    assert "sensitive" in {one.verdict for one in judged}
+def test_an_area_that_rests_on_one_of_two_equal_weights_stays_in_half_of_the_draws() -> None:
+    assert 0.4 < robustness(opposites(40), TWO)[0].share < 0.6
+
+
+def test_an_area_that_rests_on_one_of_two_equal_weights_is_sensitive() -> None:
+    assert robustness(opposites(40), TWO)[0].verdict == "sensitive"
+
+
+def test_no_weight_is_shaken_by_more_than_30_percent() -> None:
+    field = [scoring(100, 50)] * 5 + [scoring(50, 76)] * 20
+    assert {judged.share for judged in robustness(field, TWO)[:5]} == {1.0}
+
+
+def test_a_weight_is_shaken_by_almost_30_percent() -> None:
+    field = [scoring(100, 50)] * 5 + [scoring(50, 81)] * 20
+    assert robustness(field, TWO)[0].share < 1
 
 
 @given(st.integers(1, 40))
 def test_robust_means_at_least_four_draws_of_five(count: int) -> None:
-    judged = robustness(green_or_lively(count).field, FrozenMap({"green_spaces": 0.5, "nightlife": 0.5}))
+    judged = robustness(opposites(count), TWO)
     assert all((one.share >= 0.8) == (one.verdict == "robust") for one in judged)
 
 
 @given(st.integers(1, 40))
 def test_a_share_is_from_0_to_1(count: int) -> None:
-    judged = robustness(green_or_lively(count).field, FrozenMap({"green_spaces": 0.5, "nightlife": 0.5}))
-    assert all(0 <= one.share <= 1 for one in judged)
+    assert all(0 <= one.share <= 1 for one in robustness(opposites(count), TWO))
 
 
 def test_areas_of_a_dearer_tier_never_overtake() -> None:

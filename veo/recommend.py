@@ -4,8 +4,10 @@ The cached answer holds the best 20 areas; a caller is shown the first few, so t
 the beginning of the top 10, and one entry serves every length.
 """
 
+import asyncio
 import hashlib
 from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
 from typing import Self
 
 from veo import scoring
@@ -75,6 +77,8 @@ class Recommender:
     ) -> None:
         self._snapshot, self._rail, self._places, self._terms = snapshot, rail, places, terms
         self._reference = scoring.Reference(snapshot.districts.values())
+        # one thread: ranking is pure CPU, and many new questions at once must not hold up the event loop
+        self._ranking = ThreadPoolExecutor(max_workers=1, thread_name_prefix="veo-ranking")
         self.cached = cache.aside(RECOMMENDATIONS)(self._compute)
         self.cached_personal = cache.aside(PERSONAL)(self._compute)
 
@@ -87,6 +91,9 @@ class Recommender:
         return await (self.cached if query.weights is None else self.cached_personal).lookup(query)
 
     async def _compute(self, query: Query) -> Answer[Recommendations]:
+        return await asyncio.get_running_loop().run_in_executor(self._ranking, self._rank, query)
+
+    def _rank(self, query: Query) -> Answer[Recommendations]:
         criteria, routes = self._criteria(query)
         ranking = scoring.rank(self._reference, criteria, self._snapshot.districts.values())
         stability = scoring.robustness(ranking.field, criteria.weights)

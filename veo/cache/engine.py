@@ -140,10 +140,11 @@ class Engine:
         return flight
 
     async def _answer(self, bound: Bound, flight: Flight) -> Landing | None:
-        """Wait for a flight: with a value in hand to the soft timeout, else to the hard one."""
+        """Wait for a flight: to the hard timeout, but only to the soft one with a value in hand."""
         await asyncio.shield(flight.looked)
         soft, hard = bound.policy.soft_timeout.total_seconds(), bound.policy.hard_timeout.total_seconds()
-        for limit in (hard,) if self._in_hand(flight) is None else (soft, hard - soft):
+        patient = flight.force or self._in_hand(flight) is None
+        for limit in (hard,) if patient else (soft, hard - soft):
             try:
                 async with asyncio.timeout(limit) as wait:
                     return await asyncio.shield(flight.answer)

@@ -11,7 +11,7 @@ from veo.cache.entry import Stamps
 from veo.cache.policy import Policy
 
 POLLS = 6
-_GROWTH = 3  # each wait is three times the last: quick answers are seen early, slow ones cost few reads
+_GROWTH = 2  # each wait is twice the last, so that nobody waits more than twice as long as the compute
 SHORTEST_LEASE = 10.0
 
 

@@ -18,8 +18,8 @@ class RedisStore:
 
     `timeout` in seconds is a ceiling for any one call. `redis://` is allowed to any host, because such
     servers stand in private networks; `rediss://` is the same over TLS. A command whose second run changes
-    nothing is sent once more when its connection turns out to be closed. After `close` a call connects
-    again. Raises ValueError for another URL and ImportError without the optional extra.
+    nothing is sent once more when its connection turns out to be closed. After `close`, or on another
+    event loop, a call connects again. Raises ValueError for another URL and ImportError without the optional extra.
     """
 
     def __init__(self, url: str, *, timeout: float = 2.0) -> None:
@@ -38,6 +38,7 @@ class RedisStore:
         )
         self._redis = library.Redis.from_pool(pool)
         self._timeout = timeout
+        self._loop: asyncio.AbstractEventLoop | None = None
 
     async def mget(self, keys: Sequence[str]) -> list[str | None]:
         """Read several values in one command; None for what is absent or not text."""
@@ -81,6 +82,7 @@ class RedisStore:
     async def _bounded(self, name: str, call: Callable[[], Awaitable[T]]) -> T:
         from redis import exceptions  # noqa: PLC0415  # an optional extra
 
+        self._follow_loop()
         try:
             async with asyncio.timeout(self._timeout):
                 try:
@@ -97,6 +99,12 @@ class RedisStore:
         except (exceptions.RedisError, OSError, UnicodeError) as error:
             raise StoreError(f"{name}: {type(error).__name__}", kind(error)) from None
 
+    def _follow_loop(self) -> None:
+        loop = asyncio.get_running_loop()
+        if self._loop is not loop:
+            self._redis.connection_pool.reset()  # a connection of another loop cannot be used here
+            self._loop = loop
+
 
 def kind(error: Exception) -> Literal["unreachable", "refused", "failed"]:
     """Sort a fault by the class that redis-py gives it."""
@@ -104,7 +112,6 @@ def kind(error: Exception) -> Literal["unreachable", "refused", "failed"]:
 
     refusals = (
         exceptions.AuthenticationError,
-        exceptions.AuthorizationError,
         exceptions.NoPermissionError,
         exceptions.ReadOnlyError,
     )

@@ -83,9 +83,7 @@ class Transport:
         reused: list[bool] = []
         try:
             return await self._post(url, headers, body, reused)
-        except aiohttp.ClientConnectorError:
-            raise
-        except (aiohttp.ServerDisconnectedError, aiohttp.ClientOSError, ConnectionResetError) as error:
+        except (aiohttp.ServerDisconnectedError, aiohttp.ClientOSError) as error:
             if not (reused and repeatable(command) and unanswered(error)):
                 raise
         return await self._post(url, headers, body, [])

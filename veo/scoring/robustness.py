@@ -33,7 +33,7 @@ class Robustness(Value):
 def robustness(field: Sequence[Ranked], weights: Mapping[FactorName, float]) -> tuple[Robustness, ...]:
     """Judge the areas of an answer, in order, against the field that competes with them."""
     rows = [_row(item, weights) for item in field]
-    starts = [_start(item, position) for position, item in enumerate(field)]
+    starts = [-APART * item.tier for item in field]
     bands = [next(band for band in BANDS if position < band) for position in range(min(len(field), ANSWER))]
     stays = [0] * len(bands)
     random = Random(SEED)  # noqa: S311  # a repeatable sample, not a secret
@@ -51,16 +51,11 @@ def _row(item: Ranked, weights: Mapping[FactorName, float]) -> list[float]:
     """Give the scores in the order of the weights.
 
     A missing factor counts as the area's own total, which is what leaving it out amounts to. Beyond the
-    last tier cost alone orders, so the weights have nothing to act on.
+    last tier cost alone orders: equal rows, sorted stably, stay as they are whatever the weights.
     """
     if item.tier == NEAREST:
         return [0.0] * len(weights)
     return [item.scores.get(name, item.total) for name in weights]
-
-
-def _start(item: Ranked, position: int) -> float:
-    """Give what a draw's total is added to: tiers stay apart, and the last keeps its order."""
-    return -APART * item.tier - (position if item.tier == NEAREST else 0)
 
 
 def _judged(band: int, share: float) -> Robustness:

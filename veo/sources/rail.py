@@ -88,7 +88,7 @@ class Rail:
     def _find_access(self, location: Location) -> Access:
         door = point(location)
         near = self._nearby.nearest(door, NEAREST)
-        return Access(door, [(self._number(name, *_ON_FOOT), minutes) for name, minutes in near])
+        return Access(door, [(self._numbers[Node(name, *_ON_FOOT)], minutes) for name, minutes in near])
 
     def _number(self, station: str, mode: Mode, line: str | None) -> int:
         """Give the number of a node; a new node of a line is joined to its station."""
@@ -138,13 +138,17 @@ class Routes:
         return best
 
     def _hops(self, first: int, walk: float) -> Iterator[_Hop]:
-        """Follow the search's steps from the first station to the destination's door."""
+        """Follow the search's steps from the first station to the destination's door.
+
+        Boarding is charged where a ride ends: the search ran the other way. Stepping from a station into a
+        vehicle is a walk of no minutes.
+        """
         nodes, here = self._rail.nodes, first
         yield _Hop(ORIGIN, nodes[first].station, _ON_FOOT, walk)
         while (onward := self._onward[here]) is not None:
             start, end = nodes[here], nodes[onward]
-            way = (end.mode, end.line) if start.line is None else (start.mode, start.line)
-            yield _Hop(start.station, end.station, way, self._left[here] - self._left[onward])
+            minutes = self._left[here] - self._left[onward]
+            yield _Hop(start.station, end.station, (start.mode, start.line), minutes)
             here = onward
         yield _Hop(nodes[here].station, DESTINATION, _ON_FOOT, self._left[here])
 

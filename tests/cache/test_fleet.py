@@ -1,0 +1,382 @@
+"""Two containers, one fact: paid sources are asked once, flushes reach everybody."""
+
+import asyncio
+import json
+from datetime import timedelta
+
+import pytest
+
+from veo.cache import UpstreamThrottled
+
+from tests.support.chaos import ChaosStore, Fault
+from tests.support.fleet import ALWAYS_EARLY, HOUR, NEVER_EARLY, Container, Upstream, passing, policy
+
+pytestmark = pytest.mark.anyio
+
+PAID = policy(paid=True)
+KEY = "cache:v1:fact:E15"
+
+
+@pytest.fixture
+def payer(store: ChaosStore, upstream: Upstream) -> Container:
+    """A container whose source costs money."""
+    return Container(store, upstream, PAID)
+
+
+@pytest.fixture
+def other_payer(store: ChaosStore, upstream: Upstream) -> Container:
+    """Another one, with the same source."""
+    return Container(store, upstream, PAID)
+
+
+async def test_two_containers_compute_a_cold_paid_key_once(payer: Container, other_payer: Container) -> None:
+    payer.upstream.delay = 0.3
+    facts = await asyncio.gather(payer.fact("E15"), other_payer.fact("E15"))
+    assert (len(payer.upstream.calls), {fact.number for fact in facts}) == (1, {1})
+
+
+async def test_two_containers_may_both_compute_a_free_key(here: Container, there: Container) -> None:
+    here.upstream.delay = 0.3
+    await asyncio.gather(here.fact("E15"), there.fact("E15"))
+    assert len(here.upstream.calls) == 2
+
+
+async def test_a_waiting_container_polls_at_most_six_times(
+    payer: Container, other_payer: Container, store: ChaosStore
+) -> None:
+    payer.upstream.delay = 20
+    first = asyncio.ensure_future(payer.fact("E15"))
+    await passing(0.1)
+    before = store.count("mget")
+    await other_payer.fact("E15")
+    await first
+    assert store.count("mget") - before <= 7
+
+
+async def test_the_lease_of_a_dead_holder_is_taken_over(
+    other_payer: Container, store: ChaosStore
+) -> None:
+    store.put(f"{KEY}!", None)
+    stamps = await stamps_of(other_payer, store)
+    store.put(f"{KEY}!", json.dumps({"o": "dead", "eta": 0, "g": stamps}))
+    assert (await asyncio.wait_for(other_payer.fact.refresh("E15"), 120)).number == 2
+
+
+async def stamps_of(container: Container, store: ChaosStore) -> dict[str, str]:
+    """Fill once, and give the stamps that a lease of now carries."""
+    await container.fact("E15")
+    await container.settle()
+    stamps: dict[str, str] = json.loads(store.value(KEY) or "{}")["g"]
+    store.put(KEY, None)
+    return stamps
+
+
+async def test_a_lease_from_before_a_flush_makes_nobody_wait(
+    payer: Container, other_payer: Container
+) -> None:
+    payer.upstream.delay = 20
+    older = asyncio.ensure_future(payer.fact("E15"))
+    await passing(0.1)
+    await other_payer.cache.flush(tag="area:E15")
+    payer.upstream.delay = 0
+    began = asyncio.get_running_loop().time()
+    await other_payer.fact("E15")
+    assert asyncio.get_running_loop().time() == began
+    await older
+
+
+async def test_after_the_holder_s_failure_nobody_asks_within_the_throttle(
+    payer: Container, other_payer: Container
+) -> None:
+    payer.upstream.error = OSError("down")
+    with pytest.raises(OSError, match="down"):
+        await payer.fact("E15")
+    await payer.settle()
+    with pytest.raises(UpstreamThrottled) as caught:
+        await other_payer.fact("E15")
+    assert (len(payer.upstream.calls), caught.value.retry_after) == (1, pytest.approx(15, abs=0.1))
+
+
+async def test_the_holder_itself_is_throttled_without_a_stale_value(payer: Container) -> None:
+    payer.upstream.error = OSError("down")
+    with pytest.raises(OSError, match="down"):
+        await payer.fact("E15")
+    with pytest.raises(UpstreamThrottled, match="asked again in 15 s"):
+        await payer.fact("E15")
+
+
+async def test_a_throttled_fleet_answers_stale_where_it_can(payer: Container, other_payer: Container) -> None:
+    await payer.fact("E15")
+    await payer.settle()
+    await passing(2 * HOUR)
+    payer.upstream.error = OSError("down")
+    await payer.fact("E15")
+    await payer.settle()
+    assert ((await other_payer.fact.lookup("E15")).origin, len(payer.upstream.calls)) == ("stale", 2)
+
+
+async def test_after_the_fleet_s_throttle_the_source_is_asked_again(
+    payer: Container, other_payer: Container
+) -> None:
+    payer.upstream.error = OSError("down")
+    with pytest.raises(OSError, match="down"):
+        await payer.fact("E15")
+    await payer.settle()
+    payer.upstream.error = None
+    await passing(16)
+    assert (await other_payer.fact("E15")).number == 2
+
+
+async def test_with_the_tier_away_every_container_computes(
+    payer: Container, other_payer: Container, store: ChaosStore
+) -> None:
+    store.down = True
+    await asyncio.gather(payer.fact("E15"), other_payer.fact("E15"))
+    assert len(payer.upstream.calls) == 2
+
+
+async def test_a_claim_that_fails_leads_to_the_source(payer: Container, store: ChaosStore) -> None:
+    await payer.fact("warm")
+    await payer.settle()
+    await payer.fact("E15")
+    await payer.settle()
+    await payer.cache.flush(family="fact")
+    store.put(f"{KEY}!", None)
+    store.fault(Fault(kind="failed"), method="claim")
+    assert (await payer.fact("E15")).number == 3
+
+
+async def test_a_background_refresh_that_loses_the_lease_ends_silently(
+    payer: Container, other_payer: Container
+) -> None:
+    payer.upstream.delay = 1
+    await payer.fact("E15")
+    await payer.settle()
+    await other_payer.fact("E15")
+    await passing(HOUR - 30)
+    payer.upstream.delay = 5
+    for container in (payer, other_payer):
+        container.draws.value = ALWAYS_EARLY
+        await container.fact("E15")
+        container.draws.value = NEVER_EARLY
+    await passing(6)
+    assert len(payer.upstream.calls) == 2
+
+
+async def test_a_failed_write_is_tried_again(here: Container, store: ChaosStore) -> None:
+    store.fault(Fault(kind="failed"), method="set")
+    await here.fact("E15")
+    await passing(1.1)
+    assert store.value(KEY) is not None
+
+
+async def test_a_write_tried_again_gives_way_to_a_newer_entry(
+    here: Container, there: Container, store: ChaosStore
+) -> None:
+    store.fault(Fault(kind="failed"), method="set")
+    await here.fact("E15")
+    await passing(0.5)
+    await there.fact("E15")
+    await passing(1)
+    assert json.loads(store.value(KEY) or "{}")["p"]["number"] == 2
+
+
+async def test_a_flush_here_is_seen_there_within_the_sync_time(here: Container, there: Container) -> None:
+    await here.fact("E15")
+    await here.settle()
+    await there.fact("E15")
+    await here.cache.flush(tag="area:E15")
+    await passing(30)
+    await there.fact("E15")
+    await passing(0.1)
+    assert (await there.fact("E15")).number == 2
+
+
+async def test_an_invalidated_key_is_seen_there_within_the_sync_time(here: Container, there: Container) -> None:
+    await here.fact("E15")
+    await here.settle()
+    await there.fact("E15")
+    await here.fact.invalidate("E15")
+    await passing(30)
+    await there.fact("E15")
+    await passing(0.1)
+    assert (await there.fact("E15")).number == 2
+
+
+async def test_a_container_that_idled_checks_the_stamps_before_it_serves(here: Container, there: Container) -> None:
+    await here.fact("E15")
+    await here.settle()
+    await there.fact("E15")
+    await here.cache.flush(all=True)
+    await passing(61)
+    assert (await there.fact("E15")).number == 2
+
+
+async def test_what_was_computed_before_a_flush_elsewhere_is_not_served_as_fresh(
+    here: Container, there: Container
+) -> None:
+    here.upstream.delay = 1
+    computing = asyncio.ensure_future(here.fact("E15"))
+    await passing(0.5)
+    await there.cache.flush(family="fact")
+    await computing
+    await here.settle()
+    assert (await there.fact("E15")).number == 2
+
+
+async def test_what_was_computed_before_a_flush_here_is_not_kept(here: Container) -> None:
+    here.upstream.delay = 1
+    computing = asyncio.ensure_future(here.fact("E15"))
+    await passing(0.5)
+    await here.cache.flush(family="fact")
+    await computing
+    assert (await here.fact.lookup("E15")).origin == "source"
+
+
+async def test_a_container_started_after_a_flush_serves_nothing_older(
+    here: Container, there: Container
+) -> None:
+    await here.fact("E15")
+    await here.settle()
+    await here.cache.flush(all=True)
+    assert (await there.fact.lookup("E15")).origin == "source"
+
+
+async def test_an_evicted_stamp_never_revives_what_was_flushed(
+    here: Container, there: Container, store: ChaosStore
+) -> None:
+    await here.fact("E15")
+    await here.settle()
+    await here.cache.flush(family="fact")
+    store.put("cache:v1:g:fact", None)
+    assert (await there.fact.lookup("E15")).origin == "source"
+
+
+async def test_an_evicted_stamp_makes_memory_distrust_its_entries(here: Container, store: ChaosStore) -> None:
+    await here.fact("E15")
+    await here.settle()
+    store.put("cache:v1:g:fact", None)
+    await passing(61)
+    assert (await here.fact.lookup("E15")).origin == "source"
+
+
+async def test_a_lagging_replica_does_not_undo_a_flush(here: Container, store: ChaosStore) -> None:
+    await here.fact("E15")
+    await here.settle()
+    await passing(10)
+    await here.cache.flush(family="fact")
+    store.lag = 5
+    assert (await here.fact.lookup("E15")).origin == "source"
+
+
+async def test_an_unconfirmed_flush_is_reported_and_sent_later(
+    here: Container, there: Container, store: ChaosStore
+) -> None:
+    await here.fact("E15")
+    await here.settle()
+    store.down = True
+    confirmed = await here.cache.flush(family="fact")
+    store.down = False
+    await passing(1.1)
+    assert (confirmed, (await there.fact.lookup("E15")).origin) == (False, "source")
+
+
+async def test_an_unconfirmed_flush_clears_memory_at_once(here: Container, store: ChaosStore) -> None:
+    await here.fact("E15")
+    store.down = True
+    await here.cache.flush(family="fact")
+    assert (await here.fact.lookup("E15")).origin == "source"
+
+
+async def test_a_confirmed_flush_says_so(here: Container) -> None:
+    assert await here.cache.flush(family="fact")
+
+
+async def test_a_flush_of_one_area_leaves_the_others(here: Container) -> None:
+    await here.fact.many([("E15",), ("N1",)])
+    await here.cache.flush(tag="area:E15")
+    hits = await here.fact.lookups([("E15",), ("N1",)])
+    assert [hit.origin for hit in hits if not isinstance(hit, Exception)] == ["source", "memory"]
+
+
+async def test_an_area_s_flush_takes_the_families_along_that_ask_for_it(
+    store: ChaosStore, upstream: Upstream
+) -> None:
+    container = Container(store, upstream, policy(tags=(), flushed_with=("area",)))
+    await container.fact("N1")
+    await container.cache.flush(tag="area:E15")
+    assert (await container.fact.lookup("N1")).origin == "source"
+
+
+async def test_a_restored_snapshot_checks_its_stamps_before_it_serves(
+    here: Container, there: Container
+) -> None:
+    await here.fact("E15")
+    await here.settle()
+    await there.cache.flush(family="fact")
+    here.cache.restored()
+    assert (await here.fact("E15")).number == 2
+
+
+async def test_a_restored_snapshot_keeps_what_still_holds(here: Container) -> None:
+    await here.fact("E15")
+    await here.settle()
+    here.cache.restored()
+    assert (await here.fact.lookup("E15")).origin == "memory"
+
+
+async def test_drain_writes_what_waits(here: Container, store: ChaosStore) -> None:
+    store.fault(Fault(kind="failed"), method="set")
+    await here.fact("E15")
+    await passing(0.01)
+    left = await here.cache.drain()
+    assert (left, store.value(KEY) is not None) == (0, True)
+
+
+async def test_drain_tells_what_it_could_not_write(here: Container, store: ChaosStore) -> None:
+    await here.fact("warm")
+    await here.settle()
+    store.fault(Fault(kind="failed"), method="set", times=9)
+    await here.fact("E15")
+    assert await here.cache.drain() == 1
+
+
+async def test_drain_takes_no_longer_than_it_may(here: Container, store: ChaosStore) -> None:
+    await here.fact("warm")
+    await here.settle()
+    store.fault(Fault(hang=True), method="set")
+    await here.fact("E15")
+    began = asyncio.get_running_loop().time()
+    await here.cache.drain(0.5)
+    assert asyncio.get_running_loop().time() - began == pytest.approx(0.5)
+
+
+async def test_drain_gives_up_own_leases(payer: Container, store: ChaosStore) -> None:
+    payer.upstream.delay = 20
+    asking = asyncio.ensure_future(payer.fact("E15"))
+    await passing(0.1)
+    await payer.cache.drain()
+    assert store.value(f"{KEY}!") is None
+    await asking
+
+
+async def test_a_write_whose_life_is_over_is_dropped(store: ChaosStore, upstream: Upstream) -> None:
+    container = Container(
+        store, upstream, policy(fresh_for=timedelta(seconds=5), stale_if_error=timedelta(seconds=1))
+    )
+    await container.fact("warm")
+    await container.settle()
+    store.fault(Fault(kind="failed"), method="set", times=9)
+    await container.fact("E15")
+    await passing(30)
+    assert container.cache.stats()["shared"]["waiting_writes"] == 0
+
+
+async def test_a_full_write_queue_drops_its_oldest(here: Container, store: ChaosStore) -> None:
+    await here.fact("warm")
+    await here.settle()
+    store.fault(Fault(hang=True), method="set", times=400)
+    for number in range(300):
+        await here.fact(f"E{number}")
+    stats = here.cache.stats()["shared"]
+    assert (stats["waiting_writes"], stats["dropped_writes"]) == (256, 44)

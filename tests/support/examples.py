@@ -1,0 +1,27 @@
+"""Asks the documented example questions and keeps the answers for the documentation.
+
+Run `python -m tests.support.examples` when an answer changes its shape.
+"""
+
+import asyncio
+import json
+
+from tests.support.web import client, example_requests
+from veo.settings import Settings
+from veo.web import create_app
+from veo.web.openapi import EXAMPLES, document
+from veo.web.routes import PUBLIC
+
+
+async def answers() -> dict[str, object]:
+    """Give the answer to every example question, by method and path."""
+    app = create_app(Settings(cache="memory"))
+    async with client(app) as web:
+        asked = example_requests(document(PUBLIC))
+        return {name: (await web.send(request)).json() for name, request in asked.items()}
+
+
+if __name__ == "__main__":
+    EXAMPLES.write_text(
+        json.dumps(asyncio.run(answers()), indent=1, ensure_ascii=False) + "\n", encoding="utf-8"
+    )

@@ -1,0 +1,142 @@
+"""Settings, and the file that documents them."""
+
+import io
+import re
+from pathlib import Path
+
+import pytest
+from dotenv import dotenv_values
+from pydantic import ValidationError
+
+from tests.support.environment import nothing_configured, variables
+from veo.settings import Settings
+
+__all__ = ["nothing_configured"]
+
+pytestmark = pytest.mark.usefixtures("nothing_configured")
+
+EXAMPLE = Path(__file__).parent.parent / "secrets.example"
+REQUIRED = ["UPSTASH_REDIS_REST_URL", "UPSTASH_REDIS_REST_TOKEN"]
+SECOND_NAMES = {"KV_REST_API_URL", "KV_REST_API_TOKEN"}
+AT_DEPLOYMENT = {"VEO_EXTRA_SECRET"}
+COMMENTED = re.compile(r"^# ([A-Z][A-Z_]+)=(.*)$", re.MULTILINE)
+
+
+def commented() -> dict[str, str]:
+    """Give what the file shows without setting it."""
+    return dict(COMMENTED.findall(EXAMPLE.read_text()))
+
+
+def test_the_example_names_every_variable_once_and_no_other() -> None:
+    named = sorted([*dotenv_values(EXAMPLE), *(name for name, _ in COMMENTED.findall(EXAMPLE.read_text()))])
+    assert named == sorted(variables().keys() - SECOND_NAMES | AT_DEPLOYMENT)
+
+
+def test_the_example_sets_only_what_a_deployment_must_have_and_first() -> None:
+    assert list(dotenv_values(EXAMPLE)) == REQUIRED
+
+
+def test_the_example_gives_every_variable_a_text_as_modal_demands() -> None:
+    everything = io.StringIO(re.sub(r"(?m)^# (?=[A-Z_]+=)", "", EXAMPLE.read_text()))
+    assert all(isinstance(value, str) for value in dotenv_values(stream=everything).values())
+
+
+def test_the_example_mentions_the_second_names() -> None:
+    assert all(name in EXAMPLE.read_text() for name in SECOND_NAMES)
+
+
+def test_the_example_shows_the_true_defaults(nothing_configured: pytest.MonkeyPatch) -> None:
+    for name, value in commented().items():
+        if name != "REDIS_URL":  # an example: its default is none
+            nothing_configured.setenv(name, value)
+    assert Settings() == Settings.model_construct()
+
+
+def test_the_example_is_itself_accepted(nothing_configured: pytest.MonkeyPatch) -> None:
+    for name, value in {**dotenv_values(EXAMPLE), **commented()}.items():
+        nothing_configured.setenv(name, value or "")
+    assert Settings().upstash_url == "https://your-database.upstash.io"
+
+
+@pytest.mark.parametrize(("variable", "field"), variables().items())
+def test_a_variable_reaches_its_field(
+    nothing_configured: pytest.MonkeyPatch, variable: str, field: str
+) -> None:
+    other = {
+        "VEO_CACHE": "off",
+        "VEO_LOG_LEVEL": "DEBUG",
+        "VEO_LOG_FORMAT": "json",
+        "VEO_MORTGAGE_RATE": "0",
+        "VEO_MORTGAGE_DEPOSIT": "0",
+    }
+    nothing_configured.setenv(variable, other.get(variable, "7"))
+    assert getattr(Settings(), field) != Settings.model_fields[field].default
+
+
+@pytest.mark.parametrize("variable", variables())
+def test_an_empty_variable_is_an_absent_one(nothing_configured: pytest.MonkeyPatch, variable: str) -> None:
+    nothing_configured.setenv(variable, "")
+    assert Settings().model_fields_set == set()
+
+
+@pytest.mark.parametrize("variable", ["UPSTASH_REDIS_REST_TOKEN", "KV_REST_API_TOKEN", "REDIS_URL"])
+def test_a_secret_never_shows_in_the_repr(nothing_configured: pytest.MonkeyPatch, variable: str) -> None:
+    nothing_configured.setenv(variable, "redis://hunter2")
+    assert "hunter2" not in repr(Settings())
+
+
+def test_upstash_has_the_word_over_the_name_that_vercel_gives(nothing_configured: pytest.MonkeyPatch) -> None:
+    nothing_configured.setenv("KV_REST_API_URL", "https://second.example")
+    nothing_configured.setenv("UPSTASH_REDIS_REST_URL", "https://first.example")
+    assert Settings().upstash_url == "https://first.example"
+
+
+@pytest.mark.parametrize("namespace", ["staging", "pr-7", "a" * 32])
+def test_a_namespace_is_part_of_every_key(nothing_configured: pytest.MonkeyPatch, namespace: str) -> None:
+    nothing_configured.setenv("VEO_NAMESPACE", namespace)
+    assert Settings().prefix == f"veo:{namespace}:"
+
+
+def test_production_has_no_namespace() -> None:
+    assert Settings().prefix == "veo:"
+
+
+@pytest.mark.parametrize("namespace", ["Staging", "a:b", "a b", "a" * 33, "ä"])
+def test_a_namespace_that_could_forge_a_key_is_refused(
+    nothing_configured: pytest.MonkeyPatch, namespace: str
+) -> None:
+    nothing_configured.setenv("VEO_NAMESPACE", namespace)
+    with pytest.raises(ValidationError, match="VEO_NAMESPACE"):
+        Settings()
+
+
+@pytest.mark.parametrize(
+    ("variable", "value"),
+    [
+        ("VEO_CACHE", "disk"),
+        ("VEO_COMMANDS_PER_DAY", "0"),
+        ("VEO_MORTGAGE_RATE", "1"),
+        ("VEO_MORTGAGE_YEARS", "51"),
+        ("VEO_MORTGAGE_DEPOSIT", "1"),
+        ("VEO_LOG_LEVEL", "LOUD"),
+        ("VEO_LOG_FORMAT", "xml"),
+    ],
+)
+def test_a_value_out_of_its_range_is_refused_by_name(
+    nothing_configured: pytest.MonkeyPatch, variable: str, value: str
+) -> None:
+    nothing_configured.setenv(variable, value)
+    with pytest.raises(ValidationError, match=variable):
+        Settings()
+
+
+def test_origins_are_split_at_commas_and_lose_spaces_and_slashes(
+    nothing_configured: pytest.MonkeyPatch,
+) -> None:
+    nothing_configured.setenv("VEO_CORS_ORIGINS", "https://a.example/, https://b.example,")
+    assert Settings().cors_origins == ("https://a.example", "https://b.example")
+
+
+def test_settings_cannot_be_changed() -> None:
+    with pytest.raises(ValidationError, match="frozen"):
+        Settings().namespace = "other"
