@@ -1,0 +1,50 @@
+# Everything sets itself up from Python 3.11 or newer and make; nothing is installed outside .venv.
+PYTHON ?= $(shell command -v python3.11 || command -v python3)
+PORT ?= 8000
+VENV := .venv
+RUN := $(VENV)/bin/python
+READY := $(VENV)/.ready
+
+.DEFAULT_GOAL := help
+.PHONY: help install run test check lint types fuzz bench lock clean
+
+help:      ## show this list
+	@grep -hE '^[a-z]+: .*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):[^#]*## */  make \1\t/'
+
+install: $(READY) ## make .venv from the lock
+
+$(READY): requirements-dev.lock
+	@$(PYTHON) -c 'import sys; sys.exit("Veo needs Python 3.11 or newer; found " + sys.version.split()[0] + ". Say which one: make PYTHON=python3.12" if sys.version_info < (3, 11) else 0)'
+	$(PYTHON) -m venv --clear $(VENV)
+	$(RUN) -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r requirements-dev.lock
+	@touch $@
+
+run: $(READY) ## serve on http://127.0.0.1:8000 (PORT=… for another port)
+	$(RUN) -m veo serve --port $(PORT)
+
+test: $(READY) ## run the tests
+	$(RUN) -m pytest -q -m "not slow"
+
+check: lint types fuzz ## lint, strict types, and the slower tests
+
+lint: $(READY) ## ruff: rules and format
+	$(RUN) -m ruff check .
+	$(RUN) -m ruff format --check .
+
+types: $(READY) ## mypy --strict
+	$(RUN) -m mypy
+
+fuzz: $(READY) ## the tests that are marked slow
+	$(RUN) -m pytest -q -m slow
+
+bench: $(READY) ## measure, beside the floor of the same machine
+	$(RUN) -m benchmarks
+
+lock: ## renew both locks after a change of pyproject.toml (needs uv)
+	uv pip compile pyproject.toml --universal --generate-hashes --no-header --no-annotate \
+	  --no-emit-index-url --no-emit-find-links --upgrade --quiet -o requirements.lock
+	uv pip compile pyproject.toml --extra redis --group dev --universal --generate-hashes --no-header --no-annotate \
+	  --no-emit-index-url --no-emit-find-links --upgrade --quiet -o requirements-dev.lock
+
+clean: ## remove .venv and every cache of a tool
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis
