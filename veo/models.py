@@ -79,6 +79,7 @@ class Value(BaseModel):
         alias_generator=to_camel,
         populate_by_name=True,
         serialize_by_alias=True,
+        defer_build=True,  # a validator is built when it is first needed, not at import
     )
 
 

@@ -1,0 +1,9 @@
+"""Run all benchmarks, or those named on the command line: `python -m benchmarks app`."""
+
+import sys
+from importlib import import_module
+
+NAMES = ("app",)
+
+for name in sys.argv[1:] or NAMES:
+    import_module(f"benchmarks.{name}").main()
