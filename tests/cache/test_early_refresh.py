@@ -103,7 +103,9 @@ async def test_beta_of_nothing_switches_early_refresh_off(store: ChaosStore, ups
     assert len(upstream.calls) == 1
 
 
-async def test_after_its_local_life_memory_looks_at_the_shared_tier(here: Container, there: Container) -> None:
+async def test_after_its_local_life_memory_looks_at_the_shared_tier(
+    here: Container, there: Container
+) -> None:
     await here.fact("E15")
     await here.settle()
     await there.fact.refresh("E15")

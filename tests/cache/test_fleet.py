@@ -6,10 +6,9 @@ from datetime import timedelta
 
 import pytest
 
-from veo.cache import UpstreamThrottled
-
 from tests.support.chaos import ChaosStore, Fault
 from tests.support.fleet import ALWAYS_EARLY, HOUR, NEVER_EARLY, Container, Upstream, passing, policy
+from veo.cache import UpstreamThrottled
 
 pytestmark = pytest.mark.anyio
 
@@ -53,9 +52,7 @@ async def test_a_waiting_container_polls_at_most_six_times(
     assert store.count("mget") - before <= 7
 
 
-async def test_the_lease_of_a_dead_holder_is_taken_over(
-    other_payer: Container, store: ChaosStore
-) -> None:
+async def test_the_lease_of_a_dead_holder_is_taken_over(other_payer: Container, store: ChaosStore) -> None:
     store.put(f"{KEY}!", None)
     stamps = await stamps_of(other_payer, store)
     store.put(f"{KEY}!", json.dumps({"o": "dead", "eta": 0, "g": stamps}))
@@ -192,7 +189,9 @@ async def test_a_flush_here_is_seen_there_within_the_sync_time(here: Container, 
     assert (await there.fact("E15")).number == 2
 
 
-async def test_an_invalidated_key_is_seen_there_within_the_sync_time(here: Container, there: Container) -> None:
+async def test_an_invalidated_key_is_seen_there_within_the_sync_time(
+    here: Container, there: Container
+) -> None:
     await here.fact("E15")
     await here.settle()
     await there.fact("E15")
@@ -203,7 +202,9 @@ async def test_an_invalidated_key_is_seen_there_within_the_sync_time(here: Conta
     assert (await there.fact("E15")).number == 2
 
 
-async def test_a_container_that_idled_checks_the_stamps_before_it_serves(here: Container, there: Container) -> None:
+async def test_a_container_that_idled_checks_the_stamps_before_it_serves(
+    here: Container, there: Container
+) -> None:
     await here.fact("E15")
     await here.settle()
     await there.fact("E15")

@@ -5,10 +5,9 @@ from typing import Any
 
 import pytest
 
-from veo.cache import Cache
-
 from tests.support.chaos import ChaosStore, Fault
 from tests.support.fleet import HOUR, Container, Gone, passing
+from veo.cache import Cache
 
 pytestmark = pytest.mark.anyio
 
@@ -191,7 +190,9 @@ async def test_a_flushed_entry_does_not_exist(here: Container, there: Container)
     assert not await there.cache.exists("fact:E15")
 
 
-@pytest.mark.parametrize("text", ["garbage", '{"v":1,"m":"older","c":1,"f":2,"s":9e15,"d":0,"g":{},"e":null,"n":0,"p":1}'])
+@pytest.mark.parametrize(
+    "text", ["garbage", '{"v":1,"m":"older","c":1,"f":2,"s":9e15,"d":0,"g":{},"e":null,"n":0,"p":1}']
+)
 async def test_garbage_does_not_exist(here: Container, store: ChaosStore, text: str) -> None:
     store.put("cache:v1:fact:E15", text)
     assert not await here.cache.exists("fact:E15")
@@ -203,7 +204,9 @@ async def test_an_entry_past_its_usable_life_does_not_exist(here: Container) -> 
     assert not await here.cache.exists("fact:E15")
 
 
-@pytest.mark.parametrize("selectors", [{}, {"family": "fact", "all": True}, {"family": "fact", "tag": "area:E15"}])
+@pytest.mark.parametrize(
+    "selectors", [{}, {"family": "fact", "all": True}, {"family": "fact", "tag": "area:E15"}]
+)
 async def test_a_flush_needs_exactly_one_selector(here: Container, selectors: dict[str, Any]) -> None:
     with pytest.raises(ValueError, match="exactly one"):
         await here.cache.flush(**selectors)
@@ -213,7 +216,11 @@ async def test_peek_shows_times_and_place(here: Container) -> None:
     await here.fact("E15")
     peek = await here.cache.peek("fact:E15")
     assert peek is not None
-    assert (peek.where, peek.fresh - peek.computed, peek.usable - peek.computed) == ("memory", HOUR, 25 * HOUR)
+    assert (peek.where, peek.fresh - peek.computed, peek.usable - peek.computed) == (
+        "memory",
+        HOUR,
+        25 * HOUR,
+    )
 
 
 async def test_stats_count_hits_of_every_tier(here: Container, there: Container) -> None:

@@ -5,11 +5,10 @@ from datetime import timedelta
 
 import pytest
 
-from veo.cache import Cache, Policy, RecursiveLookup
-
 from tests.support.chaos import ChaosStore
 from tests.support.fleet import HOUR, Container, Fact, Upstream, passing, policy
 from tests.support.virtual_time import VirtualTimeLoop
+from veo.cache import Cache, Policy, RecursiveLookup
 
 pytestmark = pytest.mark.anyio
 

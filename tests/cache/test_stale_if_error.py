@@ -131,7 +131,9 @@ async def test_the_throttle_has_no_jitter(here: Container) -> None:
     assert len(here.upstream.calls) == 2
 
 
-async def test_a_throttled_answer_is_not_written_to_the_shared_tier(here: Container, store: ChaosStore) -> None:
+async def test_a_throttled_answer_is_not_written_to_the_shared_tier(
+    here: Container, store: ChaosStore
+) -> None:
     await here.fact("E15")
     await here.settle()
     before = store.value("cache:v1:fact:E15")

@@ -5,11 +5,10 @@ import random
 from datetime import timedelta
 from typing import Any
 
-from veo.cache import Aside, Cache, Policy
-from veo.models import Value
-
 from tests.support.chaos import ChaosStore
 from tests.support.virtual_time import FakeClock
+from veo.cache import Aside, Cache, Policy
+from veo.models import Value
 
 HOUR = 3600.0
 NEVER_EARLY, ALWAYS_EARLY = 0.0, 1 - 2**-53
@@ -74,7 +73,12 @@ class Container:
     """One process of the fleet: a cache with its own clock, over the shared store."""
 
     def __init__(
-        self, store: ChaosStore | None, upstream: Upstream, rules: Policy | None = None, skew: float = 0.0, **more: Any
+        self,
+        store: ChaosStore | None,
+        upstream: Upstream,
+        rules: Policy | None = None,
+        skew: float = 0.0,
+        **more: Any,
     ) -> None:
         self.clock, self.draws, self.upstream = FakeClock(skew), Draws(), upstream
         self.cache = Cache(store, self.clock, rng=self.draws, **more)

@@ -15,6 +15,7 @@ import threading
 from base64 import b64encode
 from collections import deque
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple
 
@@ -211,7 +212,8 @@ def main() -> None:
     parser.add_argument("--port", type=int, default=0, help="port to listen on (default: a free one)")
     parser.add_argument("--token", default="token-of-the-tests")
     options = parser.parse_args()
-    asyncio.run(serve(Gateway(options.redis, options.token, options.port)))
+    with suppress(KeyboardInterrupt):
+        asyncio.run(serve(Gateway(options.redis, options.token, options.port)))
 
 
 if __name__ == "__main__":

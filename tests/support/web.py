@@ -33,3 +33,9 @@ def _request(method: str, path: str, operation: Json) -> httpx.Request:
         elif "examples" in parameter["schema"]:
             query[parameter["name"]] = parameter["schema"]["examples"][0]
     return httpx.Request(method, f"http://veo{path}", params=query)
+
+
+async def ask(app: FastAPI, method: str, url: str, **more: Any) -> httpx.Response:
+    """Ask the app once."""
+    async with client(app) as web:
+        return await web.request(method, url, **more)

@@ -1,0 +1,264 @@
+"""What the decorator accepts, keeps and refuses."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Annotated, Any, Literal, NamedTuple, NewType
+
+import pytest
+from pydantic import BaseModel, ConfigDict
+
+from tests.support.chaos import ChaosStore
+from tests.support.fleet import HOUR, Container, Draws, Fact, Upstream, passing, policy
+from tests.support.virtual_time import FakeClock
+from veo.cache import Cache, NotModified, Policy, revalidation
+from veo.cache.frozen import check_frozen
+from veo.models import FrozenMap, Value
+
+pytestmark = pytest.mark.anyio
+
+HOURLY = timedelta(hours=1)
+Metres = NewType("Metres", float)
+
+
+class Shallow(BaseModel):
+    model_config = ConfigDict(frozen=True, allow_inf_nan=False)
+    factors: dict[str, int] = {}
+
+
+class Nested(Value):
+    inner: tuple[Shallow, ...] = ()
+
+
+class Thawed(BaseModel):
+    name: str = ""
+
+
+class Unbounded(BaseModel):
+    model_config = ConfigDict(frozen=True)
+    number: float = 0
+
+
+@dataclass(frozen=True)
+class Frozen:
+    name: str
+
+
+@dataclass
+class Melting:
+    name: str
+
+
+class Pair(NamedTuple):
+    one: int
+    other: str
+
+
+@pytest.mark.parametrize(
+    "kind",
+    [
+        str,
+        int | None,
+        tuple[int, ...],
+        frozenset[str],
+        Fact,
+        FrozenMap[str, Fact],
+        Frozen,
+        Pair,
+        Literal["a"],
+        Annotated[str, "x"],
+        Metres,
+        bytes,
+        timedelta,
+        None,
+    ],
+)
+def test_an_immutable_type_is_accepted(kind: Any) -> None:
+    assert check_frozen(kind) is None  # type: ignore[func-returns-value]  # it speaks by raising
+
+
+@pytest.mark.parametrize(
+    ("kind", "where"),
+    [
+        (list[int], "return"),
+        (dict[str, int], "return"),
+        (set[int], "return"),
+        (Shallow, "return.factors"),
+        (Nested, "return.inner.factors"),
+        (tuple[list[int], ...], "return"),
+        (FrozenMap[str, list[int]], "return"),
+        (Thawed, "return"),
+        (Melting, "return"),
+        (Any, "return"),
+        (Mapping[str, int], "return"),
+        (object, "return"),
+        (Unbounded, "return"),
+        (bytearray, "return"),
+    ],
+)
+def test_a_type_that_can_be_changed_is_refused_by_field(kind: Any, where: str) -> None:
+    with pytest.raises(TypeError, match=f"^{where}: "):
+        check_frozen(kind)
+
+
+async def test_a_function_without_a_return_type_is_refused() -> None:
+    with pytest.raises(TypeError, match="return: Any"):
+
+        @Cache().aside(Policy(family="x1", key="x1:{code}", fresh_for=HOURLY))
+        async def untyped(code: str):  # type: ignore[no-untyped-def]  # noqa: ANN202 - the point
+            return code
+
+
+@pytest.mark.parametrize(
+    ("changes", "field"),
+    [
+        ({"family": "X"}, "family"),
+        ({"family": "p"}, "family"),
+        ({"fresh_for": timedelta(0)}, "fresh_for"),
+        ({"stale_if_error": timedelta(-1)}, "stale_if_error"),
+        ({"soft_timeout": timedelta(minutes=1)}, "soft_timeout"),
+        ({"hard_timeout": timedelta(0), "soft_timeout": timedelta(0)}, "hard_timeout"),
+        ({"jitter": 1.0}, "jitter"),
+        ({"jitter": -0.1}, "jitter"),
+        ({"beta": -1}, "beta"),
+        ({"local_for": timedelta(hours=2)}, "local_for"),
+        ({"throttle": timedelta(minutes=5)}, "throttle"),
+        ({"throttle": timedelta(0)}, "throttle"),
+        ({"paid": True, "fresh_for": timedelta(seconds=60)}, "fresh_for"),
+    ],
+)
+def test_a_policy_that_makes_no_sense_is_refused_by_field(changes: dict[str, Any], field: str) -> None:
+    with pytest.raises(ValueError, match=f"^{field}: "):
+        policy(**changes)
+
+
+@pytest.mark.parametrize("name", ["key", "tags"])
+async def test_a_template_that_names_no_argument_is_refused(name: str) -> None:
+    template: Any = "fact:{outcode}" if name == "key" else ("area:{outcode}",)
+    with pytest.raises(ValueError, match=f"^{name}: .*'outcode', which is not an argument"):
+        Cache().aside(policy(**{name: template}))(Upstream().fetch)
+
+
+async def test_a_template_with_two_arguments_in_one_segment_is_refused() -> None:
+    with pytest.raises(ValueError, match=r"^key: .*one \{argument\}"):
+        Cache().aside(policy(key="fact:{code}{code}"))(Upstream().fetch)
+
+
+async def test_none_is_cached_where_the_type_allows_it(store: ChaosStore) -> None:
+    asked: list[str] = []
+    cache = Cache(store, FakeClock(), rng=Draws())
+
+    @cache.aside(Policy(family="maybe", key="maybe:{code}", fresh_for=HOURLY))
+    async def maybe(code: str) -> str | None:
+        asked.append(code)
+        return None
+
+    assert [await maybe("E15"), await maybe("E15"), len(asked)] == [None, None, 1]
+
+
+async def test_a_sensitive_value_is_kept_nowhere(store: ChaosStore, upstream: Upstream) -> None:
+    container = Container(store, upstream, policy(sensitive=True))
+    await container.fact("E15")
+    await container.settle()
+    assert (await container.fact("E15"), store.calls) == (Fact(code="E15", number=2), [])
+
+
+async def test_set_keeps_no_value_of_a_sensitive_family(store: ChaosStore, upstream: Upstream) -> None:
+    container = Container(store, upstream, policy(sensitive=True))
+    assert not await container.cache.set("fact:E15", {"code": "E15", "number": 9}, 60)
+
+
+async def test_a_value_that_the_policy_refuses_is_not_kept(store: ChaosStore, upstream: Upstream) -> None:
+    container = Container(store, upstream, policy(cache_if=lambda fact: fact.number > 1))
+    assert [(await container.fact("E15")).number for _ in range(3)] == [1, 2, 2]
+
+
+async def test_a_value_may_shorten_its_own_life(store: ChaosStore, upstream: Upstream) -> None:
+    container = Container(store, upstream, policy(lifetime=lambda _: timedelta(seconds=30)))
+    await container.fact("E15")
+    await passing(31)
+    assert (await container.fact("E15")).number == 2
+
+
+async def test_a_value_without_a_life_has_the_policy_s(store: ChaosStore, upstream: Upstream) -> None:
+    container = Container(store, upstream, policy(lifetime=lambda _: None))
+    await container.fact("E15")
+    assert await container.cache.ttl("fact:E15") == HOUR
+
+
+async def test_jitter_only_shortens(store: ChaosStore, upstream: Upstream) -> None:
+    container = Container(store, upstream)
+    container.draws.value = 0.5
+    await container.fact("E15")
+    container.draws.value = 0.0
+    assert await container.cache.ttl("fact:E15") == HOUR * 0.95
+
+
+async def test_a_304_keeps_the_value_and_renews_its_life(store: ChaosStore) -> None:
+    cache = Cache(store, FakeClock(), rng=Draws())
+    seen: list[str | None] = []
+
+    @cache.aside(Policy(family="page", key="page:{code}", fresh_for=HOURLY))
+    async def page(code: str) -> str:
+        asked = revalidation.get()
+        seen.append(asked.etag)
+        if asked.etag == "one":
+            asked.etag = "two"
+            raise NotModified
+        asked.etag = "one"
+        return code
+
+    await page("E15")
+    await passing(2 * HOUR)
+    hit = await page.lookup("E15")
+    await passing(2 * HOUR)
+    await page("E15")
+    assert (hit.value, hit.age, seen) == ("E15", 0, [None, "one", "two"])
+
+
+async def test_a_304_without_a_value_in_hand_is_an_error(store: ChaosStore) -> None:
+    cache = Cache(store, FakeClock(), rng=Draws())
+
+    @cache.aside(Policy(family="page", key="page:{code}", fresh_for=HOURLY))
+    async def page(code: str) -> str:
+        raise NotModified(code)
+
+    with pytest.raises(NotModified):
+        await page("E15")
+
+
+async def test_arguments_by_name_and_by_place_make_one_key(here: Container) -> None:
+    await here.fact(code="E15")  # type: ignore[call-arg]  # Aside[[str], …] leaves the name out
+    assert (await here.fact.lookup("E15")).origin == "memory"
+
+
+async def test_a_default_cache_and_a_bare_policy_work() -> None:
+    cache = Cache()
+
+    @cache.aside(Policy(family="area", key="area:{code}", fresh_for=HOURLY))
+    async def area(code: str) -> str:
+        return code
+
+    await area("E15")
+    assert await area.lookup("E15") == ("E15", "memory", pytest.approx(0, abs=1), True, False)
+
+
+async def test_the_key_is_given_without_the_prefix(here: Container) -> None:
+    assert here.fact.key("E15") == "fact:E15"
+
+
+async def test_the_decorated_function_keeps_its_documentation(here: Container) -> None:
+    assert here.fact.__doc__ == Upstream.fetch.__doc__
+
+
+async def test_memory_forgets_the_least_recently_used(upstream: Upstream) -> None:
+    container = Container(None, upstream, entries=2)
+    for code in ("A", "B", "A", "C", "A", "B"):
+        await container.fact(code)
+    assert upstream.calls == ["A", "B", "C", "B"]
+
+
+async def test_memory_is_bounded_by_weight(upstream: Upstream) -> None:
+    container = Container(None, upstream, bytes_at_most=500)
+    await container.fact.many([(f"E{number}",) for number in range(20)])
+    assert 0 < container.cache.stats()["memory"]["bytes"] <= 500
