@@ -1,0 +1,69 @@
+"""Imports run one way: from the entry points down to the cache and the sources."""
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+LAYERS = (
+    {"models", "errors", "settings", "cache", "logs"},
+    {"sources", "scoring"},
+    {"requests", "answers"},
+    {"questions"},
+    {"recommend"},
+    {"runtime"},
+    {"asking", "upkeep"},
+    {"terminal", "jobs", "web", "cli"},
+)
+LEVELS = {name: level for level, names in enumerate(LAYERS) for name in names}
+ALONE = {
+    "cache": {"cache"},
+    "scoring": {"scoring", "models", "errors"},
+    "sources": {"sources", "models", "errors"},
+    "models": set(),
+    "errors": set(),
+    "settings": set(),
+}
+MODULES = sorted((ROOT / "veo").rglob("*.py"))
+
+
+def part(path: Path) -> str:
+    """Give the file or folder directly below veo/ that a module belongs to."""
+    return path.relative_to(ROOT / "veo").parts[0].removesuffix(".py")
+
+
+def imported(path: Path) -> Iterator[str]:
+    """Give the parts of Veo that a module imports, wherever in the file."""
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.ImportFrom) and (node.module or "").split(".")[0] == "veo":
+            names = [node.module] if node.module != "veo" else [f"veo.{alias.name}" for alias in node.names]
+            yield from (str(name).split(".")[1] for name in names)
+        if isinstance(node, ast.Import):
+            yield from (alias.name.split(".")[1] for alias in node.names if alias.name.startswith("veo."))
+
+
+@pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_a_module_imports_only_from_its_own_layer_or_below(path: Path) -> None:
+    level = LEVELS.get(part(path), len(LAYERS))
+    upward = {name for name in imported(path) if LEVELS.get(name, 0) > level}
+    assert upward == set()
+
+
+@pytest.mark.parametrize(
+    "path", [path for path in MODULES if part(path) in ALONE], ids=lambda p: str(p.relative_to(ROOT))
+)
+def test_the_lower_parts_know_only_what_they_need(path: Path) -> None:
+    assert set(imported(path)) <= ALONE[part(path)]
+
+
+def test_every_part_has_a_layer() -> None:
+    assert {part(path) for path in MODULES} - set(LEVELS) == {"__init__", "__main__"}
+
+
+def test_no_module_reads_the_environment_but_the_settings() -> None:
+    readers = {
+        part(path) for path in MODULES if "environ" in path.read_text() or "getenv" in path.read_text()
+    }
+    assert readers == set()
