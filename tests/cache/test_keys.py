@@ -128,8 +128,8 @@ def test_a_key_made_by_a_function_without_tags_has_none() -> None:
     assert maker(two, lambda one, _other=None: (one,)).tags_of("fact:E15") == ()
 
 
-def test_texts_by_position_are_recognised() -> None:
+def test_numbers_by_position_are_recognised() -> None:
     async def texts(one: str, other: str) -> str:
         return one + other
 
-    assert [maker(texts, "fact:{one}:{other}").positional_text, MIXED.positional_text] == [True, False]
+    assert [maker(texts, "fact:{one}:{other}").numbers, MIXED.numbers, TWO.numbers] == [(), (1,), None]

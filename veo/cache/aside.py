@@ -121,47 +121,45 @@ class Cache(Operations):
 
 def _decorated(engine: Engine, bound: Bound) -> Any:  # noqa: C901 - one closure per way to call it
     """Give the function that callers see: a plain one, because a call through a class costs half a hit."""
-    get, touch, now, generations = (
-        engine.memory.get,
-        engine.memory.touch,
-        engine.clock.now,
-        engine.generations,
-    )
+    get, now, generations, new_hit = engine.memory.get, engine.clock.now, engine.generations, tuple.__new__
     memo: dict[tuple[Any, ...], str] = {}
-    remembers = bound.keys.positional_text
-
-    def key_of(args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> str:
-        key, _ = bound.keys.make(args, kwargs)
-        if remembers and not kwargs and len(memo) < MEMO:
-            memo[args] = key
-        return key
+    numbers = bound.keys.numbers
+    places = numbers or ()
 
     async def call(*args: Any, **kwargs: Any) -> Any:
-        if not kwargs:
-            key = memo.get(args) or key_of(args, kwargs)
+        key = memo.get(args)
+        if key is not None and not kwargs:
             entry = get(key)
             if entry is not None and entry.epoch == generations.epoch and now() < entry.quiet_until:
-                entry.hits += 1
-                touch(key)
-                return entry.value
-        return (await engine.lookup(bound, args, kwargs)).entry.value
+                for place in places:
+                    if type(args[place]) is not int:
+                        break
+                else:
+                    entry.hits += 1
+                    return entry.value
+        return (await look(args, kwargs)).entry.value
 
     async def lookup(*args: Any, **kwargs: Any) -> Hit[Any]:
-        if not kwargs:
-            key = memo.get(args) or key_of(args, kwargs)
-            entry = get(key)
-            if (
-                entry is not None
-                and entry.epoch == generations.epoch
-                and (moment := now()) < entry.quiet_until
-            ):
-                entry.hits += 1
-                touch(key)
-                return Hit(entry.value, "memory", moment - entry.computed, True, False)  # noqa: FBT003 - hot
-        return _hit(await engine.lookup(bound, args, kwargs))
+        key = memo.get(args)
+        if key is not None and not kwargs:
+            entry, moment = get(key), now()
+            if entry is not None and entry.epoch == generations.epoch and moment < entry.quiet_until:
+                for place in places:
+                    if type(args[place]) is not int:
+                        break
+                else:
+                    entry.hits += 1
+                    return new_hit(Hit, (entry.value, "memory", moment - entry.computed, True, False))
+        return _hit(await look(args, kwargs))
+
+    async def look(args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Found:
+        call = bound.call(args, kwargs)
+        if numbers is not None and not kwargs and len(memo) < MEMO:
+            memo[args] = call.key
+        return await engine.lookup(bound, call)
 
     async def refresh(*args: Any, **kwargs: Any) -> Any:
-        return (await engine.lookup(bound, args, kwargs, force=True)).entry.value
+        return (await engine.lookup(bound, bound.call(args, kwargs), force=True)).entry.value
 
     async def invalidate(*args: Any, **kwargs: Any) -> bool:
         key, _ = bound.keys.make(args, kwargs)
@@ -171,7 +169,7 @@ def _decorated(engine: Engine, bound: Bound) -> Any:  # noqa: C901 - one closure
     async def lookups(calls: Iterable[tuple[Any, ...]]) -> list[Any]:
         gate = asyncio.Semaphore(AT_ONCE)
         found = await asyncio.gather(
-            *(engine.lookup(bound, args, {}, gate=gate) for args in calls), return_exceptions=True
+            *(engine.lookup(bound, bound.call(args, {}), gate=gate) for args in calls), return_exceptions=True
         )
         return [_hit(one) if isinstance(one, Found) else one for one in found]
 
@@ -181,7 +179,7 @@ def _decorated(engine: Engine, bound: Bound) -> Any:  # noqa: C901 - one closure
     extras = (lookup, refresh, invalidate, lookups, many)
     for extra in extras:
         setattr(call, extra.__name__, extra)
-    call.key = lambda *args, **kwargs: key_of(args, kwargs)  # type: ignore[attr-defined]  # Aside says its type
+    call.key = lambda *args, **kwargs: bound.keys.make(args, kwargs)[0]  # type: ignore[attr-defined]  # Aside says its type
     call.__name__, call.__doc__ = bound.policy.family, bound.function.__doc__
     return call
 

@@ -9,7 +9,6 @@ import contextvars
 import logging
 import math
 import random
-from collections.abc import Mapping
 from contextlib import AbstractAsyncContextManager, nullcontext, suppress
 from typing import Any, NamedTuple
 
@@ -67,14 +66,12 @@ class Engine:
     async def lookup(
         self,
         bound: Bound,
-        args: tuple[Any, ...],
-        kwargs: Mapping[str, Any],
+        call: Call,
         *,
         force: bool = False,
         gate: AbstractAsyncContextManager[Any] | None = None,
     ) -> Found:
         """Give the entry for a call: from memory, the shared tier or the source, or stale for an error."""
-        call = bound.call(args, kwargs)
         key = call.key
         if key in _computing.get():
             raise RecursiveLookup(f"{key} asked for itself")
@@ -84,12 +81,13 @@ class Engine:
         now = self.clock.now()
         entry = self.valid(key)
         if entry is not None and not force:
+            self.memory.used(entry)
             if now < entry.fresh:
                 self._look_ahead(bound, call, entry, now)
-                return self._found(bound, key, entry, "memory", now)
+                return self._found(bound, entry, "memory", now)
             if now < entry.usable and self.throttles.left(key, now):
                 bound.counters.throttled += 1
-                return self._found(bound, key, entry, "stale", now)
+                return self._found(bound, entry, "stale", now)
         while True:
             flight = self._join(bound, call, force=force, gate=gate)
             try:
@@ -98,7 +96,7 @@ class Engine:
                 bound.counters.failed += 1
                 raise
             if landing is not None:  # None: a background flight made way; look again in earnest
-                return self._found(bound, key, landing.entry, landing.origin, self.clock.now())
+                return self._found(bound, landing.entry, landing.origin, self.clock.now())
 
     def valid(self, key: str) -> Entry | None:
         """Give the entry of memory that no flush has overtaken; drop one that was."""
@@ -381,14 +379,12 @@ class Engine:
         local = entry.fresh if self.tier is None else now + bound.policy.local_life.total_seconds()
         entry.local_until, entry.quiet_until = min(entry.fresh, local), float("-inf")
 
-    def _found(self, bound: Bound, key: str, entry: Entry, origin: Origin, now: float) -> Found:
+    def _found(self, bound: Bound, entry: Entry, origin: Origin, now: float) -> Found:
         counters = bound.counters
         setattr(counters, origin, getattr(counters, origin) + 1)
         if entry.negative:
             counters.negative += 1
             raise bound.absence(entry.value)
-        if self.memory.get(key) is entry:
-            self.memory.touch(key)
         return Found(entry, origin, max(0.0, now - entry.computed))
 
     def bind(self) -> None:

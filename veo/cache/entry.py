@@ -31,8 +31,8 @@ class Entry:
     """
 
     __slots__ = (
-        "codec", "computed", "cost", "epoch", "etag", "fresh", "hits", "local_until", "negative",
-        "quiet_until", "stamps", "usable", "value", "weight",
+        "codec", "computed", "cost", "epoch", "etag", "fresh", "hits", "hits_at_turn", "local_until",
+        "negative", "quiet_until", "stamps", "usable", "value", "weight",
     )  # fmt: skip
 
     def __init__(
@@ -54,7 +54,7 @@ class Entry:
         self.local_until = fresh
         self.quiet_until = -math.inf
         self.epoch = -1
-        self.hits = 0
+        self.hits = self.hits_at_turn = 0
         self.weight = 0
 
     def newer_than(self, other: "Entry | None") -> bool:

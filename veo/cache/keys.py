@@ -45,10 +45,20 @@ class KeyMaker:
             _template("key", policy.key, self._signature) if isinstance(policy.key, str) else policy.key
         )
         self._tags = _tags(policy, self._signature)
-        parameters = self._signature.parameters.values()
-        self.positional_text = all(
-            self._hints.get(p.name) is str and p.kind is p.POSITIONAL_OR_KEYWORD for p in parameters
-        )
+        self.numbers = self._numbers()
+
+    def _numbers(self) -> tuple[int, ...] | None:
+        """Give the positions of whole numbers where all arguments are texts or numbers, else None.
+
+        Keys of such calls may be remembered by their arguments: equal texts are the same text, and a number
+        needs only a look at its type, because 1, 1.0 and True are equal to a dict.
+        """
+        parameters = list(self._signature.parameters.values())
+        kinds = [self._hints.get(parameter.name) for parameter in parameters]
+        by_place = all(parameter.kind is parameter.POSITIONAL_OR_KEYWORD for parameter in parameters)
+        if not by_place or not set(kinds) <= {str, int}:
+            return None
+        return tuple(place for place, kind in enumerate(kinds) if kind is int)
 
     def make(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> tuple[str, tuple[str, ...]]:
         """Give the key and the tags of a call."""

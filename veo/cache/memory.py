@@ -1,4 +1,8 @@
-"""The memory tier: least recently used goes first, bounded by entries and by weight."""
+"""The memory tier, bounded by entries and by weight: what was not used since its last turn goes first.
+
+This is the clock algorithm, which approximates "least recently used" and leaves the hit without any
+bookkeeping but the entry's own count.
+"""
 
 from collections import OrderedDict
 from collections.abc import Callable, Iterator
@@ -20,20 +24,32 @@ class Memory:
         self._entries: OrderedDict[str, Entry] = OrderedDict()
         self._most, self._bytes_at_most, self._on_leave = most, bytes_at_most, on_leave
         self.weight = 0
-        self.get = self._entries.get  # the hot path calls these two directly
-        self.touch = self._entries.move_to_end
+        self.get = self._entries.get  # the hot path calls it directly
 
     def put(self, key: str, entry: Entry, payload_bytes: int) -> bool:
         """Keep an entry; tell whether it fits at all."""
         self.drop(key)
         entry.weight = WEIGHT_PER_BYTE * payload_bytes
-        if entry.weight > self._bytes_at_most:
+        if entry.weight > self._bytes_at_most or self._most < 1:
             return False
         self._entries[key] = entry
         self.weight += entry.weight
         while len(self._entries) > self._most or self.weight > self._bytes_at_most:
-            self.drop(next(iter(self._entries)))
+            self._turn(key)
         return True
+
+    def used(self, entry: Entry) -> None:
+        """Let an entry stay for another round, though it was not hit."""
+        entry.hits_at_turn = -1
+
+    def _turn(self, newest: str) -> None:
+        """Drop the entry whose turn it is, or let it stay for another round if it was used since its last."""
+        key, entry = next(iter(self._entries.items()))
+        if entry.hits == entry.hits_at_turn and key != newest:
+            self.drop(key)
+        else:
+            entry.hits_at_turn = entry.hits
+            self._entries.move_to_end(key)
 
     def drop(self, key: str) -> bool:
         """Remove a key; tell whether it was there."""

@@ -19,7 +19,8 @@ class RedisStore:
     `timeout` in seconds is a ceiling for any one call. `redis://` is allowed to any host, because such
     servers stand in private networks; `rediss://` is the same over TLS. A command whose second run changes
     nothing is sent once more when its connection turns out to be closed. After `close`, or on another
-    event loop, a call connects again. Raises ValueError for another URL and ImportError without the optional extra.
+    event loop, a call connects again. Raises ValueError for another URL and ImportError without the
+    optional extra.
     """
 
     def __init__(self, url: str, *, timeout: float = 2.0) -> None:
@@ -102,7 +103,8 @@ class RedisStore:
     def _follow_loop(self) -> None:
         loop = asyncio.get_running_loop()
         if self._loop is not loop:
-            self._redis.connection_pool.reset()  # a connection of another loop cannot be used here
+            # a connection of another loop cannot be used here
+            self._redis.connection_pool.reset()  # type: ignore[no-untyped-call]  # redis-py has no type for it
             self._loop = loop
 
 
