@@ -232,6 +232,15 @@ class NearbyPlaces(Value):
     hospital: int | None = Field(default=None, exclude_if=absent)
 
 
+class Distance(Value):
+    """How far a destination is: `distance` in a straight line, `duration` door to door."""
+
+    distance: str
+    distance_meters: int
+    duration: str
+    duration_seconds: int
+
+
 class MapsData(Value):
     """What lies around an area's centre."""
 
@@ -241,6 +250,7 @@ class MapsData(Value):
     static_map_url: str | None = None
     nearby_places: NearbyPlaces
     nearest_stations: tuple[NearbyStation, ...]
+    distance_to_destination: Distance | None = Field(default=None, exclude_if=absent)
     figures: Figures
 
 

@@ -4,13 +4,14 @@
 """
 
 from collections.abc import Mapping
-from typing import Annotated, Any, Literal, Self, TypeVar
+from typing import Annotated, Any, Literal, LiteralString, TypeVar
 
-from pydantic import AfterValidator, ConfigDict, Field, ValidationError, ValidationInfo, model_validator
+from pydantic import AfterValidator, ConfigDict, Field, ValidationError, ValidationInfo, field_validator
 from pydantic_core import ErrorDetails, PydanticCustomError
 
 from veo.errors import InvalidQuestion, UnknownPlace
 from veo.models import FactorName, Home, Persona, Tenure, Value
+from veo.scoring import effective_weights
 from veo.sources.places import Places
 
 LEAST_BUDGET = 500
@@ -22,16 +23,27 @@ R = TypeVar("R", bound="Request")
 def _place(text: str, info: ValidationInfo) -> str:
     """Refuse a place that is not known; keep the canonical code of one that is."""
     places: Places | None = (info.context or {}).get("places")
-    if places is None or (info.field_name == "destination" and not text):
+    if places is None:
         return text
     try:
         return places.destination(text, info.field_name or "destination").code
     except UnknownPlace as error:
         _, message = str(error).split(": ", 1)
-        raise PydanticCustomError("unknown_place", "{message}", {"message": message}) from None
+        raise _custom("unknown_place", message) from None
 
 
-PlaceText = Annotated[str, AfterValidator(_place)]
+def _maybe_place(text: str, info: ValidationInfo) -> str:
+    return _place(text, info) if text.strip() else ""
+
+
+def _custom(kind: LiteralString, message: str) -> PydanticCustomError:
+    return PydanticCustomError(kind, "{message}", {"message": message})
+
+
+# The lengths are those of what was written: they are checked before it becomes a code.
+Origin = Annotated[str, Field(min_length=2, max_length=10), AfterValidator(_place)]
+Destination = Annotated[str, Field(min_length=2, max_length=50), AfterValidator(_place)]
+MaybeDestination = Annotated[str, Field(max_length=100), AfterValidator(_maybe_place)]
 
 
 class Request(Value):
@@ -51,35 +63,66 @@ class RecommendationRequest(Request):
     persona: Persona = Field(examples=["student"])
     location_type: Tenure = Field(examples=["rent"])
     budget: float = Field(examples=[1000])
-    destination: Annotated[PlaceText, Field(max_length=100)] = Field("", examples=["UCL"])
-    max_areas: int = Field(5, ge=1, le=MOST_AREAS)
+    destination: MaybeDestination = Field("", examples=["UCL"])
+    max_areas: int = Field(5, ge=1, le=MOST_AREAS, examples=[2])
     home: Home | None = None
     max_commute: float | None = Field(None, gt=0, le=240)
     min_safety: float | None = Field(None, ge=0, le=100)
     weights: dict[FactorName, Annotated[float, Field(ge=0, le=10)]] | None = None
     include_business: bool = False
 
-    @model_validator(mode="after")
-    def _budget_in_range(self) -> Self:
-        most = MOST_BUDGET[self.location_type]
-        if not LEAST_BUDGET <= self.budget <= most:
-            message = f"must be from {LEAST_BUDGET:,} to {most:,} GBP to {self.location_type}"
-            raise PydanticCustomError("budget", "budget: {message}", {"message": message})
-        return self
+    @field_validator("budget")
+    @classmethod
+    def _in_range(cls, budget: float, info: ValidationInfo) -> float:
+        tenure = info.data.get("location_type")  # absent when it is wrong itself
+        most = MOST_BUDGET.get(tenure or "", max(MOST_BUDGET.values()))
+        if LEAST_BUDGET <= budget <= most:
+            return budget
+        purpose = f" to {tenure}" if tenure else ""
+        raise _custom("budget", f"must be from {LEAST_BUDGET:,} to {most:,} GBP{purpose}")
+
+    @field_validator("weights", mode="before")
+    @classmethod
+    def _written_out(cls, weights: object, info: ValidationInfo) -> object:
+        """Read `safety:8,commute:5`, but not from JSON, which can say an object."""
+        if info.mode == "json" or not isinstance(weights, str):
+            return weights
+        pairs = [pair.partition(":")[::2] for pair in weights.split(",")]
+        if len({name.strip() for name, _ in pairs}) < len(pairs):
+            raise _custom("weights", "must name each factor once, as in safety:8,commute:5")
+        return {name.strip(): importance for name, importance in pairs}
+
+    @field_validator("weights")
+    @classmethod
+    def _weigh_something(
+        cls, weights: dict[FactorName, float] | None, info: ValidationInfo
+    ) -> dict[FactorName, float] | None:
+        if weights and "persona" in info.data:
+            try:
+                effective_weights(info.data["persona"], weights)
+            except InvalidQuestion as error:
+                raise _custom("weights", str(error).removeprefix("weights: ")) from None
+        return weights
+
+
+class AreaRequest(Request):
+    """Everything known of an area, and the way from there to a place."""
+
+    destination: MaybeDestination = Field("", examples=["UCL"])
 
 
 class CommuteRequest(Request):
     """How long a journey takes."""
 
-    origin: Annotated[PlaceText, Field(min_length=2, max_length=10)] = Field(examples=["E15"])
-    destination: Annotated[PlaceText, Field(min_length=2, max_length=50)] = Field(examples=["UCL"])
+    origin: Origin = Field(examples=["E15"])
+    destination: Destination = Field(examples=["UCL"])
 
 
 class MapsRequest(Request):
     """What lies around an area."""
 
     area_code: str = Field(min_length=2, max_length=10, examples=["E15"])
-    destination: Annotated[PlaceText, Field(max_length=50)] = ""
+    destination: MaybeDestination = Field("", examples=["UCL"])
     download_map: bool = False
 
 
@@ -131,8 +174,6 @@ _PLAIN = {
 
 def _message(error: ErrorDetails) -> str:
     field = ".".join(str(part)[:40] for part in error["loc"] if part != "[key]") or "body"
-    if error["type"] == "budget":
-        return error["msg"]
     if error["type"] == "literal_error":
         return f"{field}: must be {error['ctx']['expected']}"
     return f"{field}: {_PLAIN.get(error['type']) or error['msg'][:1].lower() + error['msg'][1:]}"

@@ -39,3 +39,13 @@ async def ask(app: FastAPI, method: str, url: str, **more: Any) -> httpx.Respons
     """Ask the app once."""
     async with client(app) as web:
         return await web.request(method, url, **more)
+
+
+def refused(answer: httpx.Response, status: int, code: str) -> Any:
+    """Check the shape of a refusal, and give its error."""
+    told = answer.json()
+    assert (answer.status_code, told["error"]["code"]) == (status, code), answer.text
+    assert told.keys() == {"success", "error", "metadata"}
+    assert told["success"] is False
+    assert told["metadata"].keys() == {"timestamp", "executionTimeMs", "sourcesUsed"}
+    return told["error"]

@@ -1,0 +1,149 @@
+"""Two containers over one faulty shared tier, against a simple model of what a reader may ever see."""
+
+import asyncio
+from typing import Any
+
+import pytest
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
+
+from veo.cache import UpstreamThrottled
+
+from tests.support.chaos import ChaosStore, Fault
+from tests.support.fleet import HOUR, Container, Fact, Upstream, policy
+from tests.support.virtual_time import FakeClock, VirtualTimeLoop
+
+CODES = st.sampled_from(["E15", "N1"])
+WHO = st.integers(0, 1)
+USABLE = 25 * HOUR
+SYNC, SLACK = 30.0, 3.0
+
+
+class CacheMachine(RuleBasedStateMachine):
+    """The model knows when each fact was computed and when it was invalidated, by whom.
+
+    A value may be seen by a container only while it is usable, and never one that was computed before
+    an invalidation that this container made itself, or that another one made more than a sync time ago
+    while the tier could be reached.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.runner = asyncio.Runner(loop_factory=VirtualTimeLoop)
+        self.runner.run(self._build())
+        self.started: dict[int, float] = {}  # when each numbered compute began
+        self.flushed: dict[tuple[int, str], float] = {}  # when a container invalidated a code itself
+        self.heard: dict[str, float] = {}  # when a code was last invalidated with the tier's acknowledgement
+        self.reachable_since = 0.0
+        self.asked = 0
+
+    async def _build(self) -> None:
+        self.store = ChaosStore(FakeClock().now)
+        self.upstream = Upstream()
+        self.upstream.fetch = self._noting(self.upstream.fetch)  # type: ignore[method-assign]  # the model looks on
+        self.both = [Container(self.store, self.upstream, policy(tags=("area:{code}",))) for _ in range(2)]
+
+    def _noting(self, fetch: Any) -> Any:
+        async def noted(code: str) -> Fact:
+            self.started[len(self.upstream.calls) + 1] = self.now()
+            fact: Fact = await fetch(code)
+            return fact
+
+        return noted
+
+    def now(self) -> float:
+        return self.runner.get_loop().time()
+
+    @rule(who=WHO, code=CODES)
+    def look_up(self, who: int, code: str) -> None:
+        began, before = self.now(), len(self.upstream.calls)
+        self.asked += 1
+        try:
+            hit = self.runner.run(self.both[who].fact.lookup(code))
+        except (OSError, TimeoutError, UpstreamThrottled):
+            assert len(self.upstream.calls) > before or self.upstream.error is not None
+            return
+        computed = self.started[hit.value.number]
+        assert hit.value.code == code
+        assert self.now() - computed <= USABLE
+        assert hit.stale or self.now() - computed <= HOUR + 1
+        if computed < began:
+            assert computed >= self.flushed.get((who, code), -1.0)
+        if self.reachable_since + 2 * SYNC + SLACK < began and self.heard.get(code, began) + SYNC + SLACK < began:
+            settled = self.runner.run(self._twice(who, code))
+            assert self.started[settled.number] >= self.heard[code] or self.upstream.error is not None
+
+    async def _twice(self, who: int, code: str) -> Fact:
+        """Ask again once what the first answer set off behind its back has happened."""
+        await asyncio.sleep(0.6)
+        try:
+            return await self.both[who].fact(code)
+        except OSError:
+            return Fact(code=code, number=max(self.started))
+
+    @rule(who=WHO, code=CODES)
+    def invalidate(self, who: int, code: str) -> None:
+        confirmed = self.runner.run(self.both[who].fact.invalidate(code))
+        self._invalidated(who, [code], confirmed)
+
+    @rule(who=WHO, code=CODES)
+    def flush_area(self, who: int, code: str) -> None:
+        confirmed = self.runner.run(self.both[who].cache.flush(tag=f"area:{code}"))
+        self._invalidated(who, [code], confirmed)
+
+    @rule(who=WHO)
+    def flush_all(self, who: int) -> None:
+        confirmed = self.runner.run(self.both[who].cache.flush(all=True))
+        self._invalidated(who, ["E15", "N1"], confirmed)
+
+    def _invalidated(self, who: int, codes: list[str], confirmed: bool) -> None:
+        for code in codes:
+            self.flushed[who, code] = self.now()
+            if confirmed:
+                self.heard[code] = self.now()
+
+    @rule(who=WHO, code=CODES)
+    def refresh(self, who: int, code: str) -> None:
+        try:
+            self.runner.run(self.both[who].fact.refresh(code))
+        except (OSError, UpstreamThrottled):
+            assert self.upstream.error is not None
+
+    @rule(seconds=st.sampled_from([0.01, 1.0, 16.0, 31.0, 70.0, HOUR / 2, HOUR, 25 * HOUR]))
+    def wait(self, seconds: float) -> None:
+        self.runner.run(asyncio.sleep(seconds))
+
+    @rule(failing=st.booleans())
+    def source(self, failing: bool) -> None:
+        self.upstream.error = OSError("down") if failing else None
+
+    @rule(down=st.booleans())
+    def tier(self, down: bool) -> None:
+        self.store.down = down
+        self.reachable_since = float("inf") if down else self.now() + 40  # the breaker and the retries have to notice
+
+    @rule(fault=st.sampled_from([Fault(kind="failed"), Fault(hang=True), Fault(lost=True), Fault(garbage="{")]))
+    def fault(self, fault: Fault) -> None:
+        self.store.fault(fault)
+        self.reachable_since = max(self.reachable_since, self.now() + 40)
+
+    @invariant()
+    def the_source_is_asked_no_more_than_there_were_reasons(self) -> None:
+        assert len(self.upstream.calls) <= 4 * (self.asked + 60)
+
+    def teardown(self) -> None:
+        self.store.heal()
+        self.runner.run(asyncio.sleep(120))
+        self.runner.close()
+
+
+CacheMachine.TestCase.settings = settings(max_examples=60, stateful_step_count=30, deadline=None)
+TestCacheMachine = CacheMachine.TestCase
+
+
+@pytest.mark.slow
+class TestCacheMachineAtLength(CacheMachine.TestCase):
+    """The same, for longer."""
+
+    settings = settings(max_examples=1_500, stateful_step_count=60, deadline=None)

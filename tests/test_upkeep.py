@@ -1,0 +1,232 @@
+"""Upkeep: the operations on the cache by name, warming, and the check of the embedded figures."""
+
+import inspect
+from dataclasses import replace
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from tests.support.gateway import Gateway
+from tests.support.servers import free_port
+from veo import upkeep
+from veo.answers import Recommendations
+from veo.asking import ask
+from veo.cache import Cache
+from veo.errors import InvalidQuestion, NotFound, SourceError
+from veo.models import Answer
+from veo.questions import RECOMMENDATIONS
+from veo.recommend import Query
+from veo.runtime import Runtime, build
+from veo.settings import Settings
+
+pytestmark = pytest.mark.anyio
+
+DAY = 24 * 3600
+
+
+@pytest.fixture
+def alone() -> Runtime:
+    """Give a runtime with memory only, and E15 in it."""
+    return build(Settings(cache="memory"))
+
+
+async def shared(gateway: Gateway) -> Runtime:
+    """Give a container that has asked for E15 and written it to the shared tier."""
+    runtime = build(Settings(upstash_url=gateway.url, upstash_token=gateway.token))
+    await ask(runtime, "area", {"code": "E15"})
+    await runtime.cache.drain()
+    return runtime
+
+
+def unreachable() -> Runtime:
+    """Give a container whose shared tier does not answer."""
+    address = f"http://127.0.0.1:{free_port()}"
+    return build(Settings(upstash_url=address, upstash_token="token"))
+
+
+async def test_stats_say_that_there_is_no_shared_tier(alone: Runtime) -> None:
+    found = await upkeep.stats(alone)
+    assert (found["store"], found["reachable"], found["shared"]) == (None, None, None)
+
+
+async def test_stats_say_why_a_configured_tier_is_not_used() -> None:
+    runtime = build(Settings(upstash_url="http://far.example", upstash_token="token"))
+    assert "http" in (await upkeep.stats(runtime))["fault"]
+
+
+async def test_stats_tell_that_the_shared_tier_answers(database: Gateway) -> None:
+    runtime = await shared(database)
+    found = await upkeep.stats(runtime)
+    await runtime.cache.close()
+    assert (found["store"], found["reachable"]) == ("upstash", True)
+
+
+async def test_stats_tell_that_the_shared_tier_does_not_answer() -> None:
+    runtime = unreachable()
+    found = await upkeep.stats(runtime)
+    await runtime.cache.close()
+    assert (found["store"], found["reachable"]) == ("upstash", False)
+
+
+async def test_an_entry_is_shown_with_its_value(alone: Runtime) -> None:
+    await ask(alone, "area", {"code": "E15"})
+    assert (await upkeep.get(alone, "area:E15"))["value"]["data"]["name"] == "Stratford"
+
+
+async def test_an_entry_is_shown_with_its_life(alone: Runtime) -> None:
+    await ask(alone, "area", {"code": "E15"})
+    found = await upkeep.get(alone, "area:E15")
+    fresh, usable = found["freshSeconds"], found["usableSeconds"]
+    assert (found["ageSeconds"], fresh, usable - fresh) == pytest.approx((0, DAY, DAY), rel=0.2)  # jitter
+
+
+async def test_an_entry_is_shown_with_the_tier_that_has_it(database: Gateway) -> None:
+    first = await shared(database)
+    await first.cache.close()
+    other = build(Settings(upstash_url=database.url, upstash_token=database.token))
+    found = await upkeep.get(other, "area:E15")
+    await other.cache.close()
+    assert (found["key"], found["where"], found["negative"]) == ("area:E15", "shared", False)
+
+
+async def test_a_key_without_an_entry_is_not_found(alone: Runtime) -> None:
+    with pytest.raises(NotFound, match="area:E15: no entry"):
+        await upkeep.get(alone, "area:E15")
+
+
+async def test_a_key_is_not_called_absent_when_the_shared_tier_cannot_tell() -> None:
+    runtime = unreachable()
+    with pytest.raises(SourceError, match="cannot be reached"):
+        await upkeep.get(runtime, "area:E15")
+    await runtime.cache.close()
+
+
+async def test_a_deleted_key_has_no_entry(alone: Runtime) -> None:
+    await ask(alone, "area", {"code": "E15"})
+    await upkeep.delete(alone, "area:E15")
+    with pytest.raises(NotFound):
+        await upkeep.get(alone, "area:E15")
+
+
+@pytest.mark.parametrize(("key", "had"), [("area:E15", True), ("area:E1", False)])
+async def test_a_deletion_tells_what_there_was(alone: Runtime, key: str, *, had: bool) -> None:
+    await ask(alone, "area", {"code": "E15"})
+    done = await upkeep.delete(alone, key)
+    assert done == {"key": key, "deleted": had, "store": None, "confirmed": True, "withinSeconds": 30}
+
+
+async def test_a_deletion_says_how_far_it_reaches(database: Gateway) -> None:
+    runtime = await shared(database)
+    done = await upkeep.delete(runtime, "area:E15")
+    await runtime.cache.close()
+    assert (done["store"], done["confirmed"]) == ("upstash", True)
+
+
+@pytest.mark.parametrize(("operation", "argument"), [("delete", "area:E15"), ("flush", "all")])
+async def test_a_change_is_not_confirmed_while_the_shared_tier_is_away(operation: str, argument: str) -> None:
+    runtime = unreachable()
+    done = await upkeep.operate(runtime, operation, argument)
+    await runtime.cache.close()
+    assert done["confirmed"] is False
+
+
+@pytest.mark.parametrize(
+    ("what", "area_stays", "crime_stays"),
+    [
+        ("all", False, False),
+        ("crime", True, False),
+        ("area", False, True),
+        ("area: e15", False, False),
+        ("area:E1", True, True),
+    ],
+)
+async def test_a_flush_reaches_what_it_names(
+    alone: Runtime, what: str, *, area_stays: bool, crime_stays: bool
+) -> None:
+    await ask(alone, "area", {"code": "E15"})
+    await ask(alone, "crime", {"area_code": "E15"})
+    await upkeep.flush(alone, what)
+    stays = [await alone.cache.exists(key) for key in ("area:E15", "crime:E15")]
+    assert stays == [area_stays, crime_stays]
+
+
+async def test_a_flush_of_something_unknown_names_what_there_is(alone: Runtime) -> None:
+    with pytest.raises(InvalidQuestion, match=r"all, area:<code> or one of recommendations, .*research"):
+        await upkeep.flush(alone, "everything")
+
+
+async def test_a_flush_of_an_unknown_area_is_refused(alone: Runtime) -> None:
+    with pytest.raises(NotFound, match="ZZ9"):
+        await upkeep.flush(alone, "area:ZZ9")
+
+
+async def test_a_flush_tells_what_it_did(alone: Runtime) -> None:
+    done = await upkeep.operate(alone, "flush", "crime")
+    assert done == {"flushed": "crime", "store": None, "confirmed": True, "withinSeconds": 30}
+
+
+def test_containers_follow_as_fast_as_is_said() -> None:
+    assert inspect.signature(Cache).parameters["sync_every"].default == upkeep.FOLLOW
+
+
+@pytest.mark.parametrize("operation", ["stats", "get", "delete", "flush"])
+async def test_an_operation_is_done_by_its_name(alone: Runtime, operation: str) -> None:
+    await ask(alone, "area", {"code": "E15"})
+    argument = {"get": "area:E15", "delete": "area:E15", "flush": "all"}.get(operation, "")
+    told = {"stats": "families", "get": "value", "delete": "deleted", "flush": "flushed"}
+    assert told[operation] in await upkeep.operate(alone, operation, argument)
+
+
+async def test_an_operation_that_does_not_exist_is_refused(alone: Runtime) -> None:
+    with pytest.raises(InvalidQuestion, match="must be stats, get, delete or flush"):
+        await upkeep.operate(alone, "drop", "all")
+
+
+def test_the_questions_asked_most_are_those_of_the_three_personas_at_four_universities() -> None:
+    asked = {(request.persona, request.destination) for request in upkeep.wanted()}
+    assert asked == {(p, u) for p in ("student", "parent", "developer") for u in upkeep.UNIVERSITIES}
+
+
+def test_no_question_is_warmed_twice(alone: Runtime) -> None:
+    keys = {Query.of(request, alone.tables.places).key_parts() for request in upkeep.wanted()}
+    assert len(keys) == len(upkeep.wanted()) == 36
+
+
+async def test_a_cold_cache_is_warmed_by_computing(alone: Runtime) -> None:
+    done = await upkeep.warm(alone)
+    assert (done["asked"], done["computed"], done["alreadyCached"], done["failures"]) == (36, 36, 0, [])
+
+
+async def test_a_warm_cache_is_left_alone(alone: Runtime) -> None:
+    await upkeep.warm(alone)
+    done = await upkeep.warm(alone)
+    assert (done["computed"], done["alreadyCached"]) == (0, 36)
+
+
+async def test_a_warmed_question_is_answered_from_the_cache(alone: Runtime) -> None:
+    await upkeep.warm(alone)
+    fields = {"persona": "student", "budget": 1000, "location_type": "rent", "destination": "UCL"}
+    assert (await ask(alone, "recommendations", fields))["metadata"]["cached"] is True
+
+
+async def test_warming_goes_on_past_failures_and_names_each_once(alone: Runtime) -> None:
+    async def fail(query: Query) -> Answer[Recommendations]:
+        raise SourceError("tfl", f"tfl is away for {query.persona}")
+
+    failing: Any = SimpleNamespace(cached=alone.cache.aside(RECOMMENDATIONS)(fail))
+    done = await upkeep.warm(replace(alone, recommender=failing))
+    assert (done["computed"], done["failures"]) == (
+        0,
+        ["tfl is away for developer", "tfl is away for parent", "tfl is away for student"],
+    )
+
+
+def test_the_check_counts_the_embedded_figures_and_claims_no_refresh() -> None:
+    assert upkeep.check() == {
+        "districts": 267,
+        "stations": 654,
+        "destinations": 44,
+        "refreshed": [],
+        "notice": "The embedded figures are valid; no live source of tables is connected.",
+    }

@@ -1,0 +1,113 @@
+"""Every request has an id, and every line of the log says whose it is."""
+
+import io
+import json
+import logging
+from collections.abc import AsyncIterator, Iterator
+
+import httpx
+import pytest
+from fastapi import FastAPI
+
+from tests.support.web import ask, client
+from veo import logs
+from veo.settings import Settings
+from veo.web import create_app
+
+pytestmark = pytest.mark.anyio
+
+
+@pytest.fixture(scope="module")
+def app() -> FastAPI:
+    return create_app(Settings(cache="memory"))
+
+
+@pytest.fixture
+async def web(app: FastAPI) -> AsyncIterator[httpx.AsyncClient]:
+    async with client(app) as opened:
+        yield opened
+
+
+@pytest.fixture
+def veo_logger() -> Iterator[logging.Logger]:
+    """Give the logger of Veo, and leave it as it was."""
+    logger = logging.getLogger("veo")
+    before = logger.handlers, logger.level, logger.propagate
+    yield logger
+    logger.handlers, logger.level, logger.propagate = before
+
+
+@pytest.mark.parametrize("url", ["/api/personas", "/api/unknown", "/api/areas/ZZ9"])
+async def test_the_callers_request_id_comes_back(web: httpx.AsyncClient, url: str) -> None:
+    answer = await web.get(url, headers={"X-Request-Id": "a1.B_2-c"})
+    assert answer.headers.get_list("x-request-id") == ["a1.B_2-c"]
+
+
+@pytest.mark.parametrize("given", ["", "a b", "a\tb", "x" * 65, "<script>", "é"])
+async def test_an_id_that_is_not_sane_is_replaced(web: httpx.AsyncClient, given: str) -> None:
+    answer = await web.get("/api/personas", headers=[(b"X-Request-Id", given.encode())])
+    assert len(answer.headers["x-request-id"]) == 32
+
+
+async def test_every_request_without_an_id_gets_one_of_its_own(web: httpx.AsyncClient) -> None:
+    one, other = await web.get("/api/personas"), await web.get("/api/personas")
+    assert one.headers["x-request-id"] != other.headers["x-request-id"]
+
+
+@pytest.mark.usefixtures("veo_logger")
+async def test_every_line_of_a_request_carries_its_id_also_the_caches() -> None:
+    stream = io.StringIO()
+    logs.configure("INFO", "json", stream)
+    app = create_app(Settings(cache="memory"))
+    await ask(app, "GET", "/api/crime/E15", headers={"X-Request-Id": "mine"})
+    lines = [json.loads(line) for line in stream.getvalue().splitlines()]
+    assert [(line["event"], line["request_id"]) for line in lines] == [("miss", "mine"), ("request", "mine")]
+
+
+async def test_after_a_request_its_id_is_no_longer_logged(web: httpx.AsyncClient) -> None:
+    await web.get("/api/personas", headers={"X-Request-Id": "gone"})
+    assert logs.request_id.get() == "-"
+
+
+async def test_the_access_line_tells_method_path_and_status(
+    web: httpx.AsyncClient, caplog: pytest.LogCaptureFixture
+) -> None:
+    with caplog.at_level("INFO", "veo"):
+        await web.get("/api/areas/%0AForged line?destination=UCL")
+    (message,) = [record.getMessage() for record in caplog.records if record.name == "veo.web.access"]
+    assert message.startswith("GET /api/areas/%0AForged%20line 404 ")
+
+
+@pytest.mark.usefixtures("veo_logger")
+def test_a_text_line_names_level_logger_and_request() -> None:
+    stream = io.StringIO()
+    logs.configure("WARNING", "text", stream)
+    logging.getLogger("veo.part").warning("said")
+    assert stream.getvalue().endswith("WARNING veo.part [-] said\n")
+
+
+@pytest.mark.usefixtures("veo_logger")
+def test_a_line_under_the_level_is_not_written() -> None:
+    stream = io.StringIO()
+    logs.configure("WARNING", "text", stream)
+    logging.getLogger("veo.part").info("said")
+    assert stream.getvalue() == ""
+
+
+@pytest.mark.usefixtures("veo_logger")
+def test_a_json_line_is_one_line_with_what_the_caller_gave_besides() -> None:
+    stream = io.StringIO()
+    logs.configure("INFO", "json", stream)
+    try:
+        int("why")
+    except ValueError:
+        logging.getLogger("veo.part").exception("two\nlines", extra={"event": "fault"})
+    line = json.loads(stream.getvalue())
+    assert (line["message"], line["event"], line["level"]) == ("two\nlines", "fault", "ERROR")
+    assert "ValueError: invalid literal" in line["exception"]
+
+
+def test_configuring_again_replaces_the_handler(veo_logger: logging.Logger) -> None:
+    logs.configure("INFO", "text", io.StringIO())
+    logs.configure("INFO", "text", io.StringIO())
+    assert len(veo_logger.handlers) == 1

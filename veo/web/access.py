@@ -1,0 +1,69 @@
+"""Every request has an id, a starting time and one line in the log."""
+
+import logging
+import re
+import time
+from urllib.parse import quote
+from uuid import uuid4
+
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from veo.logs import request_id
+
+log = logging.getLogger(__name__)
+
+SANE_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
+CLIENT_LEFT = 499  # as nginx counts a client that went away before its answer
+_BEGAN = "veo.began"
+
+
+class Access:
+    """Takes the caller's `X-Request-Id` when it is sane, makes one otherwise, and gives it back."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass a request on under its id."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        scope[_BEGAN] = time.perf_counter()
+        identity, status = _identity(Headers(scope=scope)), CLIENT_LEFT
+
+        async def stamped(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+                MutableHeaders(scope=message)["X-Request-Id"] = identity
+            await send(message)
+
+        token = request_id.set(identity)
+        try:
+            await self._app(scope, receive, stamped)
+        finally:
+            _log(scope, status)
+            request_id.reset(token)
+
+
+def elapsed(scope: Scope) -> float:
+    """Give the seconds since a request came in."""
+    began: float = scope[_BEGAN]
+    return time.perf_counter() - began
+
+
+def shown_path(scope: Scope) -> str:
+    """Give the path in a form that forges no log line and no answer."""
+    return quote(scope["path"], errors="replace")[:100]
+
+
+def _identity(headers: Headers) -> str:
+    given = headers.get("x-request-id", "")
+    return given if SANE_ID.fullmatch(given) else uuid4().hex
+
+
+def _log(scope: Scope, status: int) -> None:
+    method, path, ms = scope["method"], shown_path(scope), round(elapsed(scope) * 1000)
+    extra = {"event": "request", "method": method, "path": path, "status": status, "ms": ms}
+    log.info("%s %s %d %d ms", method, path, status, ms, extra=extra)

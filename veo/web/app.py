@@ -1,0 +1,70 @@
+"""The ASGI app: routes, what stands around them, and what it holds while it runs."""
+
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from functools import cache
+from typing import Any
+
+from fastapi import FastAPI
+from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
+from starlette.middleware.cors import CORSMiddleware
+
+from veo import __version__, logs
+from veo.runtime import Runtime, build
+from veo.settings import Settings
+from veo.web.access import Access
+from veo.web.errors import Errors, on_http_error
+from veo.web.routes import PUBLIC, home
+
+
+def create_app(settings: Settings | None = None, runtime: Runtime | None = None) -> FastAPI:
+    """Give the app; `settings` are read from the environment, and not at all when a runtime is given."""
+    runtime = runtime or build(settings)
+    app = FastAPI(
+        title="Veo",
+        version=__version__,
+        redoc_url=None,
+        redirect_slashes=False,  # a redirect behind a rewrite would name the wrong host
+        lifespan=_lifespan,
+        middleware=_around(runtime.settings),
+        exception_handlers={HTTPException: on_http_error},
+    )
+    app.state.runtime, app.state.started = runtime, time.monotonic()
+    app.add_route("/", home, methods=["GET"])
+    for endpoint in PUBLIC:
+        app.add_route(endpoint.path, endpoint.handler, methods=[endpoint.method])
+    app.openapi = _document  # type: ignore[method-assign]  # FastAPI's documented seam
+    return app
+
+
+@cache
+def _document() -> dict[str, Any]:
+    from veo.web.openapi import document  # noqa: PLC0415  # few processes are ever asked for it
+
+    return document(PUBLIC)
+
+
+@asynccontextmanager
+async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
+    """Log as configured; meet the shared tier before the first request, and take leave of it at the end."""
+    runtime: Runtime = app.state.runtime
+    logs.configure(runtime.settings.log_level, runtime.settings.log_format)
+    await runtime.cache.preload()
+    try:
+        yield
+    finally:
+        await runtime.cache.close()
+
+
+def _around(settings: Settings) -> list[Middleware]:
+    """Give what stands around the routes, outermost first: errors are answered inside of all headers."""
+    cors = Middleware(
+        CORSMiddleware,
+        allow_origins=settings.cors_origins,
+        allow_methods=("GET", "POST"),
+        allow_headers=("Content-Type", "X-Request-Id"),
+        expose_headers=("X-Request-Id", "Retry-After"),
+    )
+    return [Middleware(Access), cors, Middleware(Errors)]

@@ -1,0 +1,80 @@
+"""Answers to two questions at once: an area or what lies around it, and the way to a destination."""
+
+from math import dist
+from typing import Any, TypeVar
+
+from veo.answers import AreaData, CommuteData, Distance, MapsData
+from veo.cache import Hit, UpstreamThrottled
+from veo.errors import SourceError
+from veo.models import Answer
+from veo.runtime import Runtime
+from veo.sources.walk import point
+
+T = TypeVar("T")
+FAILURES = (SourceError, UpstreamThrottled, OSError)  # a timeout is an OSError
+
+
+async def area(runtime: Runtime, code: str, destination: str) -> Hit[Answer[AreaData]]:
+    """Tell everything known of an area, with the way to a destination where one is named."""
+    found = await runtime.questions.area(code)
+    if not destination:
+        return found
+    way = await _way(runtime, found.value.data.area_code, destination)
+    if isinstance(way, str):
+        return _noted(found, way)
+    return _joined(found, way, found.value.data.model_copy(update={"commute": way.value.data}))
+
+
+async def around(runtime: Runtime, code: str, destination: str) -> Hit[Answer[MapsData]]:
+    """Tell what lies around an area, with the distance to a destination where one is named."""
+    found = await runtime.questions.maps(code)
+    if not destination:
+        return found
+    way = await _way(runtime, found.value.data.area_code, destination)
+    if isinstance(way, str):
+        return _noted(found, way)
+    end = runtime.tables.places.destination(destination).location
+    km = dist(point(found.value.data.location), point(end))
+    far = {"distance_to_destination": _distance(km, way.value.data.duration)}
+    joined = _joined(found, way, found.value.data.model_copy(update=far))
+    return _noted(joined, "The distance to the destination is a straight line.")
+
+
+async def _way(runtime: Runtime, origin: str, destination: str) -> Hit[Answer[CommuteData]] | str:
+    """Give the way, or the notice that there is none: one failed source does not spoil an answer."""
+    try:
+        return await runtime.questions.commute(origin, destination)
+    except FAILURES:
+        label = runtime.tables.places.destination(destination).label
+        return f"No commute to {label}: its source did not answer."
+
+
+def _distance(km: float, minutes: int) -> Distance:
+    return Distance(
+        distance=f"{km:.1f} km",
+        distance_meters=round(km * 1000),
+        duration=f"{minutes} min",
+        duration_seconds=minutes * 60,
+    )
+
+
+def _noted(hit: Hit[Answer[T]], notice: str) -> Hit[Answer[T]]:
+    said = (*hit.value.notices, notice)
+    return hit._replace(value=hit.value.model_copy(update={"notices": said}))
+
+
+def _joined(first: Hit[Answer[T]], second: Hit[Answer[Any]], data: T) -> Hit[Answer[T]]:
+    """Join two answers: cached only when both were, stale when one is, as old as the older."""
+    one, other = first.value, second.value
+    answer: Answer[T] = Answer(
+        data=data,
+        sources=tuple(dict.fromkeys((*one.sources, *other.sources))),
+        notices=(*one.notices, *other.notices),
+        assumptions=(*one.assumptions, *other.assumptions),
+    )
+    return first._replace(
+        value=answer,
+        age=max(first.age, second.age),
+        cached=first.cached and second.cached,
+        stale=first.stale or second.stale,
+    )

@@ -1,0 +1,52 @@
+"""How Veo is, by what was last observed: a poll probes nothing."""
+
+from typing import Literal
+
+from pydantic import Field
+
+from veo import __version__
+from veo.models import Value, absent
+from veo.runtime import Runtime
+from veo.web.respond import timestamp
+
+State = Literal["up", "down", "degraded"]
+BREAKER: dict[str, State] = {"closed": "up", "half-open": "degraded", "open": "down"}
+
+
+class Service(Value):
+    """One part that answers depend on."""
+
+    name: str
+    status: State
+    error: str | None = Field(default=None, exclude_if=absent)
+
+
+class Health(Value):
+    """The state of the whole: `uptime` in seconds. Never unhealthy: the embedded figures always answer."""
+
+    status: Literal["healthy", "degraded", "unhealthy"]
+    version: str
+    timestamp: str
+    services: tuple[Service, ...]
+    uptime: int
+
+
+def health(runtime: Runtime, uptime: float) -> Health:
+    """Give the state: healthy with nothing configured, degraded when something configured is down."""
+    services = (_cache(runtime), Service(name="figures", status="up"), Service(name="rail", status="up"))
+    return Health(
+        status="healthy" if all(service.status == "up" for service in services) else "degraded",
+        version=__version__,
+        timestamp=timestamp(),
+        services=services,
+        uptime=int(uptime),
+    )
+
+
+def _cache(runtime: Runtime) -> Service:
+    if runtime.shared_fault is not None:
+        return Service(name="cache", status="down", error=f"memory only: {runtime.shared_fault}")
+    shared = runtime.cache.stats()["shared"]
+    status = "up" if shared is None else BREAKER[shared["breaker"]]
+    error = None if status == "up" else f"memory only: {runtime.shared} does not answer"
+    return Service(name="cache", status=status, error=error)

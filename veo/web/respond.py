@@ -1,0 +1,110 @@
+"""The envelope around every answer, and what it says of how the answer came about."""
+
+from datetime import UTC, datetime
+from typing import Any, Generic, Literal, TypeVar
+
+from pydantic import BaseModel, ConfigDict
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.types import Scope
+
+from veo.answers import Recommendation, Recommendations
+from veo.cache import Hit
+from veo.models import Answer, Persona, Value
+from veo.web.access import elapsed
+from veo.web.body import JSON
+
+T = TypeVar("T")
+
+
+class Metadata(Value):
+    """How an answer came about; `cached`, `stale` and the age are the cache's word."""
+
+    timestamp: str
+    execution_time_ms: int
+    sources_used: tuple[str, ...]
+    cached: bool
+    stale: bool
+    age_seconds: int
+    notices: tuple[str, ...]
+    assumptions: tuple[str, ...]
+
+
+class Success(Value, Generic[T]):
+    """An answer in its envelope."""
+
+    model_config = ConfigDict(defer_build=True)
+
+    success: Literal[True] = True
+    data: T
+    metadata: Metadata
+
+
+class Recommended(Value):
+    """The answer to a request for recommendations, which has no `data`."""
+
+    success: Literal[True] = True
+    persona: Persona
+    budget: int
+    recommendations: tuple[Recommendation, ...]
+    metadata: Metadata
+
+
+def answered(request: Request, hit: Hit[Answer[Any]]) -> Response:
+    """Give an answer in its envelope."""
+    return as_json(Success[Any](data=hit.value.data, metadata=_metadata(request.scope, hit)))
+
+
+def recommended(request: Request, hit: Hit[Answer[Recommendations]], most: int) -> Response:
+    """Give the first `most` areas, and what is to be said of just these."""
+    data = hit.value.data
+    return as_json(
+        Recommended(
+            persona=data.persona,
+            budget=data.budget,
+            recommendations=data.recommendations[:most],
+            metadata=_metadata(request.scope, hit, data.said_for[most - 1]),
+        )
+    )
+
+
+def known(data: Any, *sources: str) -> Hit[Answer[Any]]:
+    """Give what needs no question in the form of an answer to one."""
+    return Hit(Answer(data=data, sources=sources), "source", age=0.0, cached=False, stale=False)
+
+
+def as_json(answer: BaseModel, status: int = 200) -> Response:
+    """Serialise once, straight to bytes."""
+    return Response(answer.model_dump_json(), status, media_type=JSON)
+
+
+def timestamp() -> str:
+    """Give the present time in UTC to the millisecond."""
+    return datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def elapsed_ms(scope: Scope) -> int:
+    """Give the whole milliseconds since a request came in."""
+    return round(elapsed(scope) * 1000)
+
+
+def _metadata(scope: Scope, hit: Hit[Answer[Any]], more: tuple[str, ...] = ()) -> Metadata:
+    late = (f"No source answered: this is what was known {_ago(hit.age)} ago.",) if hit.stale else ()
+    return Metadata(
+        timestamp=timestamp(),
+        execution_time_ms=elapsed_ms(scope),
+        sources_used=hit.value.sources,
+        cached=hit.cached,
+        stale=hit.stale,
+        age_seconds=int(hit.age),
+        notices=(*late, *hit.value.notices, *more),
+        assumptions=hit.value.assumptions,
+    )
+
+
+def _ago(seconds: float) -> str:
+    """Give an age in the largest unit of which there are at least two."""
+    for unit, length in (("days", 86_400), ("hours", 3_600), ("minutes", 60)):
+        if seconds >= 2 * length:
+            return f"{seconds / length:.0f} {unit}"
+    return f"{seconds:.0f} seconds"
