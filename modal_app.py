@@ -1,0 +1,254 @@
+"""The deployment: `modal deploy modal_app.py`. It declares; `veo.jobs` does the work.
+
+Ask one question ad hoc: `modal run modal_app.py::area --code E15` for a reader, and
+`modal run modal_app.py::fetch_area_cached --code E15` for one line of JSON.
+"""
+
+import os
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import modal
+
+EXTRA = os.environ.get("VEO_EXTRA_SECRET", "")  # names a second secret: provider keys, the admin token
+
+image = (
+    modal.Image.debian_slim(python_version="3.11")
+    .pip_install_from_requirements(
+        str(Path(__file__).with_name("requirements.lock"))
+    )  # pip checks its hashes
+    .add_local_python_source("veo", ignore=["**/__pycache__", "**/.*"])  # the figures in veo/data go along
+)
+
+app = modal.App(
+    "veo",
+    image=image,
+    secrets=[
+        modal.Secret.from_name(
+            "upstash-redis", required_keys=["UPSTASH_REDIS_REST_URL", "UPSTASH_REDIS_REST_TOKEN"]
+        ),
+        modal.Secret.from_dict({"VEO_EXTRA_SECRET": EXTRA}),  # a container must declare the same secrets
+        *([modal.Secret.from_name(EXTRA)] if EXTRA else []),
+    ],
+)
+
+# Within the memory snapshot; a machine that only deploys needs modal and nothing else.
+with image.imports():  # type: ignore[no-untyped-call]  # modal ships this method without types
+    from veo import jobs
+
+    if not modal.is_local():
+        jobs.preload()
+
+container = partial(
+    app.function,
+    timeout=300,  # seconds, for the slowest live sources
+    memory=256,  # MiB: 90 measured with all figures, 32 of answers in memory, and room
+    enable_memory_snapshot=True,  # a cold start restores the imports and the figures
+)
+fetch = partial(
+    container,
+    max_containers=4,  # a cost cap: further calls wait
+    scaledown_window=60,  # seconds: a job's next call finds the memory tier warm
+)
+together = modal.concurrent(
+    max_inputs=20
+)  # calls wait for sources: one container, one memory tier, one flight
+
+
+# ---- questions, for `.remote()` and `modal run` ----------------------------------------------------
+
+
+@fetch()
+@together
+async def fetch_recommendations_cached(  # noqa: PLR0917 - `modal run` passes options by name
+    persona: str,
+    budget: int,
+    location_type: str,
+    destination: str = "",
+    max_areas: int = 5,
+    home: str | None = None,
+    max_commute: float | None = None,
+    min_safety: float | None = None,
+) -> dict[str, Any]:
+    """Recommend areas: persona student, parent or developer; budget in GBP; location_type rent or buy."""
+    return await jobs.answer(
+        "recommendations",
+        persona=persona,
+        budget=budget,
+        location_type=location_type,
+        destination=destination,
+        max_areas=max_areas,
+        home=home,
+        max_commute=max_commute,
+        min_safety=min_safety,
+    )
+
+
+@fetch()
+@together
+async def fetch_area_cached(code: str) -> dict[str, Any]:
+    """Tell everything known of a district (E15) or a group (EC1)."""
+    return await jobs.answer("area", code=code)
+
+
+@fetch()
+@together
+async def fetch_commute_cached(origin: str, destination: str) -> dict[str, Any]:
+    """Tell how long a journey takes, door to door, in minutes."""
+    return await jobs.answer("commute", origin=origin, destination=destination)
+
+
+@fetch()
+@together
+async def fetch_crime_cached(area_code: str) -> dict[str, Any]:
+    """Tell the recorded crime of an area."""
+    return await jobs.answer("crime", area_code=area_code)
+
+
+@fetch()
+@together
+async def fetch_schools_cached(postcode: str) -> dict[str, Any]:
+    """Tell the schools near a postcode or of a district."""
+    return await jobs.answer("schools", postcode=postcode)
+
+
+@fetch()
+@together
+async def fetch_boundaries_cached(postcode: str) -> dict[str, Any]:
+    """Tell in which areas a full postcode lies."""
+    return await jobs.answer("boundaries", postcode=postcode)
+
+
+@fetch()
+@together
+async def fetch_maps_cached(area_code: str) -> dict[str, Any]:
+    """Tell what lies around an area's centre."""
+    return await jobs.answer("maps", area_code=area_code)
+
+
+@fetch()
+@together
+async def fetch_research_cached(area_code: str, persona: str = "") -> dict[str, Any]:
+    """Tell what the web says of an area."""
+    return await jobs.answer("research", area_code=area_code, persona=persona or None)
+
+
+@fetch()
+async def ask(question: str, fields: dict[str, Any]) -> dict[str, Any]:
+    """Answer any question by its name without printing: what the local entrypoints call."""
+    return await jobs.ask(question, fields)
+
+
+@fetch()
+async def cache_operation(operation: str, argument: str = "") -> dict[str, Any]:
+    """Do stats, get, delete or flush where the secret is."""
+    return await jobs.operate(operation, argument)
+
+
+# ---- the web endpoints -----------------------------------------------------------------------------
+
+
+@container(
+    max_containers=5,  # a cost cap: 5 x 100 requests at once are far above the promised 100 users
+    scaledown_window=300,  # seconds: a reader who thinks for five minutes finds the memory tier warm
+    cpu=0.5,  # cores: a ranking computed takes a tenth of a second of one
+)
+@modal.concurrent(max_inputs=100, target_inputs=50)  # requests wait for sources; half full starts another
+@modal.asgi_app()
+def web() -> Any:
+    """Serve every endpoint and page from one ASGI app."""
+    from veo.web import create_app  # noqa: PLC0415 - only this container serves; the import is in the snapshot
+
+    return create_app()
+
+
+# ---- scheduled -------------------------------------------------------------------------------------
+
+
+@container(schedule=modal.Cron("50 6-22 * * *", timezone="Europe/London"))  # waking hours save commands
+async def warm_cache() -> None:
+    """Ask what is asked most, so that a reader finds it answered."""
+    await jobs.warm()
+
+
+@container(schedule=modal.Cron("0 4 2 * *", timezone="Europe/London"))  # monthly, as the sources publish
+async def refresh_tables() -> None:
+    """Check the embedded figures; no live source of tables is connected yet."""
+    jobs.check()
+
+
+# ---- for a reader at a terminal --------------------------------------------------------------------
+
+
+@app.local_entrypoint()
+def recommend(  # noqa: PLR0917 - `modal run` passes options by name
+    persona: str,
+    budget: int,
+    location_type: str = "rent",
+    destination: str = "",
+    max_areas: int = 5,
+    home: str | None = None,
+    max_commute: float | None = None,
+    min_safety: float | None = None,
+) -> None:
+    """Print the areas that suit a persona and a budget."""
+    from veo import terminal  # noqa: PLC0415 - not needed in a container
+
+    fields = {
+        "persona": persona,
+        "budget": budget,
+        "location_type": location_type,
+        "destination": destination,
+        "max_areas": max_areas,
+        "home": home,
+        "max_commute": max_commute,
+        "min_safety": min_safety,
+    }
+    with terminal.one_line():
+        terminal.recommendations(ask.remote("recommendations", fields))
+
+
+@app.local_entrypoint()
+def area(code: str) -> None:
+    """Print every figure of an area with its source."""
+    from veo import terminal  # noqa: PLC0415 - not needed in a container
+
+    with terminal.one_line():
+        terminal.area(ask.remote("area", {"code": code}))
+
+
+@app.local_entrypoint()
+def commute(origin: str, destination: str) -> None:
+    """Print how long a journey takes, leg by leg."""
+    from veo import terminal  # noqa: PLC0415 - not needed in a container
+
+    with terminal.one_line():
+        terminal.commute(ask.remote("commute", {"origin": origin, "destination": destination}))
+
+
+@app.local_entrypoint()
+def cache_stats() -> None:
+    """Print whether the shared tier answers a container."""
+    from veo import terminal  # noqa: PLC0415 - not needed in a container
+
+    with terminal.one_line():
+        terminal.cache_stats(cache_operation.remote("stats"))
+
+
+@app.local_entrypoint()
+def cache_delete(key: str) -> None:
+    """Remove one key everywhere."""
+    from veo import terminal  # noqa: PLC0415 - not needed in a container
+
+    with terminal.one_line():
+        terminal.cache_change(cache_operation.remote("delete", key))
+
+
+@app.local_entrypoint()
+def cache_flush(what: str) -> None:
+    """Make `all` entries, a family's (crime) or an area's (area:E15) unreachable everywhere."""
+    from veo import terminal  # noqa: PLC0415 - not needed in a container
+
+    with terminal.one_line():
+        terminal.cache_change(cache_operation.remote("flush", what))

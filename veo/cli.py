@@ -1,0 +1,194 @@
+"""The same questions from a terminal: `veo recommend`, `area`, `commute`, `cache` and `serve`.
+
+Bad input is one line on stderr and exit code 2; a source or a store that does not answer, exit code 1.
+"""
+
+import asyncio
+import io
+import json
+import socket
+import sys
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Annotated, Any
+
+import typer
+from pydantic import ValidationError
+from typer.core import TyperGroup
+from typer.exceptions import TyperException
+
+from veo import logs, terminal, upkeep
+from veo.asking import ask
+from veo.requests import messages
+from veo.runtime import Runtime, build
+from veo.settings import Settings
+
+Plain = dict[str, Any]
+
+
+class Commands(TyperGroup):
+    """Commands whose every error is one line on stderr."""
+
+    def main(self, args: Sequence[str] | None = None, **options: Any) -> Any:  # type: ignore[override]  # the rest is passed on
+        """Run one command and exit with its code; any locale can print what it says."""
+        given = list(sys.argv[1:] if args is None else args) or ["--help"]
+        for stream in (sys.stdout, sys.stderr):
+            if isinstance(stream, io.TextIOWrapper):
+                stream.reconfigure(errors="replace")
+        try:
+            with terminal.one_line():
+                sys.exit(super().main(given, **{**options, "standalone_mode": False}))
+        except TyperException as error:
+            terminal.fail(error.format_message(), error.exit_code)
+
+
+PLAIN_HELP: Any = {
+    "add_completion": False,
+    "pretty_exceptions_enable": False,
+    "rich_markup_mode": None,
+}
+app = typer.Typer(
+    cls=Commands, help="London postcode districts for a student, parent or developer.", **PLAIN_HELP
+)
+cache = typer.Typer(help="Look at the configured cache, and clear it.", **PLAIN_HELP)
+app.add_typer(cache, name="cache")
+
+AsJson = Annotated[bool, typer.Option("--json", help="Print the answer as JSON.")]
+Key = Annotated[str, typer.Argument(help="A key without its prefix, such as area:E15.")]
+
+
+@app.command()
+def recommend(  # noqa: PLR0917 - typer passes options by name
+    persona: Annotated[str, typer.Option(help="student, parent or developer.")],
+    budget: Annotated[float, typer.Option(help="GBP: rent a month; to buy a price, below 50,000 a month.")],
+    rent: Annotated[bool, typer.Option("--rent/--buy")] = True,
+    destination: Annotated[
+        str, typer.Option(help="Where to commute to: a university, station or postcode.")
+    ] = "",
+    max_areas: Annotated[int, typer.Option(help="How many areas, 1 to 20.")] = 5,
+    home: Annotated[str | None, typer.Option(help="room, 1bed, 2bed or 3bed.")] = None,
+    max_commute: Annotated[float | None, typer.Option(help="Minutes, up to 240.")] = None,
+    min_safety: Annotated[float | None, typer.Option(help="0 to 100.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Recommend areas for a persona and a budget."""
+    fields = {
+        "persona": persona,
+        "budget": budget,
+        "location_type": "rent" if rent else "buy",
+        "destination": destination,
+        "max_areas": max_areas,
+        "home": home,
+        "max_commute": max_commute,
+        "min_safety": min_safety,
+    }
+    _show(_run(lambda runtime: ask(runtime, "recommendations", fields)), terminal.recommendations, as_json)
+
+
+@app.command()
+def area(
+    code: Annotated[str, typer.Argument(help="A district or a group: E15, EC1.")], as_json: AsJson = False
+) -> None:
+    """Show everything known of an area, each figure with its source."""
+    _show(_run(lambda runtime: ask(runtime, "area", {"code": code})), terminal.area, as_json)
+
+
+@app.command()
+def commute(origin: str, destination: str, as_json: AsJson = False) -> None:
+    """Show how long a journey takes, door to door: from E15 to UCL."""
+    fields = {"origin": origin, "destination": destination}
+    _show(_run(lambda runtime: ask(runtime, "commute", fields)), terminal.commute, as_json)
+
+
+@app.command()
+def serve(
+    host: Annotated[str, typer.Option()] = "127.0.0.1",
+    port: Annotated[int, typer.Option(min=0, max=65_535, help="0 takes any free port.")] = 8_000,
+) -> None:
+    """Serve the explorer page and the web endpoints."""
+    import uvicorn  # noqa: PLC0415 - only this command needs the web stack
+
+    settings = _settings()
+    try:
+        listening = socket.create_server(
+            (host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET
+        )
+    except OSError as error:
+        terminal.fail(f"cannot listen on {host} port {port}: {error.strerror}", 1)
+    # asyncio sets this itself only on sockets that carry their protocol's number, and this one does not:
+    # without it every answer in two segments waits 40 ms for the client's delayed acknowledgement
+    listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    with listening:
+        shown = f"[{host}]" if ":" in host else host
+        typer.echo(f"Veo listens on http://{shown}:{listening.getsockname()[1]} (the API is at /docs)")
+        config = uvicorn.Config(
+            "veo.web:create_app",
+            factory=True,
+            log_level=settings.log_level.lower(),
+            access_log=False,  # the app writes its own line per request
+        )
+        uvicorn.Server(config).run(sockets=[listening])
+
+
+@cache.command()
+def stats(as_json: AsJson = False) -> None:
+    """Tell whether the shared tier answers."""
+    _show(_run(upkeep.stats), terminal.cache_stats, as_json)
+
+
+@cache.command()
+def get(key: Key) -> None:
+    """Print the entry under a key as JSON, with its age and remaining life in seconds."""
+    typer.echo(json.dumps(_run(lambda runtime: upkeep.get(runtime, key)), indent=2))
+
+
+@cache.command()
+def delete(key: Key, as_json: AsJson = False) -> None:
+    """Remove one key everywhere."""
+    _show(_run(lambda runtime: upkeep.delete(runtime, key)), terminal.cache_change, as_json)
+
+
+@cache.command()
+def flush(
+    what: Annotated[str, typer.Argument(help="all, a family such as crime, or an area such as area:E15.")],
+    as_json: AsJson = False,
+) -> None:
+    """Make all entries, a family's or an area's unreachable everywhere."""
+    _show(_run(lambda runtime: upkeep.flush(runtime, what)), terminal.cache_change, as_json)
+
+
+def main() -> None:
+    """Run the command line."""
+    app()
+
+
+def _settings() -> Settings:
+    """Read the environment; a variable that is malformed is said in one line, without its value."""
+    try:
+        return Settings()
+    except ValidationError as error:
+        terminal.fail("; ".join(messages(error.errors(include_url=False))), 2)
+
+
+def _run(work: Callable[[Runtime], Awaitable[Plain]]) -> Plain:
+    """Work with a runtime of its own, and leave no write or connection behind."""
+    settings = _settings()
+    asked_for = "log_level" in settings.model_fields_set
+    logs.configure(
+        settings.log_level if asked_for else "ERROR", settings.log_format
+    )  # the answer is the output
+
+    async def run() -> Plain:
+        runtime = build(settings)
+        try:
+            return await work(runtime)
+        finally:
+            await runtime.cache.close()
+
+    return asyncio.run(run())
+
+
+def _show(answer: Plain, readable: Callable[[Plain], None], as_json: bool) -> None:
+    if as_json:
+        typer.echo(json.dumps(answer))
+    else:
+        readable(answer)

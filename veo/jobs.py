@@ -1,0 +1,80 @@
+"""What every Modal function does around its question: this container's runtime, its last writes, its line."""
+
+import asyncio
+import json
+from collections.abc import Awaitable, Callable
+from functools import lru_cache
+from importlib import import_module
+from typing import Any
+
+from veo import asking, logs, upkeep
+from veo.cache import UpstreamThrottled
+from veo.errors import InvalidQuestion, NotFound, VeoError
+from veo.runtime import Runtime, build, tables
+from veo.settings import Settings
+
+
+def preload() -> None:
+    """Do before a memory snapshot what no secret and no connection is needed for."""
+    import_module("veo.web")
+    tables()
+
+
+async def answer(question: str, **fields: Any) -> dict[str, Any]:
+    """Ask, print the answer as one JSON line (`modal run` shows no return value), and give it.
+
+    Raises InvalidQuestion, NotFound or VeoError, each with one line, and TimeoutError.
+    """
+    return say(await ask(question, fields))
+
+
+async def ask(question: str, fields: dict[str, Any]) -> dict[str, Any]:
+    """Do the same without printing."""
+    return await _within(lambda runtime: asking.ask(runtime, question, fields))
+
+
+async def operate(operation: str, argument: str) -> dict[str, Any]:
+    """Do one operation on the cache."""
+    return await _within(lambda runtime: upkeep.operate(runtime, operation, argument))
+
+
+async def warm() -> dict[str, Any]:
+    """Warm the cache, and print what that did."""
+    return say(await _within(upkeep.warm))
+
+
+def say(done: dict[str, Any]) -> dict[str, Any]:
+    """Print one JSON line, and pass on what it says."""
+    print(json.dumps(done), flush=True)  # noqa: T201 - the function's output in `modal run` and in the logs
+    return done
+
+
+def check() -> dict[str, Any]:
+    """Check the embedded figures, and print what was found."""
+    return say(upkeep.check())
+
+
+async def _within(work: Callable[[Runtime], Awaitable[dict[str, Any]]]) -> dict[str, Any]:
+    """Work with this container's runtime; nothing waits to be written when the container may be frozen."""
+    runtime = _runtime(asyncio.get_running_loop())
+    try:
+        return await work(runtime)
+    except (VeoError, UpstreamThrottled) as error:
+        raise plain(error) from None
+    finally:
+        await runtime.cache.drain()
+
+
+@lru_cache(maxsize=1)
+def _runtime(loop: asyncio.AbstractEventLoop) -> Runtime:
+    """Build one runtime per event loop, at the first question: secrets come after a snapshot's restore."""
+    del loop  # a cache belongs to one loop, so the loop is the key
+    settings = Settings()
+    logs.configure(settings.log_level, settings.log_format)
+    return build(settings)
+
+
+def plain(error: Exception) -> VeoError:
+    """Give an error of a kind that survives pickling: its constructor takes the one line it says."""
+    kind = next((kind for kind in (InvalidQuestion, NotFound) if isinstance(error, kind)), VeoError)
+    return kind(str(error))

@@ -1,0 +1,150 @@
+"""Answers for a reader at a terminal: plain JSON data in, readable tables out. No colour in a pipe."""
+
+import sys
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any, NoReturn
+
+from rich.console import Console
+from rich.table import Table
+
+from veo.cache import UpstreamThrottled
+from veo.errors import InvalidQuestion, NotFound, VeoError
+
+Plain = Mapping[str, Any]
+PIPE_WIDTH = 1_000  # characters: nothing is wrapped or cut for a program that reads lines
+ONLY_HERE = "No shared tier is configured: this is the memory of one process."
+
+
+@contextmanager
+def one_line() -> Iterator[None]:
+    """Say an error of Veo in one line on stderr and exit: 2 for a bad question, 1 when no source answers."""
+    try:
+        yield
+    except (InvalidQuestion, NotFound) as error:
+        fail(error, 2)
+    except (VeoError, UpstreamThrottled, TimeoutError) as error:
+        fail(error, 1)
+
+
+def fail(error: object, code: int) -> NoReturn:
+    """Print one line to stderr and exit with a code."""
+    sys.stderr.write(f"veo: {' '.join(str(error).split())}\n")
+    raise SystemExit(code)
+
+
+def recommendations(answer: Plain) -> None:
+    """Print ranked areas, what speaks for and against each, and what the answer rests on."""
+    out, found = _console(), answer["recommendations"]
+    goal = "a month to rent" if answer["locationType"] == "rent" else "to buy"
+    out.print(f"For a {answer['persona']} with £{answer['budget']:,} {goal}", style="bold")
+    units = {item["cost"]["figure"]["unit"] for item in found}
+    table = _table("#", "Area", "Code", "Borough", "Score", ", ".join(sorted(units)), "Commute")
+    for item in found:
+        table.add_row(
+            str(item["rank"]),
+            item["name"],
+            item["areaCode"],
+            item["borough"],
+            f"{item['score']:.1f}",
+            f"{item['cost']['figure']['value']:,}",
+            _way(item.get("commute")),
+        )
+    out.print(table)
+    for item in found:
+        out.print(f"\n{item['rank']}. {item['explanation']}", style="bold")
+        _lines(out, [f"+ {text}" for text in item["strengths"]])
+        _lines(out, [f"- {text}" for text in item["weaknesses"]])
+    _provenance(out, answer["metadata"])
+
+
+def area(answer: Plain) -> None:
+    """Print every figure of an area with its level, source and vintage."""
+    out, data = _console(), answer["data"]
+    out.print(f"{data['name']} ({data['areaCode']}), {data['borough']}", style="bold")
+    table = _table("Figure", "Value", "Unit", "Of", "Source", "Vintage")
+    for name, figure in data["figures"].items():
+        below = "below " if figure.get("censored") else ""
+        table.add_row(
+            name.replace("_", " "),
+            f"{below}{figure['value']:,}",
+            figure["unit"],
+            figure["level"],
+            figure["source"],
+            figure["vintage"],
+        )
+    out.print(table)
+    _provenance(out, answer["metadata"])
+
+
+def commute(answer: Plain) -> None:
+    """Print how long a journey takes, leg by leg."""
+    out, data = _console(), answer["data"]
+    out.print(f"{data['origin']} to {data['destination']}: {data['duration']} min", style="bold")
+    table = _table("By", "From", "To", "Minutes")
+    for leg in data.get("legs", ()):
+        table.add_row(leg.get("line", leg["mode"]), leg["start"], leg["end"], f"{leg['minutes']:.1f}")
+    out.print(table)
+    _provenance(out, answer["metadata"])
+
+
+def cache_stats(found: Plain) -> None:
+    """Print which tiers answer, and what this process has counted so far."""
+    out, memory = _console(), found["memory"]
+    if found["store"] is None:
+        out.print(f"Memory only: {found['fault']}" if found["fault"] else ONLY_HERE)
+    else:
+        out.print(f"Shared tier: {found['store']}, {'reachable' if found['reachable'] else 'NOT reachable'}")
+    out.print(f"Memory: {memory['entries']} entries, {memory['bytes']:,} bytes")
+    asked = {name: counts for name, counts in found["families"].items() if any(counts.values())}
+    if asked:
+        columns = ("memory", "shared", "source", "stale", "failed")
+        table = _table("Family", *columns)
+        for name, counts in asked.items():
+            table.add_row(name, *(str(counts[column]) for column in columns))
+        out.print(table)
+
+
+def cache_change(done: Plain) -> None:
+    """Print what a deletion or a flush did; exit with 1 when the shared tier did not confirm it."""
+    if not done["confirmed"]:
+        fail("the shared tier did not confirm; what it still holds may be answered", 1)
+    out = _console()
+    if "flushed" in done:
+        out.print(f"Flushed: {done['flushed']}")
+    else:
+        out.print(f"{done['key']}: {'deleted' if done['deleted'] else 'was not there'}")
+    out.print(f"Other containers follow within {done['withinSeconds']} s." if done["store"] else ONLY_HERE)
+
+
+def _way(summary: Plain | None) -> str:
+    return "-" if summary is None else f"{summary['minutes']} min to {summary['destination']}"
+
+
+def _provenance(out: Console, metadata: Plain) -> None:
+    """Print what is owed to the reader: what is missing, what was assumed, where and when it came from."""
+    age = f", {metadata['ageSeconds']} s old" if metadata["cached"] else ""
+    stale = ", stale" if metadata["stale"] else ""
+    out.print()
+    _lines(out, [f"Note: {text}" for text in metadata["notices"]])
+    _lines(out, [f"Assumed: {text}" for text in metadata["assumptions"]])
+    _lines(out, [f"Sources: {', '.join(metadata['sourcesUsed'])}{age}{stale}"])
+
+
+def _lines(out: Console, texts: Iterable[str]) -> None:
+    for text in texts:
+        out.print(text)
+
+
+def _table(*columns: str) -> Table:
+    """Give a table without a frame: it reads well, and any locale can print it."""
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for column in columns:
+        table.add_column(column, overflow="fold")
+    return table
+
+
+def _console() -> Console:
+    """Write to today's stdout; texts are data, never markup."""
+    width = None if sys.stdout.isatty() else PIPE_WIDTH
+    return Console(file=sys.stdout, width=width, markup=False, highlight=False, emoji=False)

@@ -1,0 +1,151 @@
+"""What keeps the cache and the figures in order: operations by key, warming, the check of the tables."""
+
+import time
+from typing import Any
+
+from veo.cache import Hit
+from veo.errors import InvalidQuestion, NotFound, SourceError
+from veo.models import Persona, Tenure
+from veo.questions import POLICIES
+from veo.recommend import Query
+from veo.requests import RecommendationRequest
+from veo.runtime import Runtime, tables
+
+UNIVERSITIES = ("UCL", "Imperial", "KCL", "LSE")
+"""The places to commute to that the frontend offers."""
+
+USUAL: tuple[tuple[Persona, Tenure, tuple[int, ...]], ...] = (
+    ("student", "rent", (800, 1_000, 1_200)),
+    ("parent", "rent", (1_500, 2_000, 2_500)),
+    ("developer", "buy", (2_000, 3_000, 4_000)),
+)
+"""The budgets asked for most, in GBP a month: the frontend's form has no other unit."""
+
+FOLLOW = 30
+"""Seconds within which every other container in use has seen a deletion or a flush."""
+
+FAMILIES = tuple(policy.family for policy in POLICIES)
+
+
+async def stats(runtime: Runtime) -> dict[str, Any]:
+    """Make contact with the shared tier and give the counters of this process since its start."""
+    await runtime.cache.preload()
+    counted = runtime.cache.stats()
+    shared = counted["shared"]
+    return {
+        "store": runtime.shared,
+        "fault": runtime.shared_fault,
+        "reachable": None if shared is None else not shared["faults"] + shared["skipped"],
+        **counted,
+    }
+
+
+async def get(runtime: Runtime, key: str) -> dict[str, Any]:
+    """Give the entry under a key (`area:E15`), its age and its remaining life in seconds.
+
+    Raises NotFound when there is none and SourceError when the shared tier cannot tell.
+    """
+    left = await runtime.cache.ttl(key)
+    peek = await runtime.cache.peek(key)
+    if peek is None:
+        if left == -1:
+            raise SourceError("cache", "the shared tier cannot be reached")
+        raise NotFound(f"{key[:200]}: no entry")
+    now = time.time()
+    return {
+        "key": key,
+        "where": peek.where,
+        "ageSeconds": round(now - peek.computed),
+        "freshSeconds": max(0, round(peek.fresh - now)),
+        "usableSeconds": round(peek.usable - now),
+        "negative": peek.negative,
+        "value": peek.value,
+    }
+
+
+async def delete(runtime: Runtime, key: str) -> dict[str, Any]:
+    """Remove a key everywhere. `confirmed` is False while the shared tier has not taken it."""
+    before = _faults(runtime)
+    had = await runtime.cache.delete(key)
+    return {"key": key, "deleted": had, **_reach(runtime, confirmed=_faults(runtime) == before)}
+
+
+async def flush(runtime: Runtime, what: str) -> dict[str, Any]:
+    """Make `all`, a family (`crime`) or an area (`area:E15`) unreachable everywhere.
+
+    Raises InvalidQuestion or NotFound for anything else.
+    """
+    if what.startswith("area:"):
+        tag = f"area:{runtime.tables.places.canonical_area(what.removeprefix('area:'))}"
+        confirmed = await runtime.cache.flush(tag=tag)
+    elif what == "all":
+        confirmed = await runtime.cache.flush(all=True)
+    elif what in FAMILIES:
+        confirmed = await runtime.cache.flush(family=what)
+    else:
+        raise InvalidQuestion(f"flush: must be all, area:<code> or one of {', '.join(FAMILIES)}")
+    return {"flushed": what, **_reach(runtime, confirmed=confirmed)}
+
+
+async def operate(runtime: Runtime, operation: str, argument: str = "") -> dict[str, Any]:
+    """Do one operation by its name; raises InvalidQuestion for a name that is none."""
+    match operation:
+        case "stats":
+            return await stats(runtime)
+        case "get":
+            return await get(runtime, argument)
+        case "delete":
+            return await delete(runtime, argument)
+        case "flush":
+            return await flush(runtime, argument)
+    raise InvalidQuestion("operation: must be stats, get, delete or flush")
+
+
+def wanted() -> list[RecommendationRequest]:
+    """Give the questions that are asked most."""
+    return [
+        RecommendationRequest(persona=persona, budget=budget, location_type=tenure, destination=university)
+        for persona, tenure, budgets in USUAL
+        for budget in budgets
+        for university in UNIVERSITIES
+    ]
+
+
+async def warm(runtime: Runtime) -> dict[str, Any]:
+    """Ask what is asked most, with one read of the shared tier, and tell what had to be computed."""
+    began = time.monotonic()
+    queries = [Query.of(request, runtime.tables.places) for request in wanted()]
+    found = await runtime.recommender.cached.lookups((query,) for query in queries)
+    hits = [one for one in found if isinstance(one, Hit)]
+    return {
+        "asked": len(found),
+        "computed": sum(not hit.cached for hit in hits),
+        "alreadyCached": sum(hit.cached for hit in hits),
+        "failures": sorted({str(one) for one in found if isinstance(one, Exception)}),
+        "seconds": round(time.monotonic() - began, 1),
+    }
+
+
+def check() -> dict[str, Any]:
+    """Load and validate the embedded figures, and say that nothing was refreshed.
+
+    Raises what the loader raises for figures that do not hold together.
+    """
+    snapshot = tables().snapshot
+    return {
+        "districts": len(snapshot.districts),
+        "stations": len(snapshot.stations),
+        "destinations": len(snapshot.destinations),
+        "refreshed": [],
+        "notice": "The embedded figures are valid; no live source of tables is connected.",
+    }
+
+
+def _reach(runtime: Runtime, *, confirmed: bool) -> dict[str, Any]:
+    """Tell how far a change reaches: `store` is None where there is only this process's memory."""
+    return {"store": runtime.shared, "confirmed": confirmed, "withinSeconds": FOLLOW}
+
+
+def _faults(runtime: Runtime) -> int:
+    shared = runtime.cache.stats()["shared"]
+    return 0 if shared is None else shared["faults"] + shared["skipped"]
