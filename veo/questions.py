@@ -109,7 +109,6 @@ class Questions:
         self.cached_schools: Aside[[str], Answer[SchoolsData]] = cache.aside(SCHOOLS)(self._schools)
         self.cached_boundaries = cache.aside(BOUNDARIES)(self._boundaries)
         self.cached_maps: Aside[[str], Answer[MapsData]] = cache.aside(MAPS)(self._maps)
-        self.cached_research = cache.aside(RESEARCH)(self._research)
 
     # ---- asked from outside: canonical, then cached ------------------------------------------------
 
@@ -146,7 +145,10 @@ class Questions:
 
     async def research(self, area_code: str, persona: Persona | None = None) -> Hit[Answer[ResearchData]]:
         """Tell what the web says of an area."""
-        return await self.cached_research.lookup(self.places.canonical_area(area_code), persona)
+        del persona
+        self.places.canonical_area(area_code)
+        # raised before the cache: what is not configured is not a failure to remember
+        raise SourceUnavailable("perplexity", "PERPLEXITY_API_KEY")
 
     # ---- computed on a miss ------------------------------------------------------------------------
 
@@ -250,10 +252,6 @@ class Questions:
             sources=(SNAPSHOT,),
             notices=("No geocoding, map image or counts of single places without a live source.",),
         )
-
-    async def _research(self, area_code: str, persona: Persona | None = None) -> Answer[ResearchData]:
-        del area_code, persona  # nothing can be asked yet
-        raise SourceUnavailable("perplexity", "PERPLEXITY_API_KEY")
 
     def _stations_near(self, district: District, count: int = 5) -> tuple[NearbyStation, ...]:
         centre = point(district.location)

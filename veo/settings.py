@@ -11,7 +11,7 @@ class Settings(BaseSettings):
     """The settings of one process: frozen, and secrets never show in a repr."""
 
     model_config = SettingsConfigDict(
-        frozen=True, extra="ignore", env_ignore_empty=True, populate_by_name=True
+        frozen=True, extra="ignore", env_ignore_empty=True, env_prefix="VEO_", populate_by_name=True
     )
 
     upstash_url: str | None = Field(

@@ -8,16 +8,16 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
-from veo.cache import UpstreamThrottled
-
 from tests.support.chaos import ChaosStore, Fault
 from tests.support.fleet import HOUR, Container, Fact, Upstream, policy
 from tests.support.virtual_time import FakeClock, VirtualTimeLoop
+from veo.cache import UpstreamThrottled
 
 CODES = st.sampled_from(["E15", "N1"])
 WHO = st.integers(0, 1)
 USABLE = 25 * HOUR
 SYNC, SLACK = 30.0, 3.0
+FAULTS = [Fault(kind="failed"), Fault(hang=True), Fault(lost=True), Fault(garbage="{")]
 
 
 class CacheMachine(RuleBasedStateMachine):
@@ -70,7 +70,8 @@ class CacheMachine(RuleBasedStateMachine):
         assert hit.stale or self.now() - computed <= HOUR + 1
         if computed < began:
             assert computed >= self.flushed.get((who, code), -1.0)
-        if self.reachable_since + 2 * SYNC + SLACK < began and self.heard.get(code, began) + SYNC + SLACK < began:
+        reachable = self.reachable_since + 2 * SYNC + SLACK < began
+        if reachable and self.heard.get(code, began) + SYNC + SLACK < began:
             settled = self.runner.run(self._twice(who, code))
             assert self.started[settled.number] >= self.heard[code] or self.upstream.error is not None
 
@@ -121,9 +122,10 @@ class CacheMachine(RuleBasedStateMachine):
     @rule(down=st.booleans())
     def tier(self, down: bool) -> None:
         self.store.down = down
-        self.reachable_since = float("inf") if down else self.now() + 40  # the breaker and the retries have to notice
+        # the breaker and the retries have to notice
+        self.reachable_since = float("inf") if down else self.now() + 40
 
-    @rule(fault=st.sampled_from([Fault(kind="failed"), Fault(hang=True), Fault(lost=True), Fault(garbage="{")]))
+    @rule(fault=st.sampled_from(FAULTS))
     def fault(self, fault: Fault) -> None:
         self.store.fault(fault)
         self.reachable_since = max(self.reachable_since, self.now() + 40)
@@ -138,12 +140,11 @@ class CacheMachine(RuleBasedStateMachine):
         self.runner.close()
 
 
-CacheMachine.TestCase.settings = settings(max_examples=60, stateful_step_count=30, deadline=None)
-TestCacheMachine = CacheMachine.TestCase
-
-
-@pytest.mark.slow
-class TestCacheMachineAtLength(CacheMachine.TestCase):
+class CacheMachineAtLength(CacheMachine):
     """The same, for longer."""
 
-    settings = settings(max_examples=1_500, stateful_step_count=60, deadline=None)
+
+CacheMachine.TestCase.settings = settings(max_examples=60, stateful_step_count=30, deadline=None)
+CacheMachineAtLength.TestCase.settings = settings(max_examples=1_500, stateful_step_count=60, deadline=None)
+TestCacheMachine = CacheMachine.TestCase
+TestCacheMachineAtLength = pytest.mark.slow(CacheMachineAtLength.TestCase)

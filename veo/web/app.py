@@ -7,6 +7,7 @@ from functools import cache
 from typing import Any
 
 from fastapi import FastAPI
+from fastapi_offline import FastAPIOffline
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.middleware.cors import CORSMiddleware
@@ -22,7 +23,7 @@ from veo.web.routes import PUBLIC, home
 def create_app(settings: Settings | None = None, runtime: Runtime | None = None) -> FastAPI:
     """Give the app; `settings` are read from the environment, and not at all when a runtime is given."""
     runtime = runtime or build(settings)
-    app = FastAPI(
+    app = FastAPIOffline(
         title="Veo",
         version=__version__,
         redoc_url=None,
