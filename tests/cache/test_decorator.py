@@ -6,10 +6,10 @@ from datetime import timedelta
 from typing import Annotated, Any, Literal, NamedTuple, NewType
 
 import pytest
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, field_validator
 
 from tests.support.chaos import ChaosStore
-from tests.support.fleet import HOUR, Container, Draws, Fact, Upstream, passing, policy
+from tests.support.fleet import HOUR, Container, Draws, Fact, Gone, Upstream, passing, policy
 from tests.support.virtual_time import FakeClock
 from veo.cache import Cache, NotModified, Policy, revalidation
 from veo.cache.frozen import check_frozen
@@ -262,3 +262,90 @@ async def test_memory_is_bounded_by_weight(upstream: Upstream) -> None:
     container = Container(None, upstream, bytes_at_most=500)
     await container.fact.many([(f"E{number}",) for number in range(20)])
     assert 0 < container.cache.stats()["memory"]["bytes"] <= 500
+
+
+async def test_true_does_not_answer_for_one(store: ChaosStore) -> None:
+    cache = Cache(store, FakeClock(), rng=Draws())
+
+    @cache.aside(Policy(family="count", key="count:{number}", fresh_for=HOURLY))
+    async def count(number: int) -> int:
+        return number
+
+    for _ in range(3):
+        await count(1)
+    with pytest.raises(TypeError, match=r"^number: "):
+        await count(True)
+    with pytest.raises(TypeError, match=r"^number: "):
+        await count.lookup(True)  # noqa: FBT003 - the point
+
+
+class NoSuchFact(Gone):
+    """A closer description of an absence."""
+
+
+class Moved(Exception):
+    """Another absence."""
+
+
+@pytest.mark.parametrize(("raised", "remembered"), [(NoSuchFact, Gone), (Moved, Moved)])
+async def test_a_remembered_absence_is_one_of_the_policy_s(
+    store: ChaosStore, upstream: Upstream, raised: type[Exception], remembered: type[Exception]
+) -> None:
+    container = Container(store, upstream, policy(negative_on=(Gone, Moved)))
+    upstream.error = raised("none")
+    with pytest.raises(remembered):
+        await container.fact("E15")
+    with pytest.raises(remembered) as caught:
+        await container.fact("E15")
+    assert type(caught.value) is remembered
+
+
+class Tree(Value):
+    branches: tuple["Tree", ...] = ()
+
+
+def test_a_type_that_contains_itself_is_walked_once() -> None:
+    assert check_frozen(Tree) is None  # type: ignore[func-returns-value]  # it speaks by raising
+
+
+async def test_calls_with_several_numbers_are_remembered(upstream: Upstream) -> None:
+    cache = Cache()
+
+    @cache.aside(Policy(family="sum", key="sum:{one}:{other}", fresh_for=HOURLY))
+    async def add(one: int, other: int) -> int:
+        upstream.calls.append(f"{one}+{other}")
+        return one + other
+
+    assert [await add(1, 2) for _ in range(4)] == [3] * 4
+    assert ([(await add.lookup(1, 2)).value for _ in range(2)], upstream.calls) == ([3, 3], ["1+2"])
+
+
+class Moody(Value):
+    number: int
+
+    @field_validator("number")
+    @classmethod
+    def _odd(cls, number: int) -> int:
+        if moods:
+            raise LookupError(number)
+        return number
+
+
+moods: list[str] = []
+
+
+async def test_a_value_whose_own_validator_fails_is_a_miss(store: ChaosStore) -> None:
+    asked: list[str] = []
+
+    async def moody(code: str) -> Moody:
+        asked.append(code)
+        return Moody.model_construct(number=1)
+
+    rules = Policy(family="moody", key="moody:{code}", fresh_for=HOURLY)
+    one, other = (Cache(store, FakeClock(), rng=Draws()).aside(rules)(moody) for _ in range(2))
+    await one("E15")
+    await passing(1)
+    moods.append("bad")
+    await other("E15")
+    moods.clear()
+    assert asked == ["E15", "E15"]

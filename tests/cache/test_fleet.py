@@ -9,6 +9,7 @@ import pytest
 from tests.support.chaos import ChaosStore, Fault
 from tests.support.fleet import ALWAYS_EARLY, HOUR, NEVER_EARLY, Container, Upstream, passing, policy
 from veo.cache import UpstreamThrottled
+from veo.cache.generations import Generations
 
 pytestmark = pytest.mark.anyio
 
@@ -381,3 +382,152 @@ async def test_a_full_write_queue_drops_its_oldest(here: Container, store: Chaos
         await here.fact(f"E{number}")
     stats = here.cache.stats()["shared"]
     assert (stats["waiting_writes"], stats["dropped_writes"]) == (256, 44)
+
+
+async def test_a_leftover_of_a_drain_is_tried_again_when_the_container_lives_on(
+    here: Container, store: ChaosStore
+) -> None:
+    await here.fact("warm")
+    await here.settle()
+    store.fault(Fault(kind="failed"), method="set", times=2)
+    await here.fact("E15")
+    await here.cache.drain()
+    await passing(4)
+    assert store.value(KEY) is not None
+
+
+async def test_a_flush_is_never_dropped_from_a_full_queue(here: Container, store: ChaosStore) -> None:
+    await here.fact("warm")
+    await here.settle()
+    store.down = True
+    for number in range(300):
+        await here.cache.flush(tag=f"area:E{number}")
+    store.down = False
+    await passing(120)
+    assert store.value("cache:v1:g:area:E299") is not None
+
+
+async def test_a_newer_value_replaces_the_write_that_waits(here: Container, store: ChaosStore) -> None:
+    await here.fact("warm")
+    await here.settle()
+    store.fault(Fault(kind="failed", delay=0.5), method="set")
+    await here.fact("E15")
+    await passing(0.1)
+    await here.fact.refresh("E15")
+    await passing(3)
+    assert json.loads(store.value(KEY) or "{}")["p"]["number"] == 3
+
+
+async def test_a_write_under_way_does_not_swallow_its_successor(here: Container, store: ChaosStore) -> None:
+    await here.fact("warm")
+    await here.settle()
+    store.fault(Fault(delay=0.5), method="set")
+    await here.fact("E15")
+    await passing(0.1)
+    await here.fact.refresh("E15")
+    await passing(1)
+    assert json.loads(store.value(KEY) or "{}")["p"]["number"] == 3
+
+
+async def test_drain_leaves_a_free_compute_alone(here: Container, store: ChaosStore) -> None:
+    here.upstream.delay = 5
+    asking = asyncio.ensure_future(here.fact("E15"))
+    await passing(0.1)
+    await here.cache.drain()
+    assert ((await asking).number, store.count("delete")) == (1, 0)
+
+
+async def test_drain_survives_a_lease_that_cannot_be_given_up(payer: Container, store: ChaosStore) -> None:
+    payer.upstream.delay = 5
+    asking = asyncio.ensure_future(payer.fact("E15"))
+    await passing(0.1)
+    store.fault(Fault(kind="failed"), method="delete")
+    assert await payer.cache.drain() == 0
+    await asking
+
+
+async def test_a_waiting_container_hears_of_the_holder_s_failure(
+    payer: Container, other_payer: Container
+) -> None:
+    payer.upstream.delay, payer.upstream.error = 0.5, OSError("down")
+    outcomes = await asyncio.gather(payer.fact("E15"), other_payer.fact("E15"), return_exceptions=True)
+    assert [type(outcome) for outcome in outcomes] == [OSError, UpstreamThrottled]
+
+
+async def test_a_waiting_container_answers_stale_when_the_holder_fails(
+    store: ChaosStore, upstream: Upstream
+) -> None:
+    patient = policy(paid=True, soft_timeout=timedelta(seconds=20))
+    holder, waiter = Container(store, upstream, patient), Container(store, upstream, patient)
+    await holder.fact("E15")
+    await holder.settle()
+    await passing(2 * HOUR)
+    upstream.delay, upstream.error = 0.5, OSError("down")
+    hits = await asyncio.gather(holder.fact.lookup("E15"), waiter.fact.lookup("E15"))
+    assert ([hit.origin for hit in hits], len(upstream.calls)) == (["stale", "stale"], 2)
+
+
+async def test_a_failure_note_whose_time_is_over_is_in_nobody_s_way(
+    payer: Container, store: ChaosStore
+) -> None:
+    store.put(f"{KEY}!", json.dumps({"x": "OSError", "until": 1}))
+    assert (await payer.fact("E15")).number == 1
+
+
+async def test_garbage_in_place_of_a_lease_is_in_nobody_s_way(payer: Container, store: ChaosStore) -> None:
+    store.put(f"{KEY}!", "garbage")
+    assert (await payer.fact("E15")).number == 1
+
+
+async def test_callers_while_the_stamps_are_read_again_share_one_read(
+    here: Container, store: ChaosStore
+) -> None:
+    await here.fact("E15")
+    await here.settle()
+    await passing(70)
+    before = store.count("mget")
+    store.fault(Fault(delay=0.1), method="mget")
+    await asyncio.gather(*(here.fact("E15") for _ in range(10)))
+    assert store.count("mget") - before == 1
+
+
+async def test_memory_goes_on_while_the_stamps_cannot_be_read(here: Container, store: ChaosStore) -> None:
+    await here.fact("E15")
+    await here.settle()
+    store.down = True
+    await passing(70)
+    assert (await here.fact.lookup("E15")).origin == "memory"
+
+
+async def test_a_flush_without_a_shared_tier_empties_memory(upstream: Upstream) -> None:
+    alone = Container(None, upstream)
+    await alone.fact("E15")
+    assert (await alone.cache.flush(all=True), (await alone.fact("E15")).number) == (True, 2)
+
+
+async def test_a_caller_that_joined_a_refresh_that_made_way_looks_again(
+    payer: Container, other_payer: Container, store: ChaosStore
+) -> None:
+    payer.upstream.delay = 1
+    await payer.fact("E15")
+    await payer.settle()
+    await other_payer.fact("E15")
+    await passing(HOUR - 1.06)  # the first compute took 1 s
+    await asyncio.gather(payer.fact("E15"), other_payer.fact("E15"))
+    payer.upstream.delay = 0.5
+    for container in (payer, other_payer):
+        container.draws.value = ALWAYS_EARLY
+        if container is other_payer:
+            store.fault(Fault(delay=0.2), method="mget")
+        await container.fact("E15")
+        container.draws.value = NEVER_EARLY
+        await passing(0.01)
+    await passing(0.1)
+    hit = await other_payer.fact.lookup("E15")
+    assert (hit.value.number, len(payer.upstream.calls)) == (2, 2)
+
+
+def test_the_stamps_of_long_ago_are_forgotten() -> None:
+    generations = Generations(most=2)
+    generations.renew(["a", "b", "c"])
+    assert generations.shared_tags() == ["b", "c"]

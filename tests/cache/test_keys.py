@@ -133,3 +133,7 @@ def test_numbers_by_position_are_recognised() -> None:
         return one + other
 
     assert [maker(texts, "fact:{one}:{other}").numbers, MIXED.numbers, TWO.numbers] == [(), (1,), None]
+
+
+def test_a_whole_number_is_part_of_a_key() -> None:
+    assert MIXED.make(("student", 1000), {})[0] == "fact:student:1000"

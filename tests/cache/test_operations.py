@@ -267,6 +267,18 @@ async def test_close_writes_what_waits(here: Container, store: ChaosStore) -> No
     assert store.value("cache:v1:fact:E15") is not None
 
 
+async def test_without_a_tier_the_life_cycle_has_nothing_to_do() -> None:
+    cache = Cache()
+    await cache.preload()
+    await cache.close()
+    cache.restored()
+    assert await cache.drain() == 0
+
+
+async def test_set_refuses_what_is_too_large_for_one_request(here: Container) -> None:
+    assert not await here.cache.set("note:1", "x" * 12_000_000, 60)
+
+
 async def test_the_version_makes_older_entries_unreachable(store: ChaosStore, here: Container) -> None:
     await here.fact("E15")
     await here.settle()

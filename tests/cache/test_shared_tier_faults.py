@@ -3,6 +3,7 @@
 import asyncio
 import json
 import logging
+from collections.abc import Sequence
 from datetime import timedelta
 from typing import Any
 
@@ -304,3 +305,15 @@ async def test_a_policy_that_is_not_shared_never_touches_the_tier(
     await container.fact("E15")
     await container.settle()
     assert ((await container.fact.lookup("E15")).origin, store.calls) == ("memory", [])
+
+
+class Broken(ChaosStore):
+    """A store that raises what it must not."""
+
+    async def mget(self, keys: Sequence[str]) -> list[str | None]:
+        raise LookupError(keys[0])
+
+
+async def test_a_store_that_breaks_its_contract_costs_no_answer(upstream: Upstream) -> None:
+    container = Container(Broken(FakeClock().now), upstream)
+    assert (await container.fact.lookup("E15")).origin == "source"

@@ -5,10 +5,11 @@ from datetime import timedelta
 
 import pytest
 
-from tests.support.chaos import ChaosStore
+from tests.support.chaos import ChaosStore, Fault
 from tests.support.fleet import HOUR, Container, Fact, Upstream, passing, policy
 from tests.support.virtual_time import VirtualTimeLoop
 from veo.cache import Cache, Policy, RecursiveLookup
+from veo.cache.flight import Throttles
 
 pytestmark = pytest.mark.anyio
 
@@ -157,3 +158,49 @@ async def test_the_flight_of_an_ended_compute_is_removed(here: Container) -> Non
     await here.fact("E15")
     await passing(2 * HOUR)
     assert (await here.fact("E15")).number == 2
+
+
+def test_a_flight_that_its_loop_takes_down_leaves_no_trace() -> None:
+    upstream = Upstream()
+    upstream.hang = True
+    fact = Cache().aside(policy())(upstream.fetch)
+
+    async def leave() -> None:
+        asking = asyncio.ensure_future(fact("E15"))
+        await passing(0.1)
+        asking.cancel()
+
+    with asyncio.Runner(loop_factory=VirtualTimeLoop) as runner:
+        runner.run(leave())
+    assert upstream.calls == ["E15"]
+
+
+def test_what_waits_to_be_written_moves_to_a_new_loop(store: ChaosStore) -> None:
+    upstream = Upstream()
+    with asyncio.Runner(loop_factory=VirtualTimeLoop) as runner:
+
+        async def fill() -> Container:
+            container = Container(store, upstream)
+            await container.fact("warm")
+            await container.settle()
+            store.fault(Fault(kind="failed"), method="set")
+            await container.fact("E15")
+            await passing(0.1)
+            return container
+
+        container = runner.run(fill())
+    with asyncio.Runner(loop_factory=VirtualTimeLoop) as runner:
+
+        async def go_on() -> str | None:
+            await container.fact("warm")
+            await passing(1)
+            return store.value("cache:v1:fact:E15")
+
+        assert runner.run(go_on()) is not None
+
+
+def test_the_failures_of_long_ago_are_forgotten() -> None:
+    throttles = Throttles(most=2)
+    for key in "abc":
+        throttles.strike(key, 0.0, 15.0, 120.0)
+    assert [throttles.left(key, 0.0) for key in "abc"] == [0.0, 15.0, 15.0]

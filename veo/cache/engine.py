@@ -168,8 +168,10 @@ class Engine:
     async def _fly(self, bound: Bound, flight: Flight) -> Landing | None:
         """Shared tier → throttle → lease → source."""
         policy = bound.policy
-        record = await self._look(bound, flight)
-        flight.looked.set_result(None)
+        try:
+            record = await self._look(bound, flight)
+        finally:
+            flight.looked.set_result(None)
         if (landing := self._good_enough(flight)) is not None:
             return landing
         if not flight.force and (pause := self._pause(bound, flight, record)) is not None:
@@ -179,9 +181,18 @@ class Engine:
             if policy.paid:
                 raise pause
         if self.leader is not None and policy.paid and flight.in_touch:
-            verdict = await self.leader.lead(
-                policy, flight, record, lambda: self._look(bound, flight), lambda: self._good_enough(flight)
-            )
+            try:
+                verdict = await self.leader.lead(
+                    policy,
+                    flight,
+                    record,
+                    lambda: self._look(bound, flight),
+                    lambda: self._good_enough(flight),
+                )
+            except fleet.UpstreamThrottled:
+                if (held := self._in_hand(flight)) is None:
+                    raise
+                return Landing(held, "stale")
             if isinstance(verdict, Landing):
                 return verdict
             if verdict is Verdict.YIELD:
@@ -236,7 +247,7 @@ class Engine:
         if self.tier is None:
             return 0
         left = await self.tier.writes.drain(timeout)
-        for flight in self.flights.values():
+        for flight in list(self.flights.values()):
             if flight.leads():
                 with suppress(StoreError):
                     await self.tier.shared.delete(lease_key(flight.key))

@@ -116,7 +116,7 @@ def decode(text: str, codec: Codec, negative: Codec, now: float) -> Entry | None
         return None
     try:
         value = used.load(payload)
-    except (ValueError, RecursionError):
+    except Exception:  # noqa: BLE001 - a validator of the value's own may raise anything
         return None
     return Entry(
         value,

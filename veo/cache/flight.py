@@ -64,8 +64,6 @@ class Flight:
 
     def fail(self, error: BaseException) -> None:
         """Answer all callers with an error."""
-        if not self.looked.done():
-            self.looked.set_result(None)
         self.answer.set_exception(error)
         self.answer.exception()  # read here: nobody may be waiting any more
 
@@ -75,7 +73,6 @@ class Flight:
 
     def cancel(self) -> None:
         """End without an answer: the event loop is shutting down."""
-        self.looked.cancel()
         self.answer.cancel()
 
 

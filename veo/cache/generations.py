@@ -34,14 +34,11 @@ def is_key_tag(tag: str) -> bool:
 class Generations:
     """What this container knows of the stamps; `epoch` moves whenever a known stamp changes."""
 
-    def __init__(self) -> None:
+    def __init__(self, most: int = REMEMBERED) -> None:
+        self._most = most
         self._known: OrderedDict[str, str] = OrderedDict()
         self._superseded: dict[str, deque[str]] = {}
         self.epoch = 0
-
-    def stamp(self, tag: str) -> str | None:
-        """Give the known stamp of a tag."""
-        return self._known.get(tag)
 
     def stamps(self, tags: Iterable[str]) -> dict[str, str | None]:
         """Give the known stamps of several tags."""
@@ -86,6 +83,6 @@ class Generations:
         self.forget(tag)
         self._known[tag] = stamp
         self.epoch += 1
-        while len(self._known) > REMEMBERED:
+        while len(self._known) > self._most:
             forgotten, _ = self._known.popitem(last=False)
             self._superseded.pop(forgotten, None)

@@ -90,8 +90,7 @@ class Shared:
         await self._guard(self.store.ping, self._first_timeout)
 
     def _send(self, batch: "_Batch") -> None:
-        if self._batch is batch:
-            self._batch = None
+        self._batch = None
         task = asyncio.get_running_loop().create_task(self._read(batch), context=contextvars.Context())
         self._reads.add(task)
         task.add_done_callback(self._reads.discard)
@@ -125,6 +124,8 @@ class Shared:
             raise self._fault(StoreError(f"no answer within {limit:g} s", "unreachable")) from error
         except StoreError as error:
             raise self._fault(error) from error.__cause__
+        except Exception as error:  # a store that breaks its contract may not break an answer
+            raise self._fault(StoreError(f"the store raised {type(error).__name__}")) from error
         self.breaker.succeeded()
         self._contacted = True
         return result

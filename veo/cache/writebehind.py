@@ -85,14 +85,17 @@ class WriteBehind:
     def put(self, name: str, write: Write) -> None:
         """Write soon; a write of the same name that still waits is replaced."""
         if name not in self._waiting and len(self._waiting) >= self._most:
-            oldest = next((n for n, w in self._waiting.items() if w.expires < math.inf), name)
-            self._waiting.pop(oldest, None)
-            self._shared.counters.dropped_writes += 1
-            if oldest == name:
-                return
+            self._make_room()
         self._waiting[name] = write
         if name not in self._workers:
             self._start(name)
+
+    def _make_room(self) -> None:
+        """Drop the oldest write that may be lost: an entry, never a flush."""
+        oldest = next((name for name, write in self._waiting.items() if write.expires < math.inf), None)
+        if oldest is not None:
+            del self._waiting[oldest]
+            self._shared.counters.dropped_writes += 1
 
     def forget(self, name: str) -> None:
         """Drop a write that waits."""
@@ -104,6 +107,8 @@ class WriteBehind:
             self._hurry.set()
         if self._workers:
             await asyncio.wait(list(self._workers.values()), timeout=timeout)
+        for name in self._waiting.keys() - self._workers.keys():
+            self._start(name, FIRST_PAUSE)  # this container may live on
         return len(self._waiting)
 
     def restart(self) -> None:
@@ -112,17 +117,16 @@ class WriteBehind:
         for name in list(self._waiting):
             self._start(name)
 
-    def _start(self, name: str) -> None:
+    def _start(self, name: str, pause: float = 0.0) -> None:
         if self._hurry is None or self._hurry.is_set():
             self._hurry = asyncio.Event()
         loop = asyncio.get_running_loop()
-        work = self._work(name, self._hurry)
+        work = self._work(name, self._hurry, pause)
         self._workers[name] = loop.create_task(work, context=contextvars.Context())
 
-    async def _work(self, name: str, hurry: asyncio.Event) -> None:
-        pause = 0.0
+    async def _work(self, name: str, hurry: asyncio.Event, pause: float) -> None:
         try:
-            while (write := self._waiting.get(name)) is not None:
+            while (write := await self._next(name, hurry, pause)) is not None:
                 hurried = hurry.is_set()
                 if write.expires <= self._clock.now() or await self._wrote(write, again=pause > 0):
                     if self._waiting.get(name) is write:
@@ -133,9 +137,13 @@ class WriteBehind:
                 else:
                     self._shared.counters.retried_writes += 1
                     pause = min(max(FIRST_PAUSE, 2 * pause), LONGEST_PAUSE)
-                    await _either(hurry, pause)
         finally:
             del self._workers[name]
+
+    async def _next(self, name: str, hurry: asyncio.Event, pause: float) -> Write | None:
+        """Wait; then give the last write of a name, which may have come, or gone, meanwhile."""
+        await _either(hurry, pause)
+        return self._waiting.get(name)
 
     async def _wrote(self, write: Write, *, again: bool) -> bool:
         try:
@@ -146,6 +154,8 @@ class WriteBehind:
 
 
 async def _either(event: asyncio.Event, seconds: float) -> None:
+    if seconds == 0.0:
+        return
     try:
         async with asyncio.timeout(seconds):
             await event.wait()
