@@ -514,6 +514,7 @@ async def test_a_caller_that_joined_a_refresh_that_made_way_looks_again(
     await other_payer.fact("E15")
     await passing(HOUR - 1.06)  # the first compute took 1 s
     await asyncio.gather(payer.fact("E15"), other_payer.fact("E15"))
+    await passing(0.001)
     payer.upstream.delay = 0.5
     for container in (payer, other_payer):
         container.draws.value = ALWAYS_EARLY
