@@ -37,14 +37,21 @@ types: $(READY) ## mypy --strict
 fuzz: $(READY) ## the tests that are marked slow
 	$(RUN) -m pytest -q -m slow
 
-bench: $(READY) ## measure, beside the floor of the same machine
-	$(RUN) -m benchmarks
+bench: $(VENV)-bench/.ready ## measure, beside peers and the floor of the same machine
+	$(VENV)-bench/bin/python -m benchmarks
 
-lock: ## renew both locks after a change of pyproject.toml (needs uv)
+$(VENV)-bench/.ready: requirements-bench.lock
+	$(PYTHON) -m venv --clear $(VENV)-bench
+	$(VENV)-bench/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r $<
+	@touch $@
+
+lock: ## renew the locks after a change of pyproject.toml (needs uv)
 	uv pip compile pyproject.toml --universal --generate-hashes --no-header --no-annotate \
 	  --no-emit-index-url --no-emit-find-links --upgrade --quiet -o requirements.lock
 	uv pip compile pyproject.toml --extra redis --group dev --universal --generate-hashes --no-header --no-annotate \
 	  --no-emit-index-url --no-emit-find-links --upgrade --quiet -o requirements-dev.lock
+	uv pip compile pyproject.toml --extra redis --group dev --group bench --universal --generate-hashes --no-header \
+	  --no-annotate --no-emit-index-url --no-emit-find-links --upgrade --quiet -o requirements-bench.lock
 
 clean: ## remove .venv and every cache of a tool
-	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf $(VENV) $(VENV)-bench .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -10,7 +10,7 @@ from packaging.utils import canonicalize_name
 
 ROOT = Path(__file__).parents[1]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
-LOCKS = ("requirements.lock", "requirements-dev.lock")
+LOCKS = ("requirements.lock", "requirements-dev.lock", "requirements-bench.lock")
 
 
 def pins(lock: str) -> dict[str, str]:
@@ -40,9 +40,10 @@ def test_the_development_lock_satisfies(requirement: Requirement) -> None:
     assert pins("requirements-dev.lock")[canonicalize_name(requirement.name)] in requirement.specifier
 
 
-def test_both_locks_pin_the_same_versions() -> None:
-    everything = pins("requirements-dev.lock")
-    assert {name: everything.get(name) for name in pins("requirements.lock")} == pins("requirements.lock")
+@pytest.mark.parametrize(("part", "whole"), [LOCKS[:2], LOCKS[1:]])
+def test_a_wider_lock_pins_the_same_versions(part: str, whole: str) -> None:
+    everything = pins(whole)
+    assert {name: everything.get(name) for name in pins(part)} == pins(part)
 
 
 @pytest.mark.parametrize("lock", LOCKS)

@@ -1,0 +1,138 @@
+"""The cache core beside its peers and beside the floor: ratios of CPU time, interleaved in one process."""
+
+import asyncio
+import gc
+import statistics
+import time
+from collections.abc import Awaitable, Callable
+from datetime import timedelta
+from typing import Any
+
+from benchmarks import peers
+from benchmarks.measure import paired_imports, table
+from benchmarks.values import Facts, facts
+from veo.cache import Cache, Policy
+
+ROUNDS, CALLS = 9, 20_000
+ASKED = ("SW1A 1AA", "walk", 30)
+Row = tuple[str, str, str]
+
+
+def main() -> None:
+    """Print the tables."""
+    table("A hit in memory, times the CPU of a bare dict lookup in an async wrapper", asyncio.run(hits()))
+    table("A thousand callers of a cold key, 200 ms of compute", asyncio.run(stampedes()))
+    table("Twenty callers of a cold key whose compute fails after 200 ms", asyncio.run(failing()))
+    table("A miss, beyond its compute, 4 KB", asyncio.run(misses()))
+    table("What the core costs to import and to hold", costs())
+
+
+async def source(a: str, b: str, c: int) -> Facts:
+    """Give 4 KB at once."""
+    del a, b, c
+    return facts(4)
+
+
+async def hits() -> list[Row]:
+    """Compare hits: every library runs a batch in turn, the median of its batches counts."""
+    cached = peers.veo(source)
+    texts = Cache().aside(Policy(family="txt", key="txt:{a}:{b}", fresh_for=timedelta(hours=1)))(two_texts)
+    ways: dict[str, tuple[Callable[..., Awaitable[Any]], tuple[Any, ...]]] = {
+        "floor": (peers.floor(source), ASKED),
+        "veo, positional call": (cached, ASKED),
+        "veo, texts only": (texts, ASKED[:2]),
+        "veo, lookup()": (cached.lookup, ASKED),
+        **{name: (decorate(source), ASKED) for name, decorate in peers.PEERS.items()},
+    }
+    costs: dict[str, list[float]] = {name: [] for name in ways}
+    for call, args in ways.values():
+        for _ in range(3):
+            await call(*args)
+    for _ in range(ROUNDS):
+        for name, (call, args) in ways.items():
+            times = CALLS if name == "floor" or name.startswith("veo") else CALLS // 10
+            began = time.process_time()
+            for _ in range(times):
+                await call(*args)
+            costs[name].append((time.process_time() - began) / times)
+    base = statistics.median(costs["floor"])
+    aims = {
+        "floor": f"{base * 1e9:.0f} ns",
+        "veo, positional call": "≤ 4",
+        "veo, texts only": "≤ 2.5",
+        "veo, lookup()": "≤ 5",
+    }
+    return [
+        (name, f"{statistics.median(taken) / base:.1f} ×", aims.get(name, ""))
+        for name, taken in costs.items()
+    ]
+
+
+async def two_texts(a: str, b: str) -> Facts:
+    """Give 4 KB for texts alone."""
+    return await source(a, b, 0)
+
+
+async def stampedes() -> list[Row]:
+    """Count the computes that a thousand callers at once cause, and what they wait for."""
+    return [await _stampede(name, decorate, 1_000, fails=False) for name, decorate in _async_ways().items()]
+
+
+async def failing() -> list[Row]:
+    """Do the same with twenty callers and a compute that fails."""
+    return [await _stampede(name, decorate, 20, fails=True) for name, decorate in _async_ways().items()]
+
+
+def _async_ways() -> dict[str, Callable[[peers.Function], peers.Function]]:
+    return {"veo": peers.veo, **{name: way for name, way in peers.PEERS.items() if name != "dogpile"}}
+
+
+async def _stampede(
+    name: str, decorate: Callable[[peers.Function], peers.Function], callers: int, *, fails: bool
+) -> Row:
+    computes = 0
+
+    async def slow(a: str, b: str, c: int) -> Facts:
+        nonlocal computes
+        computes += 1
+        await asyncio.sleep(0.2)
+        if fails:
+            raise OSError("down")
+        return await source(a, b, c)
+
+    cached = decorate(slow)
+    began = time.perf_counter()
+    await asyncio.gather(*(cached(*ASKED) for _ in range(callers)), return_exceptions=True)
+    waited = time.perf_counter() - began
+    return (name, f"{computes} computes", f"all served after {waited * 1e3:.0f} ms")
+
+
+async def misses() -> list[Row]:
+    """Compare the CPU of misses with that of the bare compute."""
+    cached = Cache().aside(Policy(family="cold", key="cold:{number}", fresh_for=timedelta(hours=1)))(numbered)
+    samples: list[tuple[float, float]] = []
+    number = 0
+    gc.collect()
+    for _ in range(ROUNDS):
+        bare = time.process_time()
+        for _ in range(500):
+            await numbered(number)
+        ours = time.process_time()
+        for _ in range(500):
+            number += 1
+            await cached(number)
+        samples.append(((ours - bare) / 500, (time.process_time() - ours) / 500))
+    overhead = statistics.median(miss - bare for bare, miss in samples)
+    return [("veo", f"{overhead * 1e6:.0f} µs of CPU", "≤ 150 µs")]
+
+
+async def numbered(number: int) -> Facts:
+    """Give 4 KB for a number."""
+    del number
+    return facts(4)
+
+
+def costs() -> list[Row]:
+    """Give the import's CPU beside pydantic's, which it needs, and the memory of a bound cache."""
+    core, base = paired_imports("veo.cache", "pydantic, asyncio")
+    return [("import veo.cache", f"{core * 1e3:.0f} ms", f"import pydantic, asyncio {base * 1e3:.0f} ms")]

@@ -1,0 +1,227 @@
+"""The shared tier through a real gateway and a real Valkey, beside bare aiohttp and the default SDK."""
+
+import asyncio
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from datetime import timedelta
+from typing import Any
+
+import aiohttp
+import httpx
+from upstash_redis.asyncio import Redis
+
+from benchmarks.measure import table
+from benchmarks.values import Facts, facts
+from tests.support.chaos import ChaosStore, Fault
+from tests.support.servers import Valkey, free_port
+from veo.cache import Aside, Cache, Policy
+from veo.cache.codec import Codec
+from veo.cache.entry import decode
+from veo.cache.upstash import UpstashStore
+
+TOKEN = "a-token-of-the-loopback-gateway"  # noqa: S105 - it opens nothing else
+ROUNDS, CALLS, TASKS = 9, 150, 32
+Call = Callable[[], Awaitable[Any]]
+Row = tuple[str, str, str]
+
+
+def main() -> None:
+    """Print the tables."""
+    table("A read of 4 KB through the gateway", asyncio.run(reads()))
+    table("A shared tier that misbehaves", asyncio.run(faults()))
+
+
+@asynccontextmanager
+async def gateway() -> AsyncIterator[str]:
+    """Serve a Valkey over HTTP in processes of their own; give the address."""
+    server, port = Valkey(), free_port()
+    server.start()
+    command = [sys.executable, "-m", "tests.support.gateway", "--redis", server.url]
+    process = subprocess.Popen([*command, "--port", str(port), "--token", TOKEN])  # noqa: ASYNC220, S603 - our own
+    try:
+        async with httpx.AsyncClient() as client:
+            for _ in range(200):
+                try:
+                    await client.get(f"http://127.0.0.1:{port}")
+                    break
+                except httpx.TransportError:
+                    await asyncio.sleep(0.02)
+        yield f"http://127.0.0.1:{port}"
+    finally:
+        process.terminate()
+        process.wait()
+        server.stop()
+
+
+async def reads() -> list[Row]:
+    """Compare the ways to read one key, in turn."""
+    async with gateway() as url, aiohttp.ClientSession() as session:
+        store, sdk = UpstashStore(url, TOKEN), Redis(url, TOKEN)
+        cache = Cache(store)
+        small, large = (decorated(cache, size) for size in (4, 38))
+        await asyncio.gather(small("E15"), large("E15"))
+        await cache.drain()
+        prefix = "cache:v1:kb"
+
+        async def bare(key: str) -> str:
+            async with session.post(
+                url, json=["GET", key], headers={"Authorization": f"Bearer {TOKEN}"}
+            ) as response:
+                return str((await response.json())["result"])
+
+        async def hit(aside: Aside[[str], Facts]) -> Facts:
+            cache._engine.memory.clear()  # noqa: SLF001 - memory would answer
+            return await aside("E15")
+
+        ways: dict[str, Call] = {
+            "bare aiohttp": lambda: bare(f"{prefix}4:E15"),
+            "store": lambda: store.mget([f"{prefix}4:E15"]),
+            "default SDK": lambda: sdk.get(f"{prefix}4:E15"),
+            "whole hit": lambda: hit(small),
+            "bare aiohttp, 38 KB": lambda: bare(f"{prefix}38:E15"),
+            "whole hit, 38 KB": lambda: hit(large),
+        }
+        alone = await in_turn(ways, one_by_one)
+        crowd = await in_turn(
+            {name: ways[name] for name in ("bare aiohttp", "store", "default SDK")}, together
+        )
+        text = await bare(f"{prefix}38:E15")
+        parse = await in_turn({"parse": lambda: parsed(text)}, one_by_one)
+        await cache.close()
+        await sdk.close()
+    base = alone["bare aiohttp"]
+    spare = alone["whole hit, 38 KB"] - alone["bare aiohttp, 38 KB"] - parse["parse"]
+    return [
+        ("bare aiohttp, one by one", f"{base * 1e3:.2f} ms", ""),
+        ("store ÷ bare aiohttp", f"{alone['store'] / base:.2f}", "≤ 1.2"),
+        ("default SDK ÷ bare aiohttp", f"{alone['default SDK'] / base:.2f}", ""),
+        ("whole hit of 4 KB ÷ bare aiohttp", f"{alone['whole hit'] / base:.2f}", "≤ 2"),
+        ("whole hit of 38 KB beyond read, parse, validate", f"{spare * 1e3:.2f} ms", "≤ 0.3 ms"),
+        ("bare aiohttp, 32 tasks", f"{1 / crowd['bare aiohttp']:.0f} /s", ""),
+        ("store, 32 tasks", f"{1 / crowd['store']:.0f} /s", ""),
+        ("default SDK, 32 tasks", f"{1 / crowd['default SDK']:.0f} /s", ""),
+        ("store's throughput ÷ default SDK's", f"{crowd['default SDK'] / crowd['store']:.1f}", "≥ 8"),
+        ("store's time ÷ bare aiohttp's, 32 tasks", f"{crowd['store'] / crowd['bare aiohttp']:.2f}", "≤ 1.2"),
+    ]
+
+
+def decorated(cache: Cache, kilobytes: int) -> Aside[[str], Facts]:
+    """Give a cached source of values of one size."""
+
+    async def source(code: str) -> Facts:
+        del code
+        return facts(kilobytes)
+
+    family = f"kb{kilobytes}"
+    return cache.aside(Policy(family=family, key=f"{family}:{{code}}", fresh_for=timedelta(hours=1)))(source)
+
+
+async def parsed(text: str) -> object:
+    """Judge and validate an envelope, as a hit must."""
+    return decode(text, CODEC, CODEC, time.time())
+
+
+CODEC = Codec(Facts)
+
+
+async def one_by_one(call: Call) -> float:
+    """Give the seconds of a call."""
+    began = time.perf_counter()
+    for _ in range(CALLS):
+        await call()
+    return (time.perf_counter() - began) / CALLS
+
+
+async def together(call: Call) -> float:
+    """Give the seconds per call when 32 tasks call at once."""
+
+    async def worker() -> None:
+        for _ in range(10):
+            await call()
+
+    began = time.perf_counter()
+    await asyncio.gather(*(worker() for _ in range(TASKS)))
+    return (time.perf_counter() - began) / (TASKS * 10)
+
+
+async def in_turn(ways: dict[str, Call], way: Callable[[Call], Awaitable[float]]) -> dict[str, float]:
+    """Run every way in turn, several times; give the median of each."""
+    taken: dict[str, list[float]] = {name: [] for name in ways}
+    for call in ways.values():
+        await call()
+    for _ in range(ROUNDS):
+        for name, call in ways.items():
+            taken[name].append(await way(call))
+    return {name: statistics.median(times) for name, times in taken.items()}
+
+
+async def faults() -> list[Row]:
+    """Measure what a hung, a refused and a lying tier add to an answer, and a sound one to a miss."""
+    hung = await waited(Fault(hang=True), 1)
+    crowd = await waited(Fault(hang=True), 100)
+    refused = await waited(Fault(kind="unreachable"), 1)
+    garbage = await waited(Fault(garbage="{"), 1)
+    opened, bare = await behind_open_breaker()
+    return [
+        ("hung: one caller waits", f"{hung * 1e3:.0f} ms", "≤ 250 + 50 ms"),
+        ("hung: a hundred callers wait", f"{crowd * 1e3:.0f} ms", "≤ 250 + 50 ms"),
+        ("refused: a caller waits", f"{refused * 1e3:.1f} ms", ""),
+        ("garbage: a caller waits", f"{garbage * 1e3:.1f} ms", ""),
+        (
+            "breaker open: a miss costs beyond one without a tier",
+            f"{(opened - bare) * 1e6:.0f} µs",
+            "< 50 µs",
+        ),
+        ("sound: a miss of 4 KB costs beyond its compute", f"{await miss() * 1e6:.0f} µs of CPU", "≤ 150 µs"),
+    ]
+
+
+async def waited(fault: Fault, callers: int) -> float:
+    """Give what callers wait for when the tier begins to misbehave."""
+    store = ChaosStore(time.time)
+    cache = Cache(store)
+    cached = decorated(cache, 4)
+    await cached("warm")
+    await cache.drain()
+    store.fault(fault, times=1_000)
+    began = time.perf_counter()
+    await asyncio.gather(*(cached(f"E{number}") for number in range(callers)))
+    taken = time.perf_counter() - began
+    store.heal()
+    await cache.drain(0)
+    return taken
+
+
+async def behind_open_breaker() -> tuple[float, float]:
+    """Give the CPU seconds of a miss behind an open breaker, and of one without a tier."""
+    store = ChaosStore(time.time)
+    store.down = True
+    with_tier, without = decorated(Cache(store), 4), decorated(Cache(), 4)
+    for number in range(5):
+        await with_tier(f"open {number}")
+    return await per_miss(with_tier), await per_miss(without)
+
+
+async def miss() -> float:
+    """Give the CPU seconds that a miss costs with a tier that answers at once, without the compute's."""
+    cached = decorated(Cache(ChaosStore(time.time)), 4)
+    began = time.process_time()
+    for _ in range(500):
+        facts(4)
+    compute = (time.process_time() - began) / 500
+    return await per_miss(cached) - compute
+
+
+async def per_miss(cached: Aside[[str], Facts]) -> float:
+    """Give the CPU seconds of one miss."""
+    samples = []
+    for batch in range(ROUNDS):
+        began = time.process_time()
+        for number in range(200):
+            await cached(f"{batch} {number}")
+        samples.append((time.process_time() - began) / 200)
+    return statistics.median(samples)

@@ -1,0 +1,20 @@
+"""Values of a known size, as deep as a real answer."""
+
+from veo.models import Figure, FrozenMap, Value
+
+
+class Facts(Value):
+    """A block of figures."""
+
+    name: str
+    figures: FrozenMap[str, Figure]
+    notes: tuple[str, ...]
+
+
+def facts(kilobytes: int) -> Facts:
+    """Give a value of about that many kilobytes of JSON."""
+    figure = Figure(
+        value=1234.5, unit="GBP a month", level="borough", source="a register", vintage="Aug 2026"
+    )
+    figures = {f"figure_{number}": figure for number in range(kilobytes * 7)}
+    return Facts(name="E15", figures=FrozenMap(figures), notes=("a note of some length",) * kilobytes)
