@@ -5,6 +5,7 @@ frozen, sequences are tuples and mappings are `FrozenMap`.
 """
 
 from collections.abc import Iterator, Mapping
+from operator import attrgetter
 from typing import Any, Generic, Literal, TypeVar, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, GetCoreSchemaHandler
@@ -65,8 +66,11 @@ class FrozenMap(Mapping[K, V]):
         return core_schema.no_info_before_validator_function(
             lambda given: dict(given) if isinstance(given, FrozenMap) else given,
             core_schema.no_info_after_validator_function(cls, as_dict),
-            serialization=core_schema.plain_serializer_function_ser_schema(dict, return_schema=as_dict),
+            serialization=core_schema.plain_serializer_function_ser_schema(_ITEMS, return_schema=as_dict),
         )
+
+
+_ITEMS = attrgetter("_items")  # without a copy: an answer holds dozens of maps
 
 
 class Value(BaseModel):

@@ -139,7 +139,10 @@ class Engine:
 
     async def _answer(self, bound: Bound, flight: Flight) -> Landing | None:
         """Wait for a flight: to the hard timeout, but only to the soft one with a value in hand."""
-        await asyncio.shield(flight.looked)
+        if not flight.looked.done():
+            await asyncio.shield(flight.looked)
+        if flight.answer.done():
+            return flight.answer.result()
         soft, hard = bound.policy.soft_timeout.total_seconds(), bound.policy.hard_timeout.total_seconds()
         patient = flight.force or self._in_hand(flight) is None
         for limit in (hard,) if patient else (soft, hard - soft):

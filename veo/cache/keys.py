@@ -40,6 +40,7 @@ class KeyMaker:
     def __init__(self, policy: Policy, function: Callable[..., Any]) -> None:
         self._policy = policy
         self._signature = inspect.signature(function)
+        self._names = tuple(self._signature.parameters)
         self._hints = get_type_hints(function)
         self._key = (
             _template("key", policy.key, self._signature) if isinstance(policy.key, str) else policy.key
@@ -62,9 +63,12 @@ class KeyMaker:
 
     def make(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> tuple[str, tuple[str, ...]]:
         """Give the key and the tags of a call."""
-        bound = self._signature.bind(*args, **kwargs)
-        bound.apply_defaults()
-        given = bound.arguments
+        if not kwargs and len(args) == len(self._names):  # binding costs more than the rest together
+            given = dict(zip(self._names, args, strict=True))
+        else:
+            bound = self._signature.bind(*args, **kwargs)
+            bound.apply_defaults()
+            given = bound.arguments
         if callable(self._key):
             parts: Parts = self._key(*args, **kwargs)
             key = ":".join((self._policy.family, *map(encode, parts)))

@@ -57,6 +57,9 @@ class Shared:
 
     async def read(self, keys: Sequence[str]) -> list[str | None]:
         """Read several keys; reads that are asked for within one tick of the loop are one MGET."""
+        if self.breaker.state(self._clock.now()) == "open":
+            self.counters.skipped += 1
+            raise StoreError("the shared tier is resting", "unreachable")
         batch = self._batch
         if batch is None:
             loop = asyncio.get_running_loop()
