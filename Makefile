@@ -6,7 +6,7 @@ RUN := $(VENV)/bin/python
 READY := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help install run test check lint types fuzz bench lock clean
+.PHONY: help install run test check lint types cover fuzz bench lock clean
 
 help:      ## show this list
 	@grep -hE '^[a-z]+: .*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):[^#]*## */  make \1\t/'
@@ -25,7 +25,7 @@ run: $(READY) ## serve on http://127.0.0.1:8000 (PORT=… for another port)
 test: $(READY) ## run the tests
 	$(RUN) -m pytest -q -m "not slow"
 
-check: lint types fuzz ## lint, strict types, and the slower tests
+check: lint types cover fuzz ## lint, strict types, coverage of the cache core, and the slower tests
 
 lint: $(READY) ## ruff: rules and format
 	$(RUN) -m ruff check .
@@ -33,6 +33,10 @@ lint: $(READY) ## ruff: rules and format
 
 types: $(READY) ## mypy --strict
 	$(RUN) -m mypy
+
+cover: $(READY) ## every branch of the cache core is tested
+	$(RUN) -m coverage run -m pytest -q -m "not slow" tests/cache tests/test_stores.py tests/test_upstash_transport.py
+	$(RUN) -m coverage report
 
 fuzz: $(READY) ## the tests that are marked slow
 	$(RUN) -m pytest -q -m slow

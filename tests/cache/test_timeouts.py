@@ -97,8 +97,9 @@ async def test_a_timeout_of_the_source_itself_is_its_failure(store: ChaosStore, 
     assert (await container.fact.lookup("E15")).stale
 
 
-async def test_a_source_s_own_timeout_reaches_the_caller_as_it_is(here: Container) -> None:
-    here.upstream.error = TimeoutError("the source's own")
+@pytest.mark.parametrize("delay", [0, 0.5])
+async def test_a_source_s_own_timeout_reaches_the_caller_as_it_is(here: Container, delay: float) -> None:
+    here.upstream.delay, here.upstream.error = delay, TimeoutError("the source's own")
     with pytest.raises(TimeoutError, match="the source's own"):
         await here.fact("E15")
 
