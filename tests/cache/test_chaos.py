@@ -37,7 +37,7 @@ class Moody(Upstream):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("seed", [1, 2, 3])
+@pytest.mark.parametrize("seed", [1, 2])
 def test_nothing_is_served_past_its_bound_or_after_its_invalidation(seed: int) -> None:
     with asyncio.Runner(loop_factory=VirtualTimeLoop) as runner:
         runner.run(_storm(random.Random(seed)))  # noqa: S311 - repeatable, no secret

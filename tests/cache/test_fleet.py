@@ -235,6 +235,22 @@ async def test_what_was_computed_before_a_flush_here_is_not_kept(here: Container
     assert (await here.fact.lookup("E15")).origin == "source"
 
 
+async def test_what_was_computed_before_a_flush_does_not_replace_what_came_after(
+    here: Container, there: Container, store: ChaosStore
+) -> None:
+    await here.fact("warm")
+    here.upstream.delay = 5
+    late = asyncio.ensure_future(here.fact("E15"))
+    await passing(1)
+    await here.cache.flush(family="fact")
+    here.upstream.delay = 0
+    await there.fact("E15")
+    await there.settle()
+    await late
+    await here.settle()
+    assert json.loads(store.value(KEY) or "{}")["p"]["number"] == 3
+
+
 async def test_a_container_started_after_a_flush_serves_nothing_older(
     here: Container, there: Container
 ) -> None:

@@ -204,3 +204,16 @@ async def test_stale_if_error_of_nothing_raises_at_once(store: ChaosStore, upstr
     upstream.error = OSError("down")
     with pytest.raises(OSError, match="down"):
         await container.fact("E15")
+
+
+async def test_the_throttle_does_not_carry_a_value_past_its_usable_life(
+    store: ChaosStore, upstream: Upstream
+) -> None:
+    container = Container(store, upstream, policy(stale_if_error=timedelta(seconds=20)))
+    await container.fact("E15")
+    await passing(HOUR + 10)
+    upstream.error = OSError("down")
+    await container.fact("E15")
+    await passing(11)
+    with pytest.raises(OSError, match="down"):
+        await container.fact("E15")

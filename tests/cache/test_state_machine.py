@@ -13,7 +13,7 @@ from tests.support.fleet import HOUR, Container, Fact, Upstream, policy
 from tests.support.virtual_time import FakeClock, VirtualTimeLoop
 from veo.cache import UpstreamThrottled
 
-CODES = st.sampled_from(["E15", "N1"])
+CODES = st.sampled_from(["E15", "E15", "N1"])
 WHO = st.integers(0, 1)
 USABLE = 25 * HOUR
 SYNC, SLACK = 30.0, 3.0
@@ -83,26 +83,20 @@ class CacheMachine(RuleBasedStateMachine):
         except OSError:
             return Fact(code=code, number=max(self.started))
 
-    @rule(who=WHO, code=CODES)
-    def invalidate(self, who: int, code: str) -> None:
-        confirmed = self.runner.run(self.both[who].fact.invalidate(code))
-        self._invalidated(who, [code], confirmed)
-
-    @rule(who=WHO, code=CODES)
-    def flush_area(self, who: int, code: str) -> None:
-        confirmed = self.runner.run(self.both[who].cache.flush(tag=f"area:{code}"))
-        self._invalidated(who, [code], confirmed)
-
-    @rule(who=WHO)
-    def flush_all(self, who: int) -> None:
-        confirmed = self.runner.run(self.both[who].cache.flush(all=True))
-        self._invalidated(who, ["E15", "N1"], confirmed)
-
-    def _invalidated(self, who: int, codes: list[str], confirmed: bool) -> None:
-        for code in codes:
-            self.flushed[who, code] = self.now()
+    @rule(who=WHO, code=CODES, by=st.sampled_from(["key", "area", "all"]))
+    def flush(self, who: int, code: str, by: str) -> None:
+        container = self.both[who]
+        flush = {
+            "key": lambda: container.fact.invalidate(code),
+            "area": lambda: container.cache.flush(tag=f"area:{code}"),
+            "all": lambda: container.cache.flush(all=True),
+        }[by]
+        began = self.now()
+        confirmed = self.runner.run(flush())
+        for flushed in ("E15", "N1") if by == "all" else (code,):
+            self.flushed[who, flushed] = began
             if confirmed:
-                self.heard[code] = self.now()
+                self.heard[flushed] = began
 
     @rule(who=WHO, code=CODES)
     def refresh(self, who: int, code: str) -> None:
@@ -115,20 +109,16 @@ class CacheMachine(RuleBasedStateMachine):
     def wait(self, seconds: float) -> None:
         self.runner.run(asyncio.sleep(seconds))
 
-    @rule(failing=st.booleans())
-    def source(self, failing: bool) -> None:
-        self.upstream.error = OSError("down") if failing else None
-
-    @rule(down=st.booleans())
-    def tier(self, down: bool) -> None:
-        self.store.down = down
-        # the breaker and the retries have to notice
-        self.reachable_since = float("inf") if down else self.now() + 40
-
-    @rule(fault=st.sampled_from(FAULTS))
-    def fault(self, fault: Fault) -> None:
-        self.store.fault(fault)
-        self.reachable_since = max(self.reachable_since, self.now() + 40)
+    @rule(what=st.sampled_from(["source fails", "source works", "tier down", "tier up", *FAULTS]))
+    def disturb(self, what: str | Fault) -> None:
+        if isinstance(what, Fault):
+            self.store.fault(what)
+        elif what.startswith("source"):
+            self.upstream.error = OSError("down") if what == "source fails" else None
+        else:
+            self.store.down = what == "tier down"
+        # the breaker, the retries and the lost writes have to be over
+        self.reachable_since = float("inf") if self.store.down else self.now() + 40
 
     @invariant()
     def the_source_is_asked_no_more_than_there_were_reasons(self) -> None:
@@ -144,7 +134,7 @@ class CacheMachineAtLength(CacheMachine):
     """The same, for longer."""
 
 
-CacheMachine.TestCase.settings = settings(max_examples=60, stateful_step_count=30, deadline=None)
-CacheMachineAtLength.TestCase.settings = settings(max_examples=1_500, stateful_step_count=60, deadline=None)
+CacheMachine.TestCase.settings = settings(max_examples=100, stateful_step_count=40, deadline=None)
+CacheMachineAtLength.TestCase.settings = settings(max_examples=500, stateful_step_count=50, deadline=None)
 TestCacheMachine = CacheMachine.TestCase
 TestCacheMachineAtLength = pytest.mark.slow(CacheMachineAtLength.TestCase)
