@@ -139,6 +139,22 @@ async def test_a_template_that_names_no_argument_is_refused(name: str) -> None:
         Cache().aside(policy(**{name: template}))(Upstream().fetch)
 
 
+@pytest.mark.parametrize(
+    ("key", "said"),
+    [("fact:all", "leaves out code"), ("other:{code}", "does not begin with its family, 'fact'")],
+)
+async def test_a_template_that_would_mix_up_answers_is_refused(key: str, said: str) -> None:
+    with pytest.raises(ValueError, match=f"^key: .*{said}"):
+        Cache().aside(policy(key=key))(Upstream().fetch)
+
+
+async def test_a_family_belongs_to_one_function() -> None:
+    cache = Cache()
+    cache.aside(policy())(Upstream().fetch)
+    with pytest.raises(ValueError, match=r"^family: 'fact' already belongs"):
+        cache.aside(policy())(Upstream().fetch)
+
+
 async def test_a_template_with_two_arguments_in_one_segment_is_refused() -> None:
     with pytest.raises(ValueError, match=r"^key: .*one \{argument\}"):
         Cache().aside(policy(key="fact:{code}{code}"))(Upstream().fetch)

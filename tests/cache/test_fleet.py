@@ -3,6 +3,7 @@
 import asyncio
 import json
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
@@ -369,13 +370,66 @@ async def test_drain_takes_no_longer_than_it_may(here: Container, store: ChaosSt
     assert asyncio.get_running_loop().time() - began == pytest.approx(0.5)
 
 
-async def test_drain_gives_up_own_leases(payer: Container, store: ChaosStore) -> None:
+async def test_drain_gives_up_the_lease_of_a_flight_nobody_waits_for(
+    payer: Container, store: ChaosStore
+) -> None:
+    payer.upstream.delay = 20
+    asking = asyncio.ensure_future(payer.fact("E15"))
+    await passing(0.1)
+    asking.cancel()
+    await passing(0.1)
+    await payer.cache.drain()
+    assert store.value(f"{KEY}!") is None
+
+
+async def test_drain_leaves_the_lease_of_another_caller_alone(payer: Container, store: ChaosStore) -> None:
     payer.upstream.delay = 20
     asking = asyncio.ensure_future(payer.fact("E15"))
     await passing(0.1)
     await payer.cache.drain()
+    assert store.value(f"{KEY}!") is not None
+    await asking
+
+
+async def test_close_gives_up_every_lease(payer: Container, store: ChaosStore) -> None:
+    payer.upstream.delay = 20
+    asking = asyncio.ensure_future(payer.fact("E15"))
+    await passing(0.1)
+    await payer.cache.close()
     assert store.value(f"{KEY}!") is None
     await asking
+
+
+@pytest.mark.parametrize("selector", [{"family": "fact"}, {"tag": "area:E15"}, {"all": True}])
+async def test_a_flush_of_what_this_container_never_read_is_not_undone_by_the_tier(
+    here: Container, there: Container, store: ChaosStore, selector: dict[str, Any]
+) -> None:
+    await there.fact("E15")
+    await there.settle()
+    store.fault(Fault(kind="failed"), method="mset", times=2)
+    await here.cache.flush(**selector)
+    assert (await here.fact.lookup("E15")).origin == "source"
+
+
+async def test_a_lagging_replica_does_not_undo_a_flush_of_what_was_never_read(
+    here: Container, there: Container, store: ChaosStore
+) -> None:
+    await there.fact("E15")
+    await there.settle()
+    await passing(10)
+    await here.cache.flush(all=True)
+    store.lag = 3
+    assert (await here.fact.lookup("E15")).origin == "source"
+
+
+async def test_a_flush_elsewhere_after_one_here_is_seen(here: Container, there: Container) -> None:
+    await here.cache.flush(all=True)
+    await here.fact("E15")
+    await here.settle()
+    await passing(10)
+    await there.cache.flush(all=True)
+    await passing(61)
+    assert (await here.fact("E15")).number == 2
 
 
 async def test_a_write_whose_life_is_over_is_dropped(store: ChaosStore, upstream: Upstream) -> None:
@@ -458,8 +512,8 @@ async def test_drain_survives_a_lease_that_cannot_be_given_up(payer: Container, 
     asking = asyncio.ensure_future(payer.fact("E15"))
     await passing(0.1)
     store.fault(Fault(kind="failed"), method="delete")
-    assert await payer.cache.drain() == 0
-    await asking
+    await payer.cache.close()
+    assert (await asking).number == 1
 
 
 async def test_a_waiting_container_hears_of_the_holder_s_failure(
@@ -490,8 +544,15 @@ async def test_a_failure_note_whose_time_is_over_is_in_nobody_s_way(
     assert (await payer.fact("E15")).number == 1
 
 
-async def test_garbage_in_place_of_a_lease_is_in_nobody_s_way(payer: Container, store: ChaosStore) -> None:
-    store.put(f"{KEY}!", "garbage")
+@pytest.mark.parametrize(
+    "text",
+    ["garbage", "[]", '{"x":"OSError","until":Infinity}', '{"x":"OSError","until":1' + "0" * 400 + "}",
+     '{"o":"me","eta":"soon","g":{}}', '{"o":"me","eta":1,"g":7}'],
+)  # fmt: skip
+async def test_garbage_in_place_of_a_lease_is_in_nobody_s_way(
+    payer: Container, store: ChaosStore, text: str
+) -> None:
+    store.put(f"{KEY}!", text)
     assert (await payer.fact("E15")).number == 1
 
 
@@ -548,3 +609,14 @@ def test_the_stamps_of_long_ago_are_forgotten() -> None:
     generations = Generations(most=2)
     generations.renew(["a", "b", "c"])
     assert generations.shared_tags() == ["b", "c"]
+
+
+async def test_after_a_pause_a_family_of_memory_waits_for_the_stamps(
+    store: ChaosStore, upstream: Upstream, there: Container
+) -> None:
+    alone = Container(store, upstream, policy(shared=False))
+    await alone.cache.set("note:1", "x", 60)  # learns the stamp of everything
+    await alone.fact("E15")
+    await there.cache.flush(all=True)
+    await passing(61)
+    assert (await alone.fact("E15")).number == 2

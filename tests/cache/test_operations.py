@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from tests.support.chaos import ChaosStore, Fault
-from tests.support.fleet import HOUR, Container, Gone, passing
+from tests.support.fleet import HOUR, Container, Gone, Upstream, passing, policy
 from veo.cache import Cache
 
 pytestmark = pytest.mark.anyio
@@ -273,6 +273,21 @@ async def test_without_a_tier_the_life_cycle_has_nothing_to_do() -> None:
     await cache.close()
     cache.restored()
     assert await cache.drain() == 0
+
+
+async def test_set_in_a_family_that_is_not_shared_stays_in_memory(
+    store: ChaosStore, upstream: Upstream
+) -> None:
+    here = Container(store, upstream, policy(shared=False))
+    kept = await here.cache.set("fact:E15", {"code": "E15", "number": 9}, 60)
+    assert (kept, (await here.fact("E15")).number, store.value("cache:v1:fact:E15")) == (True, 9, None)
+
+
+async def test_get_of_a_family_that_is_not_shared_asks_memory_only(
+    store: ChaosStore, upstream: Upstream
+) -> None:
+    here = Container(store, upstream, policy(shared=False))
+    assert (await here.cache.get("fact:E15"), store.calls) == (None, [])
 
 
 async def test_set_refuses_what_is_too_large_for_one_request(here: Container) -> None:

@@ -13,6 +13,7 @@ from tests.support.chaos import ChaosStore, Fault
 from tests.support.fleet import HOUR, Container, Draws, Upstream, passing, policy
 from tests.support.virtual_time import FakeClock
 from veo.cache import Cache, Policy
+from veo.cache.breaker import Breaker
 
 pytestmark = pytest.mark.anyio
 
@@ -91,13 +92,12 @@ async def test_a_half_open_breaker_lets_one_probe_through(here: Container, store
         await here.fact(f"E{number}")
     await passing(10.1)
     before = store.count("mget")
-    store.fault(Fault(delay=0.1), method="mget")
+    store.fault(Fault(delay=0.1), method="ping")
     store.down = False
-    first = asyncio.ensure_future(here.fact("N1"))
+    await asyncio.gather(here.fact("N1"), here.fact("N2"))
     await passing(0.05)
-    await here.fact("N2")
-    await first
-    assert store.count("mget") - before == 1
+    await here.fact("N3")
+    assert (store.count("ping"), store.count("mget") - before) == (1, 0)
 
 
 async def test_a_probe_that_works_closes_the_breaker(
@@ -133,9 +133,9 @@ async def test_after_those_minutes_the_tier_is_asked_again(here: Container, stor
     store.fault(Fault(kind="refused"), method="mget")
     await here.fact("E15")
     await passing(301)
-    before = store.count("mget")
     await here.fact("N1")
-    assert store.count("mget") > before
+    await passing(0.1)
+    assert store.count("ping") == 1
 
 
 async def test_an_older_shared_entry_never_overwrites_a_newer_one_in_memory(
@@ -190,6 +190,8 @@ async def test_a_wrong_clock_never_lengthens_a_life_in_memory(
         '{"v":1,"m":"x","c":"soon","f":1,"s":2,"d":0,"g":{},"e":null,"n":0,"p":{}}',
         '{"v":1,"m":"x","c":1,"f":1,"s":9e15,"d":0,"g":[],"e":null,"n":0,"p":{}}',
         '{"v":1,"m":"x","c":1,"f":1,"s":2,"d":0,"g":{},"e":3,"n":0,"p":{}}',
+        '{"v":1,"m":"x","c":1' + "0" * 400 + ',"f":1,"s":2,"d":0,"g":{},"e":null,"n":0,"p":{}}',
+        '{"v":1,"m":"x","c":-1,"f":1,"s":2,"d":0,"g":{},"e":null,"n":0,"p":{}}',
         "[" * 10_000 + ',"p":}',
     ],
 )
@@ -296,6 +298,71 @@ async def test_the_command_budget_begins_anew_each_day(store: ChaosStore, upstre
     before = len(store.calls)
     await container.fact("N1")
     assert len(store.calls) > before
+
+
+async def test_a_probe_may_take_as_long_as_a_first_contact(here: Container, store: ChaosStore) -> None:
+    await contacted(here)
+    store.down = True
+    for number in range(3):
+        await here.fact(f"E{number}")
+    store.down = False
+    await passing(10.1)
+    store.fault(Fault(delay=1.5), method="ping")
+    began = asyncio.get_running_loop().time()
+    await here.fact("N1")
+    waited = asyncio.get_running_loop().time() - began
+    await passing(1.6)
+    assert (waited, here.cache.stats()["shared"]["breaker"]) == (0, "closed")
+
+
+async def test_a_failed_first_contact_is_not_waited_for_again(here: Container, store: ChaosStore) -> None:
+    store.fault(Fault(hang=True), times=9)
+    await here.cache.preload()
+    began = asyncio.get_running_loop().time()
+    await here.fact("E15")
+    assert asyncio.get_running_loop().time() - began == pytest.approx(0.25)
+
+
+async def test_a_stall_after_a_pause_costs_one_read_timeout(here: Container, store: ChaosStore) -> None:
+    await contacted(here)
+    await passing(70)
+    store.fault(Fault(hang=True), method="mget", times=9)
+    began = asyncio.get_running_loop().time()
+    await here.fact("E15")
+    assert asyncio.get_running_loop().time() - began == pytest.approx(0.25)
+
+
+async def test_what_was_not_sent_is_not_counted_against_the_budget(
+    store: ChaosStore, upstream: Upstream
+) -> None:
+    container = Container(store, upstream, commands_per_day=100)
+    await contacted(container)
+    store.down = True
+    for number in range(300):
+        await container.fact(f"E{number}")
+    store.down = False
+    await passing(10.1)
+    await container.fact("N1")
+    await passing(0.1)
+    assert container.cache.stats()["shared"]["breaker"] == "closed"
+
+
+async def test_a_late_fault_does_not_shorten_the_rest_after_a_refusal() -> None:
+    breaker = Breaker()
+    breaker.failed(0, refused=True)
+    for _ in range(5):
+        breaker.failed(1)
+    assert (breaker.state(299), breaker.state(300)) == ("open", "half-open")
+
+
+async def test_the_last_call_is_remembered_as_up_or_down(here: Container, store: ChaosStore) -> None:
+    states = [here.cache.stats()["shared"]["last"]]
+    await contacted(here)
+    states.append(here.cache.stats()["shared"]["last"])
+    store.down = True
+    await here.fact("E15")
+    states.append(here.cache.stats()["shared"]["last"])
+    assert states == [None, "up", "down"]
 
 
 async def test_a_policy_that_is_not_shared_never_touches_the_tier(

@@ -108,10 +108,12 @@ class Cache(Operations):
         """Decorate an async function with a policy.
 
         Raises TypeError for a return type that can be changed in place and ValueError for a policy
-        that does not fit the function; both name the field.
+        that does not fit the function or shares its family; both name the field.
         """
 
         def decorate(function: Callable[P, Awaitable[T]]) -> Aside[P, T]:
+            if policy.family in self._bounds:
+                raise ValueError(f"family: {policy.family!r} already belongs to another function")
             bound = Bound(policy, function)
             self._bounds[policy.family] = bound
             return cast("Aside[P, T]", _decorated(self._engine, bound))

@@ -53,11 +53,11 @@ class Coherence:
 
     async def learn(self, tags: Iterable[str], values: Iterable[str | None]) -> None:
         """Adopt stamps that were read, and write those that are absent; raise StoreError if that fails."""
-        absent = []
+        absent, now = [], self._clock.now()
         for tag, stamp in zip(tags, values, strict=True):
             if stamp is not None:
-                self.generations.adopt(tag, stamp)
-            elif not is_key_tag(tag):
+                self.generations.adopt(tag, stamp, now)
+            elif not is_key_tag(tag) and not self.generations.guards(tag, now):
                 absent.append(tag)
         if absent:
             await asyncio.gather(*(self._claim(tag) for tag in absent))
@@ -73,7 +73,11 @@ class Coherence:
     async def renew(self, tags: list[str], life: float | None = None) -> bool:
         """Flush tags here and everywhere; False when the shared tier has yet to confirm."""
         stamps = {stamp_key(tag): stamp for tag, stamp in self.generations.renew(tags).items()}
-        write = StampWrite(stamps, life)
+
+        def confirmed() -> None:
+            self.generations.confirmed(tags, self._clock.now())
+
+        write = StampWrite(stamps, confirmed, life)
         try:
             await write.attempt(self._shared, self._clock.now(), again=False)
         except StoreError:
@@ -81,13 +85,12 @@ class Coherence:
             return False
         return True
 
-    async def keep_in_step(self) -> None:
-        """Re-read the known stamps: behind the caller, or before it when they are too old to trust."""
+    def keep_in_step(self) -> asyncio.Task[None] | None:
+        """Re-read the known stamps behind the caller; give that reading when they are too old to trust."""
         if self._syncing is None:
             loop = asyncio.get_running_loop()
             self._syncing = loop.create_task(self._sync(), context=contextvars.Context())
-        if self._clock.now() - self._synced_at > 2 * self._every:
-            await asyncio.shield(self._syncing)
+        return self._syncing if self._clock.now() - self._synced_at > 2 * self._every else None
 
     async def _sync(self) -> None:
         tags = [*self.generations.shared_tags(), *(key_tag(key) for key in self._memory)]
@@ -99,10 +102,11 @@ class Coherence:
             return  # memory goes on by what it knows: the shared tier may not break an answer
         finally:
             self._syncing = None
+        now = self._clock.now()
         for tag, stamp in zip(tags, values, strict=True):
             if stamp is not None:
-                self.generations.adopt(tag, stamp)
-            elif not is_key_tag(tag):
+                self.generations.adopt(tag, stamp, now)
+            elif not is_key_tag(tag) and not self.generations.guards(tag, now):
                 self.generations.forget(tag)  # evicted: what was written under it is not to be trusted
         self._synced_at = asked
 
@@ -110,4 +114,4 @@ class Coherence:
         """Write a new stamp for a tag without one: an absent stamp equals nothing, also not the old one."""
         mine = new_stamp()
         standing = await self._shared.claim(stamp_key(tag), mine, None)
-        self.generations.adopt(tag, standing or mine)
+        self.generations.adopt(tag, standing or mine, self._clock.now())

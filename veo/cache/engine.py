@@ -76,11 +76,10 @@ class Engine:
         if key in _computing.get():
             raise RecursiveLookup(f"{key} asked for itself")
         self.bind()
-        if self.tier is not None and self.clock.now() >= self.tier.coherence.due:
-            await self.tier.coherence.keep_in_step()
+        trusted = await self._in_step(bound)
         now = self.clock.now()
         entry = self.valid(key)
-        if entry is not None and not force:
+        if entry is not None and trusted and not force:
             self.memory.used(entry)
             if now < entry.fresh:
                 self._look_ahead(bound, call, entry, now)
@@ -96,7 +95,23 @@ class Engine:
                 bound.counters.failed += 1
                 raise
             if landing is not None:  # None: a background flight made way; look again in earnest
-                return self._found(bound, landing.entry, landing.origin, self.clock.now())
+                now = self.clock.now()
+                if landing.origin == "memory" and now < landing.entry.fresh:
+                    self._look_ahead(bound, call, landing.entry, now)
+                return self._found(bound, landing.entry, landing.origin, now)
+
+    async def _in_step(self, bound: Bound) -> bool:
+        """Tell whether the known stamps are recent enough to answer from memory by them.
+
+        If not, the flight looks at the entry's own, in the same read as the one that renews them all.
+        """
+        if self.tier is None or self.clock.now() < self.tier.coherence.due:
+            return True
+        reading = self.tier.coherence.keep_in_step()
+        if reading is not None and not bound.policy.shared:
+            await asyncio.shield(reading)  # no flight of this family looks at stamps
+            return True
+        return reading is None
 
     def valid(self, key: str) -> Entry | None:
         """Give the entry of memory that no flush has overtaken; drop one that was."""
@@ -139,6 +154,13 @@ class Engine:
 
     async def _answer(self, bound: Bound, flight: Flight) -> Landing | None:
         """Wait for a flight: to the hard timeout, but only to the soft one with a value in hand."""
+        flight.waiting += 1
+        try:
+            return await self._outcome(bound, flight)
+        finally:
+            flight.waiting -= 1
+
+    async def _outcome(self, bound: Bound, flight: Flight) -> Landing | None:
         if not flight.looked.done():
             await asyncio.shield(flight.looked)
         if flight.answer.done():
@@ -245,13 +267,14 @@ class Engine:
         self.generations.renew(tags)
         return True
 
-    async def drain(self, timeout: float) -> int:  # noqa: ASYNC109 - the bound is part of the promise
-        """Write what waits, and give up the leases of flights that this container will not finish."""
+    async def drain(self, timeout: float, *, last: bool = False) -> int:  # noqa: ASYNC109 - the bound is promised
+        """Write what waits, and give up leases: at the `last` all, else those of flights nobody waits for."""
         if self.tier is None:
             return 0
         left = await self.tier.writes.drain(timeout)
         for flight in list(self.flights.values()):
-            if flight.leads():
+            if flight.leads() and (last or not flight.waiting):
+                flight.owner = None
                 with suppress(StoreError):
                     await self.tier.shared.delete(lease_key(flight.key))
         return left

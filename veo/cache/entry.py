@@ -17,6 +17,7 @@ from veo.cache.codec import Codec
 
 VERSION = 1
 STEEPEST = 36.75  # -ln(2**-53): the largest draw XFetch can make
+LATEST = 2**53  # milliseconds; beyond it JavaScript and floats lose count
 _CUT = ',"p":'
 
 Stamps = Mapping[str, str | None]
@@ -139,7 +140,7 @@ def _well_formed(head: Mapping[str, Any]) -> bool:
     times = [head.get(name) for name in "cfsd"]
     stamps = head.get("g")
     return (
-        all(type(time) is int for time in times)
+        all(type(time) is int and 0 <= time < LATEST for time in times)
         and isinstance(stamps, dict)
         and isinstance(head.get("m"), str)
         and head.get("n") in (0, 1)

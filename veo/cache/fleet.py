@@ -7,7 +7,7 @@ source for a while. It holds only while the shared tier is reachable.
 import json
 from dataclasses import dataclass
 
-from veo.cache.entry import Stamps
+from veo.cache.entry import LATEST, Stamps
 from veo.cache.policy import Policy
 
 POLLS = 6
@@ -56,10 +56,16 @@ def parse(text: str | None) -> Lease | Failure | None:
     try:
         record = json.loads(text or "null")
         if "x" in record:
-            return Failure(str(record["x"]), float(record["until"]) / 1000)
-        return Lease(str(record["o"]), float(record["eta"]) / 1000, dict(record["g"]))
+            return Failure(str(record["x"]), _seconds(record["until"]))
+        return Lease(str(record["o"]), _seconds(record["eta"]), dict(record["g"]))
     except (ValueError, TypeError, KeyError, RecursionError):
         return None
+
+
+def _seconds(milliseconds: object) -> float:
+    if type(milliseconds) is not int or not 0 <= milliseconds < LATEST:
+        raise ValueError("not a time")
+    return milliseconds / 1000
 
 
 def lease_seconds(policy: Policy, cost: float | None) -> float:

@@ -55,6 +55,7 @@ class Flight:
         self.held: Entry | None = None
         self.held_origin: Origin = "memory"
         self.in_touch = False
+        self.waiting = 0  # callers
         self.owner: str | None = None  # of the fleet's lease, while this flight holds it
         self.lease_until = 0.0
 

@@ -6,6 +6,7 @@ lagging replica would undo the flush. The stamp of a single key (`key:…`) may 
 it was never invalidated; any other absent stamp equals nothing.
 """
 
+import math
 import secrets
 from collections import OrderedDict, deque
 from collections.abc import Iterable
@@ -13,6 +14,7 @@ from collections.abc import Iterable
 from veo.cache.entry import Entry, Stamps
 
 REMEMBERED = 10_000  # stamps of tags; the least recently used are forgotten, and so count as unknown
+LAG = 5.0  # seconds for which a replica may lag behind a confirmed flush
 SUPERSEDED = 8  # per tag
 
 
@@ -38,6 +40,7 @@ class Generations:
         self._most = most
         self._known: OrderedDict[str, str] = OrderedDict()
         self._superseded: dict[str, deque[str]] = {}
+        self._guarded: dict[str, float] = {}  # tags flushed here, and until when no other stamp is taken
         self.epoch = 0
 
     def stamps(self, tags: Iterable[str]) -> dict[str, str | None]:
@@ -52,14 +55,26 @@ class Generations:
         """Tell whether nothing that an entry was written under has been flushed since."""
         return self.current(entry.stamps, entry.stamps)
 
-    def adopt(self, tag: str, stamp: str) -> bool:
-        """Take over a stamp read from the shared tier, unless it is one that was superseded here."""
-        if stamp in self._superseded.get(tag, ()):
-            return False
+    def adopt(self, tag: str, stamp: str, now: float) -> None:
+        """Take over a stamp read from the shared tier, unless it may be one that was superseded here."""
+        if stamp in self._superseded.get(tag, ()) or self.guards(tag, now):
+            return
         if self._known.get(tag) != stamp:
             self._replace(tag, stamp)
         self._known.move_to_end(tag)
-        return True
+
+    def guards(self, tag: str, now: float) -> bool:
+        """Tell whether a flush made here stands against whatever the shared tier says."""
+        until = self._guarded.get(tag)
+        if until is not None and until <= now:
+            del self._guarded[tag]
+            return False
+        return until is not None
+
+    def confirmed(self, tags: Iterable[str], now: float) -> None:
+        """Record that the shared tier has our stamps; a lagging replica may still give older ones."""
+        for tag in tags:
+            self._guarded[tag] = now + LAG
 
     def forget(self, tag: str) -> None:
         """Drop the stamp of a tag that the shared tier has lost."""
@@ -73,6 +88,7 @@ class Generations:
         fresh = {tag: new_stamp() for tag in tags}
         for tag, stamp in fresh.items():
             self._replace(tag, stamp)
+            self._guarded[tag] = math.inf
         return fresh
 
     def shared_tags(self) -> list[str]:
@@ -86,3 +102,4 @@ class Generations:
         while len(self._known) > self._most:
             forgotten, _ = self._known.popitem(last=False)
             self._superseded.pop(forgotten, None)
+            self._guarded.pop(forgotten, None)

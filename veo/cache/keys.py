@@ -42,11 +42,19 @@ class KeyMaker:
         self._signature = inspect.signature(function)
         self._names = tuple(self._signature.parameters)
         self._hints = get_type_hints(function)
-        self._key = (
-            _template("key", policy.key, self._signature) if isinstance(policy.key, str) else policy.key
-        )
+        self._key = self._checked(policy.key) if isinstance(policy.key, str) else policy.key
         self._tags = _tags(policy, self._signature)
         self.numbers = self._numbers()
+
+    def _checked(self, text: str) -> "Segments":
+        """Read the key's template; an argument left out, or another family's name, would mix up answers."""
+        segments = _template("key", text, self._signature)
+        left_out = set(self._names) - {name for _, name in segments}
+        if left_out:
+            raise ValueError(f"key: {text!r} leaves out {', '.join(sorted(left_out))}")
+        if segments[0] != (self._policy.family, None):
+            raise ValueError(f"key: {text!r} does not begin with its family, {self._policy.family!r}")
+        return segments
 
     def _numbers(self) -> tuple[int, ...] | None:
         """Give the positions of whole numbers where all arguments are texts or numbers, else None.

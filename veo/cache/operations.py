@@ -71,7 +71,7 @@ class Operations:
         entry = Entry(kept, codec, computed=now, fresh=fresh, usable=usable, stamps=stamps)
         entry.local_until = fresh if engine.tier is None else min(fresh, now + life.total_seconds() / 4)
         fits = engine.memory.put(key, entry, len(payload))
-        if engine.tier is None:
+        if engine.tier is None or (bound is not None and not bound.policy.shared):
             return fits
         if not in_touch or len(payload) > LARGEST:
             return False
@@ -143,7 +143,7 @@ class Operations:
                 return
 
     async def drain(self, timeout: float = 2.0) -> int:  # noqa: ASYNC109 - the bound is part of the promise
-        """Write what waits, and give up own leases; give the number of writes that did not make it."""
+        """Write what waits, and give up leases nobody waits for; give the number of writes left over."""
         return await self._engine.drain(timeout)
 
     def restored(self) -> None:
@@ -151,8 +151,8 @@ class Operations:
         self._engine.restored()
 
     async def close(self) -> None:
-        """Drain, and give back the connections."""
-        await self.drain()
+        """Write what waits, give up all leases, and give back the connections."""
+        await self._engine.drain(2.0, last=True)
         if self._engine.tier is not None:
             await self._engine.tier.shared.store.close()
 
@@ -176,6 +176,7 @@ class Operations:
             if tier is None
             else {
                 **tier.shared.counters.as_dict(),
+                "last": tier.shared.last,
                 "breaker": tier.shared.breaker.state(engine.clock.now()),
                 "waiting_writes": len(tier.writes),
             },
@@ -190,7 +191,8 @@ class Operations:
         engine.bind()
         now, bound = engine.clock.now(), self._bounds.get(key.split(":", 1)[0])
         entry, where = engine.valid(key), "memory"
-        if (entry is None or now >= entry.usable) and engine.tier is not None:
+        shared = bound is None or bound.policy.shared
+        if (entry is None or now >= entry.usable) and engine.tier is not None and shared:
             (text,) = await engine.tier.shared.read([key])
             head = None if text is None else read_head(text)
             if text is None or head is None:

@@ -8,7 +8,8 @@ import asyncio
 import contextvars
 import logging
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from typing import TypeVar
+from contextlib import suppress
+from typing import Literal, TypeVar
 
 from veo.cache.breaker import Breaker
 from veo.cache.clock import Clock
@@ -46,20 +47,20 @@ class Shared:
         self._commands_per_day = commands_per_day
         self._today = (0, 0)  # day number, commands sent on it
         self._warned = 0
-        self._contacted = False
+        self._met = False  # the first call has been tried
+        self._probe: asyncio.Task[None] | None = None
+        self.last: Literal["up", "down"] | None = None
         self._batch: _Batch | None = None
         self._reads: set[asyncio.Task[None]] = set()
 
     def reconnect(self) -> None:
         """Forget what belongs to an event loop or a connection that is gone."""
-        self._batch, self._contacted = None, False
+        self._batch, self._met, self._probe = None, False, None
         self._reads.clear()
 
     async def read(self, keys: Sequence[str]) -> list[str | None]:
         """Read several keys; reads that are asked for within one tick of the loop are one MGET."""
-        if self.breaker.state(self._clock.now()) == "open":
-            self.counters.skipped += 1
-            raise StoreError("the shared tier is resting", "unreachable")
+        self._check_awake()  # before anything is set in motion
         batch = self._batch
         if batch is None:
             loop = asyncio.get_running_loop()
@@ -112,17 +113,34 @@ class Shared:
             batch.values.set_result(dict(zip(names, values, strict=True)))
 
     async def _guard(self, operation: Callable[[], Awaitable[T]], limit: float) -> T:
+        self._check_awake()
+        return await self._call(operation, limit)
+
+    def _check_awake(self) -> None:
+        """Raise StoreError while the tier rests; have it probed, behind the caller, when its rest is over."""
         now = self._clock.now()
-        if not self._within_budget(now) or not self.breaker.allows(now):
+        state = self.breaker.state(now)
+        if state == "half-open" and self._probe is None:
+            # only here may a call take long: what has to be built up again is DNS, TCP and TLS
+            probe = self._prove()
+            self._probe = asyncio.get_running_loop().create_task(probe, context=contextvars.Context())
+        if state != "closed" or self._spent(now):
             self.counters.skipped += 1
             raise StoreError("the shared tier is resting", "unreachable")
+
+    async def _prove(self) -> None:
+        with suppress(StoreError):
+            await self._call(self.store.ping, self._first_timeout)
+        self._probe = None
+
+    async def _call(self, operation: Callable[[], Awaitable[T]], limit: float) -> T:
+        limit = limit if self._met else max(limit, self._first_timeout)
+        self._met = True
         self.counters.commands += 1
+        self._today = (self._today[0], self._today[1] + 1)
         try:
-            async with asyncio.timeout(limit if self._contacted else max(limit, self._first_timeout)):
+            async with asyncio.timeout(limit):
                 result = await operation()
-        except asyncio.CancelledError:
-            self.breaker.abandoned()
-            raise
         except TimeoutError as error:
             raise self._fault(StoreError(f"no answer within {limit:g} s", "unreachable")) from error
         except StoreError as error:
@@ -130,31 +148,31 @@ class Shared:
         except Exception as error:  # a store that breaks its contract may not break an answer
             raise self._fault(StoreError(f"the store raised {type(error).__name__}")) from error
         self.breaker.succeeded()
-        self._contacted = True
+        self.last = "up"
         return result
 
     def _fault(self, error: StoreError) -> StoreError:
         self.counters.faults += 1
-        was = self.breaker.state(self._clock.now())
-        self.breaker.failed(self._clock.now(), refused=error.kind == "refused")
-        state = self.breaker.state(self._clock.now())
+        self.last = "down"
+        now = self._clock.now()
+        was = self.breaker.state(now)
+        self.breaker.failed(now, refused=error.kind == "refused")
+        state = self.breaker.state(now)
         fault = {"event": "store_fault", "kind": error.kind, "error": str(error), "breaker": state}
         log.log(logging.WARNING if was == "closed" else logging.DEBUG, "shared tier: %s", error, extra=fault)
         return error
 
-    def _within_budget(self, now: float) -> bool:
-        if self._commands_per_day is None:
-            return True
+    def _spent(self, now: float) -> bool:
+        """Tell whether the day's budget is nearly used up; say so once a day."""
         day = int(now // DAY)
         if self._today[0] != day:
             self._today = (day, 0)
-        if self._today[1] < self._commands_per_day * NEAR_BUDGET:
-            self._today = (day, self._today[1] + 1)
-            return True
+        if self._commands_per_day is None or self._today[1] < self._commands_per_day * NEAR_BUDGET:
+            return False
         if self._warned != day:
             self._warned = day
             log.warning("the day's %d commands are nearly spent: memory only", self._commands_per_day)
-        return False
+        return True
 
 
 class _Batch:

@@ -7,7 +7,7 @@ platform freezes as soon as it returns.
 import asyncio
 import contextvars
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -58,6 +58,7 @@ class StampWrite:
     """New generation stamps: they must arrive, however late."""
 
     stamps: Mapping[str, str]
+    confirmed: Callable[[], None]
     life: float | None = None
     expires: float = math.inf
 
@@ -68,6 +69,7 @@ class StampWrite:
         else:
             for key, stamp in self.stamps.items():
                 await shared.set(key, stamp, round(self.life * 1000))
+        self.confirmed()
 
 
 class WriteBehind:
