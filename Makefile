@@ -39,7 +39,7 @@ cover: $(READY) ## every branch of the cache core is tested
 	$(RUN) -m coverage report
 
 fuzz: $(READY) ## the tests that are marked slow
-	$(RUN) -m pytest -q -m slow
+	$(RUN) -m pytest -q -m slow -o faulthandler_timeout=300
 
 bench: $(VENV)-bench/.ready ## measure, beside peers and the floor of the same machine
 	$(VENV)-bench/bin/python -m benchmarks

@@ -6,31 +6,24 @@ mean; nothing in here raises because the shared tier is away.
 
 import asyncio
 import contextvars
-import logging
 import math
 import random
-from contextlib import AbstractAsyncContextManager, nullcontext, suppress
+from contextlib import AbstractAsyncContextManager, suppress
 from typing import Any, NamedTuple
 
 from veo.cache import fleet
-from veo.cache.bound import Bound, Negative, NotModified, Revalidation, revalidation
+from veo.cache.bound import Bound
 from veo.cache.clock import Clock
-from veo.cache.codec import Unserialisable
 from veo.cache.coherence import stamp_key
-from veo.cache.entry import Entry, decode, encode
+from veo.cache.entry import Entry, decode
 from veo.cache.flight import Call, Flight, Landing, Origin, Throttles
-from veo.cache.generations import Generations, is_key_tag
+from veo.cache.generations import Generations
 from veo.cache.leader import Leader, Record, Verdict, lease_key
 from veo.cache.memory import Memory
-from veo.cache.policy import Policy
 from veo.cache.shared import Shared
+from veo.cache.source import Source
 from veo.cache.store import StoreError
 from veo.cache.tier import make_tier
-from veo.cache.writebehind import EntryWrite
-
-log = logging.getLogger("veo.cache")
-
-LARGEST = 8 * 2**20  # bytes of a payload that still go to the shared tier in one request
 
 _computing: contextvars.ContextVar[frozenset[str]] = contextvars.ContextVar("computing", default=frozenset())
 
@@ -58,6 +51,14 @@ class Engine:
         self.generations = Generations() if self.tier is None else self.tier.coherence.generations
         self.leader = None if shared is None else Leader(shared, self.generations, clock)
         self.throttles = Throttles()
+        self.source = Source(
+            memory=memory,
+            tier=self.tier,
+            generations=self.generations,
+            throttles=self.throttles,
+            clock=clock,
+            rng=rng,
+        )
         self.flights: dict[str, Flight] = {}
         self._loop: asyncio.AbstractEventLoop | None = None
 
@@ -166,7 +167,7 @@ class Engine:
         if flight.answer.done():
             return flight.answer.result()
         soft, hard = bound.policy.soft_timeout.total_seconds(), bound.policy.hard_timeout.total_seconds()
-        patient = flight.force or self._in_hand(flight) is None
+        patient = flight.force or self.source.in_hand(flight) is None
         for limit in (hard,) if patient else (soft, hard - soft):
             try:
                 async with asyncio.timeout(limit) as wait:
@@ -174,7 +175,7 @@ class Engine:
             except TimeoutError:
                 if not wait.expired():  # the source's own
                     raise
-            if (held := self._in_hand(flight)) is not None:
+            if (held := self.source.in_hand(flight)) is not None:
                 return Landing(held, "memory" if self.clock.now() < held.fresh else "stale")
         raise TimeoutError(f"{flight.key}: no answer within {hard:g} s")
 
@@ -201,7 +202,7 @@ class Engine:
             return landing
         if not flight.force and (pause := self._pause(bound, flight, record)) is not None:
             bound.counters.throttled += 1
-            if (held := self._in_hand(flight)) is not None:
+            if (held := self.source.in_hand(flight)) is not None:
                 return Landing(held, "stale")
             if policy.paid:
                 raise pause
@@ -215,14 +216,14 @@ class Engine:
                     lambda: self._good_enough(flight),
                 )
             except fleet.UpstreamThrottled:
-                if (held := self._in_hand(flight)) is None:
+                if (held := self.source.in_hand(flight)) is None:
                     raise
                 return Landing(held, "stale")
             if isinstance(verdict, Landing):
                 return verdict
             if verdict is Verdict.YIELD:
                 return None
-        return await self._compute(bound, flight)
+        return await self.source.compute(bound, flight)
 
     # ---- the shared tier -------------------------------------------------------------------------
 
@@ -248,10 +249,10 @@ class Engine:
         ):
             found.stamps = flight.stamps
             flight.held, flight.held_origin = found, "shared"
-            self._settle(bound, found, now)
+            self.source.settle(bound, found, now)
             self.memory.put(flight.key, found, len(text or ""))
         elif flight.held is not None:
-            self._settle(bound, flight.held, now)
+            self.source.settle(bound, flight.held, now)
         return fleet.parse(values[-1]) if policy.paid and flight.in_touch else None
 
     async def ask(self, tags: tuple[str, ...]) -> bool:
@@ -286,99 +287,6 @@ class Engine:
             self.tier.shared.reconnect()
             self.tier.coherence.distrust()
 
-    # ---- the source ------------------------------------------------------------------------------
-
-    async def _compute(self, bound: Bound, flight: Flight) -> Landing:
-        """Ask the source; fill both tiers; on a failure answer stale, or raise it."""
-        policy, counters = bound.policy, bound.counters
-        computed, started = self.clock.now(), flight.loop.time()
-        asked = Revalidation(None if flight.held is None else flight.held.etag)
-        revalidation.set(asked)
-        counters.computes += 1
-        try:
-            async with flight.gate or nullcontext(), asyncio.timeout(policy.give_up.total_seconds()):
-                value = await bound.function(*flight.call.args, **flight.call.kwargs)
-            codec = bound.codec
-        except NotModified:
-            if flight.held is None:
-                raise
-            value, codec = flight.held.value, flight.held.codec
-        except policy.negative_on as absence:
-            value, codec = Negative(type(absence).__name__, str(absence)), bound.negative
-        except source_errors(policy) as error:
-            counters.compute_failures += 1
-            return self._after_failure(bound, flight, error)
-        except Exception:
-            counters.compute_failures += 1
-            log.exception("%s: the function failed", flight.key, extra={"event": "bug", "key": flight.key})
-            raise
-        cost = flight.loop.time() - started
-        life = self._lifetime(bound, value, negative=codec is bound.negative)
-        entry = Entry(
-            value,
-            codec,
-            computed=computed,
-            fresh=computed + life,
-            usable=computed
-            + life
-            + (0 if codec is bound.negative else policy.stale_if_error.total_seconds()),
-            cost=cost,
-            stamps=flight.stamps,
-            etag=asked.etag,
-            negative=codec is bound.negative,
-        )
-        self.throttles.clear(flight.key)
-        self._keep(bound, flight.call, entry)
-        miss = {"event": "miss", "family": policy.family, "key": flight.key, "ms": round(cost * 1000)}
-        log.info("miss %s", flight.key, extra=miss)
-        return Landing(entry, "source")
-
-    def _after_failure(self, bound: Bound, flight: Flight, error: Exception) -> Landing:
-        """Leave the source alone for a while; answer with what is in hand, or raise the failure itself."""
-        policy, now = bound.policy, self.clock.now()
-        pause = self.throttles.strike(
-            flight.key, now, policy.throttle.total_seconds(), policy.throttle_at_most.total_seconds()
-        )
-        if self.tier is not None and flight.leads():
-            note = fleet.failure_text(fleet.Failure(type(error).__name__, now + pause))
-            name = lease_key(flight.key)
-            self.tier.writes.put(name, EntryWrite(name, note, now, now + pause))
-        held = self._in_hand(flight)
-        fault = {
-            "event": "source_fault",
-            "family": policy.family,
-            "key": flight.key,
-            "stale": held is not None,
-        }
-        log.warning("%s failed: %s", flight.key, type(error).__name__, extra=fault)
-        if held is None:
-            raise error
-        return Landing(held, "stale")
-
-    def _keep(self, bound: Bound, call: Call, entry: Entry) -> None:
-        """Fill both tiers, unless the policy refuses or a flush came in between."""
-        policy, key, refused = bound.policy, call.key, None
-        if policy.sensitive or (
-            policy.cache_if is not None and not entry.negative and not policy.cache_if(entry.value)
-        ):
-            refused = "policy"
-        elif not self.generations.current(entry.stamps, call.tags):
-            refused = "flushed meanwhile"
-        else:
-            try:
-                payload = entry.codec.dump(entry.value)
-            except Unserialisable as error:
-                refused = "unserialisable"
-                log.warning("%s is not stored: %s", key, error, extra={"event": "unserialisable", "key": key})
-        if refused is not None:
-            bound.counters.not_stored += 1
-            return
-        self._settle(bound, entry, self.clock.now())
-        self.memory.put(key, entry, len(payload))
-        known = all(stamp is not None or is_key_tag(tag) for tag, stamp in entry.stamps.items())
-        if self.tier is not None and policy.shared and known and len(payload) <= LARGEST:
-            self.tier.writes.put(key, EntryWrite(key, encode(entry, payload), entry.computed, entry.usable))
-
     # ---- small judgements ------------------------------------------------------------------------
 
     def _good_enough(self, flight: Flight) -> Landing | None:
@@ -390,12 +298,6 @@ class Engine:
             return None
         return Landing(held, flight.held_origin)
 
-    def _in_hand(self, flight: Flight) -> Entry | None:
-        """Give the held value if it may still answer: usable, and not flushed meanwhile."""
-        held = flight.held
-        usable = held is not None and not held.negative and self.clock.now() < held.usable
-        return held if held is not None and usable and self.generations.valid(held) else None
-
     def _pause(self, bound: Bound, flight: Flight, record: Any) -> fleet.UpstreamThrottled | None:
         """Give the throttle that is on for a key, here or in the fleet."""
         now = self.clock.now()
@@ -403,18 +305,6 @@ class Engine:
             return fleet.UpstreamThrottled(record.reason, record.until - now)
         left = self.throttles.left(flight.key, now)
         return fleet.UpstreamThrottled(f"{bound.policy.family} failed a moment ago", left) if left else None
-
-    def _lifetime(self, bound: Bound, value: Any, *, negative: bool) -> float:
-        policy = bound.policy
-        life = policy.negative_for if negative else policy.fresh_for
-        if not negative and policy.lifetime is not None:
-            life = policy.lifetime(value) or life
-        return life.total_seconds() * (1.0 - policy.jitter * self.rng.random())
-
-    def _settle(self, bound: Bound, entry: Entry, now: float) -> None:
-        """Give an entry its local life: without a shared tier, all of its life."""
-        local = entry.fresh if self.tier is None else now + bound.policy.local_life.total_seconds()
-        entry.local_until, entry.quiet_until = min(entry.fresh, local), float("-inf")
 
     def _found(self, bound: Bound, entry: Entry, origin: Origin, now: float) -> Found:
         counters = bound.counters
@@ -435,8 +325,3 @@ class Engine:
         self.flights.clear()
         if self.tier is not None:
             self.tier.start()
-
-
-def source_errors(policy: Policy) -> tuple[type[Exception], ...]:
-    """Give the failures that a stale value may hide."""
-    return (TimeoutError, *policy.stale_on)

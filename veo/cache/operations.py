@@ -6,9 +6,10 @@ from typing import Any, NamedTuple
 
 from veo.cache.bound import Bound, all_tags
 from veo.cache.codec import PlainCodec, Unserialisable, to_json
-from veo.cache.engine import LARGEST, Engine
+from veo.cache.engine import Engine
 from veo.cache.entry import Entry, decode, encode, read_head
 from veo.cache.generations import key_tag
+from veo.cache.source import LARGEST
 from veo.cache.store import StoreError
 
 PLAIN = PlainCodec()

@@ -1,0 +1,155 @@
+"""The end of the way of a lookup: ask the source, fill both tiers, or answer stale for its failure."""
+
+import asyncio
+import logging
+import random
+from contextlib import nullcontext
+from typing import Any
+
+from veo.cache import fleet
+from veo.cache.bound import Bound, Negative, NotModified, Revalidation, revalidation
+from veo.cache.clock import Clock
+from veo.cache.codec import Unserialisable
+from veo.cache.entry import Entry, encode
+from veo.cache.flight import Call, Flight, Landing, Throttles
+from veo.cache.generations import Generations, is_key_tag
+from veo.cache.leader import lease_key
+from veo.cache.memory import Memory
+from veo.cache.policy import Policy
+from veo.cache.tier import Tier
+from veo.cache.writebehind import EntryWrite
+
+log = logging.getLogger("veo.cache")
+
+LARGEST = 8 * 2**20  # bytes of a payload that still go to the shared tier in one request
+
+
+class Source:
+    """Asks the decorated functions of one cache, and keeps what they give."""
+
+    def __init__(
+        self,
+        *,
+        memory: Memory,
+        tier: Tier | None,
+        generations: Generations,
+        throttles: Throttles,
+        clock: Clock,
+        rng: random.Random,
+    ) -> None:
+        self._memory, self._tier, self._generations = memory, tier, generations
+        self._throttles, self._clock, self._rng = throttles, clock, rng
+
+    async def compute(self, bound: Bound, flight: Flight) -> Landing:
+        """Ask the source; fill both tiers; on a failure answer stale, or raise it."""
+        policy, counters = bound.policy, bound.counters
+        computed, started = self._clock.now(), flight.loop.time()
+        asked = Revalidation(None if flight.held is None else flight.held.etag)
+        revalidation.set(asked)
+        counters.computes += 1
+        try:
+            async with flight.gate or nullcontext(), asyncio.timeout(policy.give_up.total_seconds()):
+                value = await bound.function(*flight.call.args, **flight.call.kwargs)
+            codec = bound.codec
+        except NotModified:
+            if flight.held is None:
+                raise
+            value, codec = flight.held.value, flight.held.codec
+        except policy.negative_on as absence:
+            value, codec = Negative(type(absence).__name__, str(absence)), bound.negative
+        except source_errors(policy) as error:
+            counters.compute_failures += 1
+            return self._after_failure(bound, flight, error)
+        except Exception:
+            counters.compute_failures += 1
+            log.exception("%s: the function failed", flight.key, extra={"event": "bug", "key": flight.key})
+            raise
+        cost = flight.loop.time() - started
+        life = self._lifetime(bound, value, negative=codec is bound.negative)
+        entry = Entry(
+            value,
+            codec,
+            computed=computed,
+            fresh=computed + life,
+            usable=computed
+            + life
+            + (0 if codec is bound.negative else policy.stale_if_error.total_seconds()),
+            cost=cost,
+            stamps=flight.stamps,
+            etag=asked.etag,
+            negative=codec is bound.negative,
+        )
+        self._throttles.clear(flight.key)
+        self._keep(bound, flight.call, entry)
+        miss = {"event": "miss", "family": policy.family, "key": flight.key, "ms": round(cost * 1000)}
+        log.info("miss %s", flight.key, extra=miss)
+        return Landing(entry, "source")
+
+    def _after_failure(self, bound: Bound, flight: Flight, error: Exception) -> Landing:
+        """Leave the source alone for a while; answer with what is in hand, or raise the failure itself."""
+        policy, now = bound.policy, self._clock.now()
+        pause = self._throttles.strike(
+            flight.key, now, policy.throttle.total_seconds(), policy.throttle_at_most.total_seconds()
+        )
+        if self._tier is not None and flight.leads():
+            note = fleet.failure_text(fleet.Failure(type(error).__name__, now + pause))
+            name = lease_key(flight.key)
+            self._tier.writes.put(name, EntryWrite(name, note, now, now + pause))
+        held = self.in_hand(flight)
+        fault = {
+            "event": "source_fault",
+            "family": policy.family,
+            "key": flight.key,
+            "stale": held is not None,
+        }
+        log.warning("%s failed: %s", flight.key, type(error).__name__, extra=fault)
+        if held is None:
+            raise error
+        return Landing(held, "stale")
+
+    def _keep(self, bound: Bound, call: Call, entry: Entry) -> None:
+        """Fill both tiers, unless the policy refuses or a flush came in between."""
+        policy, key, refused = bound.policy, call.key, None
+        if policy.sensitive or (
+            policy.cache_if is not None and not entry.negative and not policy.cache_if(entry.value)
+        ):
+            refused = "policy"
+        elif not self._generations.current(entry.stamps, call.tags):
+            refused = "flushed meanwhile"
+        else:
+            try:
+                payload = entry.codec.dump(entry.value)
+            except Unserialisable as error:
+                refused = "unserialisable"
+                log.warning("%s is not stored: %s", key, error, extra={"event": "unserialisable", "key": key})
+        if refused is not None:
+            bound.counters.not_stored += 1
+            return
+        self.settle(bound, entry, self._clock.now())
+        self._memory.put(key, entry, len(payload))
+        known = all(stamp is not None or is_key_tag(tag) for tag, stamp in entry.stamps.items())
+        if self._tier is not None and policy.shared and known and len(payload) <= LARGEST:
+            self._tier.writes.put(key, EntryWrite(key, encode(entry, payload), entry.computed, entry.usable))
+
+    def in_hand(self, flight: Flight) -> Entry | None:
+        """Give the held value if it may still answer: usable, and not flushed meanwhile."""
+        held = flight.held
+        usable = held is not None and not held.negative and self._clock.now() < held.usable
+        return held if held is not None and usable and self._generations.valid(held) else None
+
+    def settle(self, bound: Bound, entry: Entry, now: float) -> None:
+        """Give an entry its local life: without a shared tier, all of its life."""
+        local = entry.fresh if self._tier is None else now + bound.policy.local_life.total_seconds()
+        entry.local_until, entry.quiet_until = min(entry.fresh, local), float("-inf")
+
+    def _lifetime(self, bound: Bound, value: Any, *, negative: bool) -> float:
+        policy = bound.policy
+        life = policy.negative_for if negative else policy.fresh_for
+        if not negative and policy.lifetime is not None:
+            life = policy.lifetime(value) or life
+        return life.total_seconds() * (1.0 - policy.jitter * self._rng.random())
+
+
+def source_errors(policy: Policy) -> tuple[type[Exception], ...]:
+    """Give the failures that a stale value may hide."""
+    return (TimeoutError, *policy.stale_on)
