@@ -16,6 +16,7 @@ from veo.cache import Cache, Policy
 
 ROUNDS, CALLS = 9, 20_000
 ASKED = ("SW1A 1AA", "walk", 30)
+FOUR = facts(4)
 Row = tuple[str, str, str]
 
 
@@ -128,7 +129,13 @@ async def misses() -> list[Row]:
 
 
 async def numbered(number: int) -> Facts:
-    """Give 4 KB for a number."""
+    """Give 4 KB for a number, at no cost."""
+    del number
+    return FOUR
+
+
+async def built(number: int) -> Facts:
+    """Give 4 KB of its own for a number."""
     del number
     return facts(4)
 
@@ -145,7 +152,7 @@ def costs() -> list[Row]:
 
 async def kept(entries: int = 300) -> tuple[float, float]:
     """Give the bytes that an entry takes in memory, and in JSON."""
-    cached = Cache().aside(Policy(family="kept", key="kept:{number}", fresh_for=timedelta(hours=1)))(numbered)
+    cached = Cache().aside(Policy(family="kept", key="kept:{number}", fresh_for=timedelta(hours=1)))(built)
     await cached(0)
     tracemalloc.start()
     for number in range(1, entries + 1):

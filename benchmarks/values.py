@@ -13,8 +13,14 @@ class Facts(Value):
 
 def facts(kilobytes: int) -> Facts:
     """Give a value of about that many kilobytes of JSON."""
-    figure = Figure(
-        value=1234.5, unit="GBP a month", level="borough", source="a register", vintage="Aug 2026"
-    )
-    figures = {f"figure_{number}": figure for number in range(kilobytes * 7)}
+    figures = {
+        f"figure_{number}": Figure(
+            value=1234.5 + number,
+            unit="GBP a month",
+            level="borough",
+            source="a register",
+            vintage="Aug 2026",
+        )
+        for number in range(kilobytes * 8)
+    }
     return Facts(name="E15", figures=FrozenMap(figures), notes=("a note of some length",) * kilobytes)
