@@ -6,7 +6,7 @@ RUN := $(VENV)/bin/python
 READY := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help install run test check lint types cover fuzz bench lock clean
+.PHONY: help install run test check lint types cover browser fuzz bench lock clean
 
 help:      ## show this list
 	@grep -hE '^[a-z]+: .*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):[^#]*## */  make \1\t/'
@@ -23,9 +23,9 @@ run: $(READY) ## serve on http://127.0.0.1:8000 (PORT=… for another port)
 	$(RUN) -m veo serve --port $(PORT)
 
 test: $(READY) ## run the tests
-	$(RUN) -m pytest -q -m "not slow"
+	$(RUN) -m pytest -q -m "not slow and not browser"
 
-check: lint types cover fuzz ## lint, strict types, coverage of the cache core, and the slower tests
+check: lint types cover browser fuzz ## lint, strict types, coverage of the cache core, a browser, and the slower tests
 
 lint: $(READY) ## ruff: rules and format
 	$(RUN) -m ruff check .
@@ -37,6 +37,9 @@ types: $(READY) ## mypy --strict
 cover: $(READY) ## every branch of the cache core is tested
 	$(RUN) -m coverage run -m pytest -q -m "not slow" tests/cache tests/test_stores.py tests/test_upstash_transport.py
 	$(RUN) -m coverage report
+
+browser: $(READY) ## /docs in Chromium; says so where there is none (VEO_BROWSER=required: fails)
+	$(RUN) -m pytest -q -m browser
 
 fuzz: $(READY) ## the tests that are marked slow
 	$(RUN) -m pytest -q -m slow -o faulthandler_timeout=300

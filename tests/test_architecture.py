@@ -11,7 +11,7 @@ ROOT = Path(__file__).parents[1]
 LAYERS = (
     {"models", "errors", "settings", "cache", "logs"},
     {"sources", "scoring"},
-    {"requests", "answers"},
+    {"requests", "answers", "listing"},
     {"questions"},
     {"recommend"},
     {"runtime"},

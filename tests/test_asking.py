@@ -124,7 +124,7 @@ async def test_metadata_say_what_an_answer_rests_on(runtime: Runtime) -> None:
         "cached": False,
         "stale": False,
         "ageSeconds": 0,
-        "notices": [],
+        "notices": ["E15 is taken to be at its centre."],
         "assumptions": ["Modelled on the rail network without buses, timetables or delays."],
     }
 

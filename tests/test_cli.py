@@ -291,6 +291,15 @@ def test_a_log_level_that_is_asked_for_is_honoured(nothing_configured: pytest.Mo
     assert "shared tier" in veo("area", "E15").stderr
 
 
+def test_an_empty_host_is_refused() -> None:
+    result = veo("serve", "--host", "")
+    assert (result.exit_code, result.stderr) == (2, "veo: host: must not be empty\n")
+
+
+def test_help_promises_no_page() -> None:
+    assert "page" not in veo("serve", "--help").stdout
+
+
 # ---- processes ---------------------------------------------------------------------------------------
 
 
@@ -302,6 +311,23 @@ def test_python_m_veo_is_the_command_line() -> None:
 def test_any_locale_can_print_an_answer() -> None:
     done = process("-m", "veo", *STUDENT, PYTHONIOENCODING="ascii")
     assert (done.returncode, done.stdout.isascii(), done.stderr) == (0, True, b"")
+
+
+@pytest.mark.parametrize("command", [("area", "E15"), ("area", "E15", "--json"), ("--help",)])
+def test_a_full_disk_is_one_line_and_exit_code_1(command: tuple[str, ...]) -> None:
+    done = redirected(">/dev/full", *command)
+    assert (done.returncode, done.stderr) == (1, b"veo: No space left on device\n")
+
+
+def test_a_closed_output_is_one_line_and_exit_code_1() -> None:
+    done = redirected(">&-", "area", "E15")
+    assert (done.returncode, done.stderr) == (1, b"veo: the standard output is closed\n")
+
+
+def redirected(to: str, *arguments: str) -> subprocess.CompletedProcess[bytes]:
+    """Run one command with its output redirected by a shell."""
+    shell = ["/bin/sh", "-c", f'"$0" -m veo "$@" {to}', sys.executable, *arguments]
+    return subprocess.run(shell, env=clean(), stderr=subprocess.PIPE, timeout=60, check=False)  # noqa: S603 - our own program
 
 
 def test_a_question_needs_neither_modal_nor_the_web() -> None:

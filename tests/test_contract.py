@@ -113,7 +113,7 @@ async def test_notices_are_those_of_the_areas_that_are_shown(app: FastAPI, web: 
 
 async def test_nothing_under_the_budget_is_said_with_the_gap(web: httpx.AsyncClient) -> None:
     answer = await recommended(web, budget=500, home="3bed")
-    assert re.match(r"No areas under £500\. Showing up to £[\d,]+\.", answer["metadata"]["notices"][0])
+    assert re.match(r"No areas under £500\. Showing up to £[\d,]+", answer["metadata"]["notices"][0])
 
 
 async def test_nothing_that_passes_gives_an_empty_list_and_a_notice(web: httpx.AsyncClient) -> None:
@@ -127,10 +127,40 @@ async def test_the_forms_destinations_are_known(web: httpx.AsyncClient, name: st
     assert answer["recommendations"][0]["commute"]["minutes"] >= 0
 
 
-@pytest.mark.parametrize("blank", ["", "  "])
-async def test_an_empty_destination_is_none(web: httpx.AsyncClient, blank: str) -> None:
-    without, empty = await recommended(web), await recommended(web, destination=blank)
+async def test_an_empty_destination_is_none(web: httpx.AsyncClient) -> None:
+    without, empty = await recommended(web), await recommended(web, destination="")
     assert without["recommendations"] == empty["recommendations"]
+
+
+@pytest.mark.parametrize(
+    ("destination", "notice"),
+    [
+        ("e16an", "E1 6AN is taken to be at the centre of its district."),
+        ("E15", "E15 is taken to be at its centre."),
+        ("EC1", "EC1 is taken to be at its centre."),
+    ],
+)
+async def test_a_destination_that_is_taken_at_a_centre_is_said_to_be(
+    web: httpx.AsyncClient, destination: str, notice: str
+) -> None:
+    assert notice in (await recommended(web, destination=destination))["metadata"]["notices"]
+
+
+async def test_a_destination_that_is_known_exactly_needs_no_notice(web: httpx.AsyncClient) -> None:
+    assert (await recommended(web, destination="UCL"))["metadata"]["notices"] == []
+
+
+async def test_an_order_by_price_is_said(web: httpx.AsyncClient) -> None:
+    answer = await recommended(web, persona="developer", locationType="buy", budget=600)
+    costs = [item["cost"]["figure"]["value"] for item in answer["recommendations"]]
+    assert costs == sorted(costs)
+    assert answer["metadata"]["notices"][0].endswith(", cheapest first.")
+
+
+async def test_a_payment_a_fraction_under_50_000_is_no_price(web: httpx.AsyncClient) -> None:
+    answer = await recommended(web, locationType="buy", budget=49_999.6)
+    assert answer["budget"] == 49_999
+    assert "£49,999 a month repays" in answer["metadata"]["assumptions"][0]
 
 
 async def test_unknown_fields_are_ignored(web: httpx.AsyncClient) -> None:
@@ -264,6 +294,17 @@ async def test_an_area_code_may_be_written_small(web: httpx.AsyncClient) -> None
 
 async def test_a_group_of_districts_is_an_area(web: httpx.AsyncClient) -> None:
     assert (await data(web, "/api/areas/EC1"))["areaCode"] == "EC1"
+
+
+async def test_numbers_of_the_borough_in_an_area_are_said_to_be_so(web: httpx.AsyncClient) -> None:
+    notices = (await web.get("/api/areas/E15")).json()["metadata"]["notices"]
+    assert notices == ["crimeRate and priceChange are the borough's, not the district's."]
+
+
+async def test_stations_are_counted_from_the_centre(web: httpx.AsyncClient) -> None:
+    figures = (await data(web, "/api/areas/E15"))["figures"]
+    assert figures["stations_within_1km"]["unit"] == "stations within 1 km of the centre"
+    assert figures["nearest_station_km"]["unit"] == "km in a straight line from the centre"
 
 
 async def test_an_area_has_no_commute_unless_a_destination_is_named(web: httpx.AsyncClient) -> None:

@@ -93,6 +93,20 @@ def test_a_factor_at_50_is_neither() -> None:
     assert (found.strengths, found.weaknesses) == ((), ())
 
 
+@pytest.mark.parametrize("minutes", [42.5, 48])
+def test_a_factor_from_45_to_55_is_neither(minutes: float) -> None:
+    asked = criteria({"E90": minutes}, weights=FrozenMap({"commute": 1.0}))
+    found = explained(district("E90"), asked)
+    assert (found.strengths, found.weaknesses) == ((), ())
+
+
+@pytest.mark.parametrize(("minutes", "sides"), [(42, (1, 0)), (49, (0, 1))])
+def test_a_factor_beyond_45_to_55_is_one_of_them(minutes: float, sides: tuple[int, int]) -> None:
+    asked = criteria({"E90": minutes}, weights=FrozenMap({"commute": 1.0}))
+    found = explained(district("E90"), asked)
+    assert (len(found.strengths), len(found.weaknesses)) == sides
+
+
 @pytest.mark.parametrize(("minutes", "sides"), [(40, (1, 0)), (50, (0, 1))])
 def test_less_than_a_point_still_counts(minutes: float, sides: tuple[int, int]) -> None:
     weights: FrozenMap[FactorName, float] = FrozenMap({"commute": 0.02, "affordability": 0.98})
@@ -263,7 +277,7 @@ def test_amenities_give_venues_and_stations() -> None:
     found = said("amenities", district("E90", food_venues_per_km2=1234.56, stations_within_1km=9))
     assert found == (
         "More amenities than 97% of London districts: 1,234.6 food venues per km² (2025) "
-        "and 9 stations within 1 km"
+        "and 9 stations within 1 km of its centre"
     )
 
 
@@ -271,13 +285,13 @@ def test_few_amenities_are_said_to_be_few() -> None:
     found = said("amenities", district("E90", food_venues_per_km2=0, stations_within_1km=0))
     assert found == (
         "Fewer amenities than 97% of London districts: 0.0 food venues per km² (2025) "
-        "and no stations within 1 km"
+        "and no stations within 1 km of its centre"
     )
 
 
 def test_censored_venues_are_fewer_than_150() -> None:
     assert said("amenities", censored("E90", stations_within_1km=1)) == (
-        "1 station within 1 km; fewer than 150 food venues (2025)"
+        "1 station within 1 km of its centre; fewer than 150 food venues (2025)"
     )
 
 

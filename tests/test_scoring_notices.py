@@ -42,6 +42,55 @@ def test_areas_beyond_every_relaxation_are_named_by_the_dearest() -> None:
     assert said(1100, 2500) == ("1 area within £1,200 a month; 1 more costs up to £2,500.",)
 
 
+def test_areas_beyond_every_relaxation_are_said_to_stand_by_cost() -> None:
+    assert said(1100, 2500, 2600) == (
+        "1 area within £1,200 a month; 2 more cost up to £2,600, cheapest first.",
+    )
+
+
+def test_an_answer_all_beyond_every_relaxation_is_said_to_stand_by_cost() -> None:
+    assert said(2500, 2600) == ("No areas under £1,200. Showing up to £2,600, cheapest first.",)
+
+
+def test_only_what_lies_beyond_every_relaxation_is_said_to_stand_by_cost() -> None:
+    assert said(1300, 2500, 2600) == (
+        "No areas under £1,200. Showing up to £2,600; beyond 50% over, cheapest first.",
+    )
+
+
+def test_one_area_beyond_every_relaxation_has_no_order() -> None:
+    assert said(2600) == ("No areas under £1,200. Showing up to £2,600.",)
+
+
+def test_no_areas_under_a_budget_is_said_of_those_within_the_limits() -> None:
+    question = criteria(limit=1200, max_commute=30, min_safety=1)
+    assert notices(rank(REFERENCE, question, costing(1300)), question, 1) == (
+        (
+            "No areas under £1,200 within 30 minutes and with a safety score of at least 1. "
+            "Showing up to £1,300."
+        ),
+    )
+
+
+def test_areas_within_a_budget_are_counted_within_the_limits() -> None:
+    question = criteria(limit=1200, max_commute=30)
+    assert notices(rank(REFERENCE, question, costing(1100, 1300)), question, 2) == (
+        "1 area within £1,200 a month and within 30 minutes; 1 more costs up to 10% over (£1,320).",
+    )
+
+
+def test_one_minute_is_in_the_singular() -> None:
+    question = criteria({"E1": 2}, max_commute=1)
+    (first, _) = notices(rank(REFERENCE, question, [district()]), question, 1)
+    assert first == "No areas within 1 minute."
+
+
+def test_a_closest_miss_of_one_minute_is_in_the_singular() -> None:
+    question = criteria({"E1": 0.7}, max_commute=0.5)
+    (_, second) = notices(rank(REFERENCE, question, [district()]), question, 1)
+    assert second == "The closest miss is E1 (Somewhere): 1 minute."
+
+
 def test_only_the_areas_shown_are_spoken_of() -> None:
     assert said(1100, 1300, asked=1) == ()
 

@@ -10,10 +10,10 @@ import pytest
 from tests.support.gateway import Gateway
 from tests.support.servers import free_port
 from veo import upkeep
-from veo.answers import Recommendations
 from veo.asking import ask
 from veo.cache import Cache
 from veo.errors import InvalidQuestion, NotFound, SourceError
+from veo.listing import Recommendations
 from veo.models import Answer
 from veo.questions import RECOMMENDATIONS
 from veo.recommend import Query
@@ -214,7 +214,7 @@ async def test_warming_goes_on_past_failures_and_names_each_once(alone: Runtime)
     async def fail(query: Query) -> Answer[Recommendations]:
         raise SourceError("tfl", f"tfl is away for {query.persona}")
 
-    failing: Any = SimpleNamespace(cached=alone.cache.aside(RECOMMENDATIONS)(fail))
+    failing: Any = SimpleNamespace(cached=Cache().aside(RECOMMENDATIONS)(fail), query=alone.recommender.query)
     done = await upkeep.warm(replace(alone, recommender=failing))
     assert (done["computed"], done["failures"]) == (
         0,

@@ -10,7 +10,7 @@ from fastapi import FastAPI
 
 from tests.support.web import ask, client, refused
 from veo.answers import CommuteData, CrimeData
-from veo.cache import UpstreamThrottled
+from veo.cache import Cache, UpstreamThrottled
 from veo.errors import NotFound, SourceError, SourceUnavailable
 from veo.models import Answer
 from veo.questions import COMMUTE, CRIME
@@ -47,8 +47,9 @@ def failing(error: Exception) -> FastAPI:
         del asked
         raise error
 
-    runtime.questions.cached_crime = runtime.cache.aside(CRIME)(crime)
-    runtime.questions.cached_commute = runtime.cache.aside(COMMUTE)(commute)
+    cache = Cache()
+    runtime.questions.cached_crime = cache.aside(CRIME)(crime)
+    runtime.questions.cached_commute = cache.aside(COMMUTE)(commute)
     return create_app(runtime=runtime)
 
 

@@ -66,6 +66,19 @@ async def test_a_shared_tier_that_failed_again_and_again_is_down(runtime: Runtim
     }
 
 
+async def test_a_shared_tier_whose_last_call_failed_is_degraded(runtime: Runtime) -> None:
+    store = ChaosStore(time.time)
+    store.down, cache = True, Cache(store)
+    await cache.preload()
+    told = await health_of(replace(runtime, cache=cache, shared="upstash"))
+    assert told["status"] == "degraded"
+    assert told["services"][0] == {
+        "name": "cache",
+        "status": "degraded",
+        "error": "upstash: the last call failed",
+    }
+
+
 async def test_a_poll_of_health_probes_nothing(runtime: Runtime) -> None:
     store = ChaosStore(time.time)
     await health_of(replace(runtime, cache=Cache(store), shared="upstash"))

@@ -1,5 +1,6 @@
 """What cannot be asked is told field by field, and nothing of it is kept."""
 
+import asyncio
 import json
 from collections.abc import AsyncIterator
 from typing import Any
@@ -7,10 +8,13 @@ from typing import Any
 import httpx
 import pytest
 from fastapi import FastAPI
+from starlette.requests import Request
 
 from tests.support.web import client, refused
+from veo.errors import InvalidQuestion
 from veo.settings import Settings
 from veo.web import create_app
+from veo.web.body import json_body
 
 pytestmark = pytest.mark.anyio
 
@@ -91,6 +95,12 @@ async def test_a_client_that_leaves_amid_its_body_is_not_our_fault(app: FastAPI)
     scope = {"type": "http", "method": "POST", "path": "/api/maps/area", "headers": [], "query_string": b""}
     await app(scope, receive, send)
     assert sent[0]["status"] == 400
+
+
+async def test_a_body_that_never_arrives_is_given_up() -> None:
+    scope = {"type": "http", "method": "POST", "path": "/", "headers": [], "query_string": b""}
+    with pytest.raises(InvalidQuestion, match=r"^body: did not arrive within 0 s$"):
+        await json_body(Request(scope, asyncio.Event().wait), within=0)  # type: ignore[arg-type]  # never gives a message
 
 
 async def errors_of(web: httpx.AsyncClient, **body: Any) -> list[str]:
@@ -199,6 +209,26 @@ async def test_an_origin_has_from_2_to_10_characters(web: httpx.AsyncClient, ori
     ]["errors"]
     assert told.startswith("origin: ")
     assert "characters" in told
+
+
+@pytest.mark.parametrize("blank", [" ", "\t", "\u2028"])
+async def test_a_blank_destination_is_no_place(web: httpx.AsyncClient, blank: str) -> None:
+    (told,) = await errors_of(web, **STUDENT, destination=blank)
+    assert told.startswith("destination: ")
+
+
+async def test_a_malformed_postcode_is_told_the_accepted_form(web: httpx.AsyncClient) -> None:
+    error = refused(await web.get("/api/boundaries/postcode?postcode=E15"), 400, "VALIDATION_ERROR")
+    assert error["details"]["errors"] == [
+        "postcode: must be 5 to 10 letters, digits and spaces, such as E15 1AZ"
+    ]
+
+
+async def test_schools_are_refused_with_both_accepted_forms(web: httpx.AsyncClient) -> None:
+    error = refused(await web.get("/api/schools/ZZ"), 400, "VALIDATION_ERROR")
+    assert error["details"]["errors"] == [
+        "postcode: 'ZZ' is not a full UK postcode such as E1 6AN or a London district such as E15"
+    ]
 
 
 async def test_a_blank_origin_is_no_place(web: httpx.AsyncClient) -> None:

@@ -7,75 +7,13 @@ but for boundaries and research, whose contract is snake_case.
 from pydantic import ConfigDict, Field
 
 from veo.models import (
-    FactorName,
-    Figure,
     Figures,
     FrozenMap,
-    Home,
     Leg,
     Location,
-    Persona,
-    Tenure,
     Value,
     absent,
 )
-from veo.scoring import Robustness
-
-
-class Cost(Value):
-    """What the chosen home costs there, against the limit in GBP; `over_budget_pct` is 0 when it fits."""
-
-    figure: Figure
-    limit: float
-    home: Home | None = Field(default=None, exclude_if=absent)
-    over_budget_pct: float
-
-
-class CommuteSummary(Value):
-    """Door-to-door minutes to a place, and how."""
-
-    destination: str
-    minutes: int
-    legs: tuple[Leg, ...]
-    source: str
-
-
-class Recommendation(Value):
-    """One recommended area. Scores and factors run from 0 to 100."""
-
-    rank: int
-    name: str
-    area_code: str
-    score: float
-    factors: FrozenMap[FactorName, float]
-    strengths: tuple[str, ...]
-    weaknesses: tuple[str, ...]
-    explanation: str
-    contributions: FrozenMap[FactorName, float]
-    coverage: float
-    robustness: Robustness
-    location: Location
-    borough: str
-    cost: Cost
-    commute: CommuteSummary | None = Field(default=None, exclude_if=absent)
-    figures: Figures
-
-
-class Recommendations(Value):
-    """The best areas for one question: up to 20, of which a caller shows the first few.
-
-    `said_for` holds the notices that go with the first 1, 2, … areas: what a list owes to a relaxed
-    budget depends on how much of it is shown.
-    """
-
-    persona: Persona
-    budget: int
-    location_type: Tenure
-    home: Home
-    destination: str | None
-    weights: FrozenMap[FactorName, float]
-    recommendations: tuple[Recommendation, ...]
-    said_for: tuple[tuple[str, ...], ...]
 
 
 class Property(Value):

@@ -7,8 +7,8 @@ stand beside `metadata`.
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
-from veo.answers import Recommendations
 from veo.cache import Hit
+from veo.listing import Recommendations
 from veo.models import Answer
 from veo.requests import (
     BoundariesRequest,

@@ -34,11 +34,15 @@ class Commands(TyperGroup):
         for stream in (sys.stdout, sys.stderr):
             if isinstance(stream, io.TextIOWrapper):
                 stream.reconfigure(errors="replace")
+        if sys.stdout is None:
+            terminal.fail("the standard output is closed", 1)
         try:
             with terminal.one_line():
-                sys.exit(super().main(given, **{**options, "standalone_mode": False}))
+                code = super().main(given, **{**options, "standalone_mode": False})
+                sys.stdout.flush()
         except TyperException as error:
             terminal.fail(error.format_message(), error.exit_code)
+        sys.exit(code)
 
 
 PLAIN_HELP: Any = {
@@ -104,9 +108,11 @@ def serve(
     host: Annotated[str, typer.Option()] = "127.0.0.1",
     port: Annotated[int, typer.Option(min=0, max=65_535, help="0 takes any free port.")] = 8_000,
 ) -> None:
-    """Serve the explorer page and the web endpoints."""
+    """Serve the web endpoints."""
     import uvicorn  # noqa: PLC0415 - only this command needs the web stack
 
+    if not host:  # to a socket it means every interface
+        terminal.fail("host: must not be empty", 2)
     settings = _settings()
     try:
         listening = socket.create_server(

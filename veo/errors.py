@@ -19,8 +19,11 @@ class InvalidQuestion(VeoError):
     """The question is malformed; `errors` holds one `"<field>: <message>"` per bad field."""
 
     def __init__(self, *errors: str) -> None:
-        super().__init__("; ".join(errors))
+        super().__init__(*errors)
         self.errors = errors
+
+    def __str__(self) -> str:
+        return "; ".join(self.errors)
 
 
 class UnknownPlace(InvalidQuestion):
@@ -31,6 +34,7 @@ class UnknownPlace(InvalidQuestion):
         super().__init__(
             f"{field}: {text[:60]!r} is not a London destination, postcode district or postcode{hint}"
         )
+        self.args = (field, text, suggestions)  # what pickle makes it of again, in another process
         self.field = field
         self.suggestions = suggestions
 
@@ -43,8 +47,12 @@ class SourceError(VeoError):
     """An upstream failed to answer; `service` names it."""
 
     def __init__(self, service: str, message: str) -> None:
-        super().__init__(message)
+        super().__init__(service, message)
         self.service = service
+        self.message = message
+
+    def __str__(self) -> str:
+        return self.message
 
 
 class SourceUnavailable(SourceError):
@@ -52,4 +60,5 @@ class SourceUnavailable(SourceError):
 
     def __init__(self, service: str, missing: str) -> None:
         super().__init__(service, f"{service} is not configured: {missing} is not set")
+        self.args = (service, missing)
         self.missing = missing

@@ -30,12 +30,14 @@ from veo.cache import Aside, Cache, Hit, Policy
 from veo.errors import NotFound, SourceError, SourceUnavailable
 from veo.models import Answer, District, Figures, FrozenMap, Persona, Place, Station
 from veo.sources.embedded import Snapshot
-from veo.sources.places import Places
+from veo.sources.places import FULL_POSTCODE, Places
 from veo.sources.rail import Rail
 from veo.sources.walk import point
 
 SNAPSHOT, RAIL = "embedded figures", "modelled rail graph"
 FAILURES = (SourceError, OSError)
+POSTCODE_OR_DISTRICT = f"{FULL_POSTCODE} or a London district such as E15"
+AT_CENTRE = {"postcode": "the centre of its district", "district": "its centre", "group": "its centre"}
 
 
 def _area_tags(*codes: str) -> tuple[str, ...]:
@@ -130,7 +132,7 @@ class Questions:
         try:
             place = self.places.canonical_area(postcode)
         except NotFound:
-            place = self.places.canonical_postcode(postcode)
+            place = self.places.canonical_postcode(postcode, accepted=POSTCODE_OR_DISTRICT)
         return await self.cached_schools.lookup(place)
 
     async def boundaries(
@@ -171,7 +173,7 @@ class Questions:
                 figures=district.figures,
             ),
             sources=_sources(district.figures.values()),
-            notices=_group_notice(district),
+            notices=(*_borough_notice(district), *_group_notice(district)),
         )
 
     async def _commute(self, origin: str, destination: str) -> Answer[CommuteData]:
@@ -192,7 +194,7 @@ class Questions:
                 legs=journey.rounded(),
             ),
             sources=(RAIL,),
-            notices=_centroid_notices(start, end),
+            notices=centre_notices(start, end),
             assumptions=("Modelled on the rail network without buses, timetables or delays.",),
         )
 
@@ -311,10 +313,19 @@ def _group_notice(district: District) -> tuple[str, ...]:
     return (f"{district.code} is a group: figures are weighted over {', '.join(district.members)}.",)
 
 
-def _centroid_notices(*places: Place) -> tuple[str, ...]:
-    return tuple(
-        f"{place.label} stands at the centre of its district." for place in places if place.kind == "postcode"
-    )
+def _borough_notice(district: District) -> tuple[str, ...]:
+    """Say which of the numbers that carry no level of their own describe the borough."""
+    columns = {"crimeRate": "crimes_per_1000", "priceChange": "price_growth_1y_pct"}
+    known = {name: district.figures.get(column) for name, column in columns.items()}
+    names = [name for name, figure in known.items() if figure is not None and figure.level == "borough"]
+    verb = "is" if len(names) == 1 else "are"
+    return (f"{' and '.join(names)} {verb} the borough's, not the district's.",) if names else ()
+
+
+def centre_notices(*places: Place) -> tuple[str, ...]:
+    """Say of places that are areas, or known only by their area, where a journey is taken to begin or end."""
+    known = [(place.code, AT_CENTRE[place.kind]) for place in places if place.kind in AT_CENTRE]
+    return tuple(f"{code} is taken to be at {centre}." for code, centre in known)
 
 
 def _timestamp() -> str:

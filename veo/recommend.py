@@ -11,10 +11,10 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Self
 
 from veo import scoring
-from veo.answers import CommuteSummary, Cost, Recommendation, Recommendations
 from veo.cache import Cache, Hit
+from veo.listing import CommuteSummary, Cost, Recommendation, Recommendations
 from veo.models import Answer, FactorName, FrozenMap, Home, Journey, Location, Persona, Place, Tenure, Value
-from veo.questions import PERSONAL, RAIL, RECOMMENDATIONS, SNAPSHOT
+from veo.questions import PERSONAL, RAIL, RECOMMENDATIONS, SNAPSHOT, centre_notices
 from veo.requests import RecommendationRequest
 from veo.scoring import Criteria, MortgageTerms, Ranked, Ranking
 from veo.sources.embedded import Snapshot
@@ -37,29 +37,32 @@ class Query(Value):
     min_safety: float | None = None
     weights: FrozenMap[FactorName, float] | None = None
     include_business: bool = False
+    terms: MortgageTerms | None = None
 
     @classmethod
-    def of(cls, request: RecommendationRequest, places: Places) -> Self:
+    def of(cls, request: RecommendationRequest, places: Places, terms: MortgageTerms | None = None) -> Self:
         """Make a request canonical: what equals a default is left out, budgets are whole pounds."""
         default = scoring.DEFAULT_HOME[request.persona]
         ignored = request.location_type == "buy" or request.home == default
+        borrowed = scoring.is_payment(request.budget, request.location_type) and terms != MortgageTerms()
         return cls(
             persona=request.persona,
-            budget=round(request.budget),
+            budget=int(request.budget),  # down: a payment of 49,999.60 is not a price of 50,000
             location_type=request.location_type,
-            destination=places.destination(request.destination).code if request.destination.strip() else None,
+            destination=places.destination(request.destination).code if request.destination else None,
             home=None if ignored else request.home,
             max_commute=request.max_commute,
             min_safety=request.min_safety,
             weights=FrozenMap(dict(sorted(request.weights.items()))) if request.weights else None,
             include_business=request.include_business,
+            terms=terms if borrowed else None,
         )
 
     def key_parts(self) -> tuple[str | int | None, ...]:
         """Give the parts of the cache key: three when nothing else is set."""
         first = (self.persona, self.budget, self.location_type)
         extras = self.model_dump_json(
-            include={"max_commute", "min_safety", "weights", "include_business"},
+            include={"max_commute", "min_safety", "weights", "include_business", "terms"},
             exclude_none=True,
             exclude_defaults=True,
         )
@@ -87,8 +90,12 @@ class Recommender:
 
         Raises InvalidQuestion for a destination that is not known or weights that weigh nothing.
         """
-        query = Query.of(request, self._places)
+        query = self.query(request)
         return await (self.cached if query.weights is None else self.cached_personal).lookup(query)
+
+    def query(self, request: RecommendationRequest) -> Query:
+        """Make a request canonical, under the terms of a mortgage that hold here."""
+        return Query.of(request, self._places, self._terms)
 
     async def _compute(self, query: Query) -> Answer[Recommendations]:
         return await asyncio.get_running_loop().run_in_executor(self._ranking, self._rank, query)
@@ -113,6 +120,7 @@ class Recommender:
                 said_for=tuple(scoring.notices(ranking, criteria, asked) for asked in range(1, 21)),
             ),
             sources=self._sources(ranking),
+            notices=() if place is None else centre_notices(place),
             assumptions=self._assumptions(query, ranking, criteria, place),
         )
 
@@ -126,7 +134,7 @@ class Recommender:
         criteria = Criteria(
             persona=query.persona,
             weights=scoring.effective_weights(query.persona, query.weights),
-            budget=scoring.budget_of(query.budget, query.location_type, self._terms),
+            budget=scoring.budget_of(query.budget, query.location_type, query.terms or MortgageTerms()),
             home=query.home or scoring.DEFAULT_HOME[query.persona],
             minutes=FrozenMap({d.code: commutes.minutes(d.location) for d in districts}),
             max_commute=query.max_commute,

@@ -17,6 +17,7 @@ from veo.sources.places import Places
 LEAST_BUDGET = 500
 MOST_BUDGET: Mapping[str, int] = {"rent": 50_000, "buy": 20_000_000}
 MOST_AREAS = 20
+POSTCODE_FORM = r"^[A-Za-z0-9 ]{5,10}$"
 R = TypeVar("R", bound="Request")
 
 
@@ -33,7 +34,7 @@ def _place(text: str, info: ValidationInfo) -> str:
 
 
 def _maybe_place(text: str, info: ValidationInfo) -> str:
-    return _place(text, info) if text.strip() else ""
+    return _place(text, info) if text else ""
 
 
 def _custom(kind: LiteralString, message: str) -> PydanticCustomError:
@@ -129,7 +130,7 @@ class MapsRequest(Request):
 class BoundariesRequest(Request):
     """Where a postcode lies."""
 
-    postcode: str = Field(pattern=r"^[A-Za-z0-9 ]{5,10}$", examples=["E15 1AZ"])
+    postcode: str = Field(pattern=POSTCODE_FORM, examples=["E15 1AZ"])
     level: Literal["simple", "full"] = "simple"
 
 
@@ -170,10 +171,13 @@ _PLAIN = {
     "missing": "is required",
     "finite_number": "must be a finite number",
 }
+_FORMS = {POSTCODE_FORM: "must be 5 to 10 letters, digits and spaces, such as E15 1AZ"}
 
 
 def _message(error: ErrorDetails) -> str:
     field = ".".join(str(part)[:40] for part in error["loc"] if part != "[key]") or "body"
     if error["type"] == "literal_error":
         return f"{field}: must be {error['ctx']['expected']}"
+    if error["type"] == "string_pattern_mismatch" and error["ctx"]["pattern"] in _FORMS:
+        return f"{field}: {_FORMS[error['ctx']['pattern']]}"
     return f"{field}: {_PLAIN.get(error['type']) or error['msg'][:1].lower() + error['msg'][1:]}"

@@ -1,8 +1,9 @@
 """Answers for a reader at a terminal: plain JSON data in, readable tables out. No colour in a pipe."""
 
+import os
 import sys
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any, NoReturn
 
 from rich.console import Console
@@ -18,13 +19,23 @@ ONLY_HERE = "No shared tier is configured: this is the memory of one process."
 
 @contextmanager
 def one_line() -> Iterator[None]:
-    """Say an error of Veo in one line on stderr and exit: 2 for a bad question, 1 when no source answers."""
+    """Say an error of Veo in one line on stderr and exit: 2 for a bad question, 1 for anything that fails."""
     try:
         yield
     except (InvalidQuestion, NotFound) as error:
         fail(error, 2)
     except (VeoError, UpstreamThrottled, TimeoutError) as error:
         fail(error, 1)
+    except OSError as error:  # a full disk behind the output
+        _forget_stdout()
+        fail(error.strerror or error, 1)
+
+
+def _forget_stdout() -> None:
+    """Send what is still buffered nowhere, or the interpreter would fail again at its end."""
+    with suppress(OSError):
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, sys.stdout.fileno())
 
 
 def fail(error: object, code: int) -> NoReturn:

@@ -7,7 +7,6 @@ from veo.cache import Hit
 from veo.errors import InvalidQuestion, NotFound, SourceError
 from veo.models import Persona, Tenure
 from veo.questions import POLICIES
-from veo.recommend import Query
 from veo.requests import RecommendationRequest
 from veo.runtime import Runtime, tables
 
@@ -114,7 +113,7 @@ def wanted() -> list[RecommendationRequest]:
 async def warm(runtime: Runtime) -> dict[str, Any]:
     """Ask what is asked most, with one read of the shared tier, and tell what had to be computed."""
     began = time.monotonic()
-    queries = [Query.of(request, runtime.tables.places) for request in wanted()]
+    queries = [runtime.recommender.query(request) for request in wanted()]
     found = await runtime.recommender.cached.lookups((query,) for query in queries)
     hits = [one for one in found if isinstance(one, Hit)]
     return {

@@ -8,7 +8,7 @@ reasons = explain(reference, criteria, ranking.items[0], journey, place)
 said = notices(ranking, criteria, asked)                 for the slice that is shown
 """
 
-from veo.scoring.constraints import BUYING_IGNORES_HOME, Budget, MortgageTerms, budget_of, cost_of
+from veo.scoring.constraints import BUYING_IGNORES_HOME, Budget, MortgageTerms, budget_of, cost_of, is_payment
 from veo.scoring.explain import Explanation, explain
 from veo.scoring.factors import Reference, is_business
 from veo.scoring.notices import assumptions, notices
@@ -37,6 +37,7 @@ __all__ = [
     "effective_weights",
     "explain",
     "is_business",
+    "is_payment",
     "notices",
     "rank",
     "robustness",

@@ -44,7 +44,7 @@ class Budget(Value):
 
 def budget_of(amount: float, tenure: Tenure, terms: MortgageTerms) -> Budget:
     """Read an amount in GBP: a rent per month, a price, or a monthly payment turned into a price."""
-    if tenure == "rent" or amount >= PAYMENT_BELOW:
+    if not is_payment(amount, tenure):
         return Budget(tenure=tenure, limit=amount)
     loan = loan_of(amount, terms)
     price = loan / (1 - terms.deposit)
@@ -54,6 +54,11 @@ def budget_of(amount: float, tenure: Tenure, terms: MortgageTerms) -> Budget:
         "not financial advice."
     )
     return Budget(tenure=tenure, limit=price, assumptions=(said,))
+
+
+def is_payment(amount: float, tenure: Tenure) -> bool:
+    """Tell whether an amount is a monthly mortgage payment."""
+    return tenure == "buy" and amount < PAYMENT_BELOW
 
 
 def loan_of(payment: float, terms: MortgageTerms) -> float:

@@ -12,6 +12,9 @@ from veo.scoring.words import FACTOR_WORDS, PERSONA_WORDS, area_name, listed
 MIDDLE = 50
 """The score of a factor that neither helps nor harms."""
 
+AVERAGE = (45, 55)
+"""From where to where a score is about average: no strength and no weakness."""
+
 STRENGTHS, WEAKNESSES = 3, 2
 
 
@@ -39,7 +42,7 @@ def explain(
     """Explain one ranked area from its figures alone; `journey` leads to `place`, a name for readers."""
     subject = Subject(item, criteria, reference.boroughs, journey, place)
     points = contributions(item.scores, criteria.weights)
-    spoken = {name: value for name, value in points.items() if not _contradicted(name, value, item)}
+    spoken = {name: value for name, value in points.items() if _speaks(name, value, item)}
     ordered = sorted(spoken, key=lambda name: -spoken[name])
     best = [name for name in ordered if spoken[name] > 0][:STRENGTHS]
     worst = [name for name in reversed(ordered) if spoken[name] < 0][:WEAKNESSES]
@@ -69,6 +72,12 @@ def shown_figures(reference: Reference, item: Ranked) -> Figures:
             if figure is not None:
                 figures[column] = figure
     return FrozenMap(figures)
+
+
+def _speaks(factor: FactorName, points: float, item: Ranked) -> bool:
+    """Tell whether a factor is far enough from average, and contradicts nothing that is shown."""
+    low, high = AVERAGE
+    return not low <= item.scores[factor] <= high and not _contradicted(factor, points, item)
 
 
 def _contradicted(factor: FactorName, points: float, item: Ranked) -> bool:

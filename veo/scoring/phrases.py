@@ -102,7 +102,7 @@ def _schools(subject: Subject) -> str:
 def _amenities(subject: Subject) -> str:
     """Count venues and stations; a censored count allows no comparison with London."""
     stations = subject.find("stations_within_1km")
-    near = f"{plural(round(stations.value), 'station')} within 1 km" if stations else ""
+    near = f"{plural(round(stations.value), 'station')} within 1 km of its centre" if stations else ""
     if venues_censored(subject.item.district):
         return _sentence(near, _few_venues(subject))
     density = subject.find("food_venues_per_km2")

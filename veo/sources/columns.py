@@ -96,8 +96,8 @@ COLUMNS: dict[str, Column] = {
     "pubs_bars": _FOOD.column("pubs, bars and nightclubs", 0, 5_000, combine="sum"),
     "pubs_bars_per_km2": _FOOD.column("pubs, bars and nightclubs per km²", 0, 5_000, 2, "area"),
     "borough_food_venues_per_1000": _BOROUGH_FOOD.column(f"venues {_RATE}", 0, 5_000, 2),
-    "nearest_station_km": _STATIONS.column("km in a straight line", 0, 20, 2),
-    "stations_within_1km": _STATIONS.column("stations", 0, 50),
+    "nearest_station_km": _STATIONS.column("km in a straight line from the centre", 0, 20, 2),
+    "stations_within_1km": _STATIONS.column("stations within 1 km of the centre", 0, 50),
     "min_zone": _STATIONS.column("fare zone", 1, 9, combine="least"),
 }
 

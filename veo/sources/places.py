@@ -38,6 +38,7 @@ ALIASES = {
 
 # The inward letters are those that Royal Mail uses; the district decides whether the outward part exists.
 _POSTCODE = re.compile(r"([A-Z]{1,2}[0-9][A-Z0-9]?)([0-9][ABD-HJLNP-UW-Z]{2})")
+FULL_POSTCODE = "a full UK postcode such as E1 6AN"
 _SHOWN = 60
 _SUGGESTIONS = 3
 
@@ -83,14 +84,15 @@ class Places:
             raise NotFound(f"Invalid area code: {_shown(text)} not found")
         return code
 
-    def canonical_postcode(self, text: str, field: str = "postcode") -> str:
+    def canonical_postcode(self, text: str, field: str = "postcode", accepted: str = FULL_POSTCODE) -> str:
         """Give a full postcode of a London district as it is written (`e16an` → `E1 6AN`).
 
-        Raises `InvalidQuestion` for `field` when it is malformed, `NotFound` when it lies elsewhere.
+        Raises `InvalidQuestion` for `field` when it is malformed, saying what is `accepted`, and `NotFound`
+        when it lies elsewhere.
         """
         match = _POSTCODE.fullmatch(_compact(text))
         if match is None:
-            raise InvalidQuestion(f"{field}: {text[:_SHOWN]!r} is not a full UK postcode such as E1 6AN")
+            raise InvalidQuestion(f"{field}: {text[:_SHOWN]!r} is not {accepted}")
         if match[1] not in self._outcodes:
             raise NotFound(
                 f"Postcode {match[1]} {match[2]} not found: Veo covers London's postcode districts, "

@@ -11,6 +11,7 @@ from fastapi_offline import FastAPIOffline
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.middleware.cors import CORSMiddleware
+from starlette.routing import Route
 
 from veo import __version__, logs
 from veo.runtime import Runtime, build
@@ -34,6 +35,9 @@ def create_app(settings: Settings | None = None, runtime: Runtime | None = None)
     )
     app.state.runtime, app.state.started = runtime, time.monotonic()
     app.add_route("/", home, methods=["GET"])
+    for route in app.routes:
+        if isinstance(route, Route) and route.methods == {"GET"}:  # the framework's own: /docs
+            route.methods.add("HEAD")
     for endpoint in PUBLIC:
         app.add_route(endpoint.path, endpoint.handler, methods=[endpoint.method])
     app.openapi = _document  # type: ignore[method-assign]  # FastAPI's documented seam

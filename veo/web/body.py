@@ -1,20 +1,34 @@
 """What a caller sent: a JSON body of bounded size, or a query string."""
 
+import asyncio
+
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 
+from veo.errors import InvalidQuestion
+
 MOST_BYTES = 64 * 1024
+MOST_SECONDS = 10
 JSON = "application/json"
 
 
-async def json_body(request: Request) -> bytes:
-    """Read a body, and no more of it than `MOST_BYTES`.
+async def json_body(request: Request, within: float = MOST_SECONDS) -> bytes:
+    """Read a body, no more of it than `MOST_BYTES` and for no longer than `within` seconds.
 
-    No content type at all counts as JSON. Raises HTTPException: 415 for another type, 413 for too much.
+    No content type at all counts as JSON. Raises HTTPException: 415 for another type, 413 for too much; and
+    InvalidQuestion for a body that does not arrive in time.
     """
     kind = request.headers.get("content-type") or JSON
     if kind.partition(";")[0].strip().lower() != JSON:
         raise HTTPException(415, f"The body must be {JSON}")
+    try:
+        async with asyncio.timeout(within):
+            return await _all(request)
+    except TimeoutError:
+        raise InvalidQuestion(f"body: did not arrive within {within:g} s") from None
+
+
+async def _all(request: Request) -> bytes:
     body = bytearray()
     async for chunk in request.stream():
         if len(body) + len(chunk) > MOST_BYTES:

@@ -48,5 +48,8 @@ def _cache(runtime: Runtime) -> Service:
         return Service(name="cache", status="down", error=f"memory only: {runtime.shared_fault}")
     shared = runtime.cache.stats()["shared"]
     status = "up" if shared is None else BREAKER[shared["breaker"]]
-    error = None if status == "up" else f"memory only: {runtime.shared} does not answer"
-    return Service(name="cache", status=status, error=error)
+    if status != "up":
+        return Service(name="cache", status=status, error=f"memory only: {runtime.shared} does not answer")
+    if shared is not None and shared["last"] == "down":
+        return Service(name="cache", status="degraded", error=f"{runtime.shared}: the last call failed")
+    return Service(name="cache", status="up")

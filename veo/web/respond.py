@@ -8,8 +8,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import Scope
 
-from veo.answers import Recommendation, Recommendations
 from veo.cache import Hit
+from veo.listing import Recommendation, Recommendations
 from veo.models import Answer, Persona, Value
 from veo.web.access import elapsed
 from veo.web.body import JSON

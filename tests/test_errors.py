@@ -1,0 +1,41 @@
+"""Errors tell what is wrong, and survive the way to another process."""
+
+import pickle
+
+import pytest
+
+from veo.errors import InvalidQuestion, NotFound, SourceError, SourceUnavailable, UnknownPlace, VeoError
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        InvalidQuestion("budget: is required", "persona: is required"),
+        UnknownPlace("origin", "Bnk", ("Bank", "Barking")),
+        NotFound("no entry"),
+        SourceError("tfl", "tfl is away"),
+        SourceUnavailable("perplexity", "PERPLEXITY_API_KEY"),
+    ],
+)
+def test_an_error_comes_back_from_another_process_as_it_was(error: VeoError) -> None:
+    back = pickle.loads(pickle.dumps(error))  # noqa: S301  # our own
+    assert (type(back), str(back), vars(back)) == (type(error), str(error), vars(error))
+
+
+def test_bad_fields_are_said_one_after_another() -> None:
+    assert str(InvalidQuestion("a: x", "b: y")) == "a: x; b: y"
+
+
+def test_an_unknown_place_suggests_the_nearest() -> None:
+    assert str(UnknownPlace("origin", "Bnk", ("Bank", "Barking"))) == (
+        "origin: 'Bnk' is not a London destination, postcode district or postcode; "
+        "did you mean Bank, Barking?"
+    )
+
+
+def test_a_source_that_failed_is_said_in_its_words() -> None:
+    assert str(SourceError("tfl", "tfl is away")) == "tfl is away"
+
+
+def test_a_source_that_is_off_says_what_would_switch_it_on() -> None:
+    assert str(SourceUnavailable("tfl", "TFL_APP_KEY")) == "tfl is not configured: TFL_APP_KEY is not set"
