@@ -5,7 +5,7 @@ import re
 from collections.abc import Iterable, Mapping
 from inspect import getdoc
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 from pydantic import BaseModel
 from pydantic.json_schema import JsonSchemaMode, models_json_schema
@@ -50,7 +50,7 @@ class ErrorMetadata(Value):
 class Failure(Value):
     """Every answer that is not a success."""
 
-    success: bool
+    success: Literal[False]
     error: ErrorBody
     metadata: ErrorMetadata
 
@@ -114,6 +114,7 @@ def _operation(endpoint: Endpoint, schemas: Schemas, example: Json) -> Json:
     summary, _, more = (getdoc(endpoint.handler) or "").partition("\n")
     operation = {
         "operationId": endpoint.handler.__name__,
+        "tags": ["questions"],
         "summary": summary.rstrip("."),
         "description": more.strip(),
         "responses": _responses(schemas[answer, "serialization"], schemas[Failure, "serialization"], example),
