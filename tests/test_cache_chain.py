@@ -28,7 +28,9 @@ class Chain:
 
     def container(self, rules: Policy | None = None, **more: Any) -> tuple[Cache, Aside[[str], Fact]]:
         """Give one more container of the fleet."""
-        cache = Cache(UpstashStore(self.gateway.url, self.gateway.token), rng=Draws(), **more)
+        patient = {"read_timeout": 10.0, "write_timeout": 10.0}  # a busy machine is not a fault
+        store = UpstashStore(self.gateway.url, self.gateway.token, timeout=10.0)
+        cache = Cache(store, rng=Draws(), **{**patient, **more})
         self._stack.push_async_callback(cache.close)
         return cache, cache.aside(rules or policy())(self.upstream.fetch)
 
@@ -43,7 +45,7 @@ async def filled(chain: Chain) -> None:
     """Have one container fill the database."""
     cache, fact = chain.container()
     await fact("E15")
-    await cache.drain()
+    await cache.drain(10)
 
 
 async def test_a_second_container_answers_from_the_shared_tier(chain: Chain) -> None:
@@ -96,7 +98,7 @@ async def test_the_envelope_ends_in_its_payload(chain: Chain, valkey: Valkey) ->
 async def test_a_flush_reaches_a_container_started_later(chain: Chain) -> None:
     cache, fact = chain.container()
     await fact("E15")
-    await cache.drain()
+    await cache.drain(10)
     assert await cache.flush(tag="area:E15")
     _, later = chain.container()
     assert (await later.lookup("E15")).origin == "source"
@@ -105,7 +107,7 @@ async def test_a_flush_reaches_a_container_started_later(chain: Chain) -> None:
 async def test_an_invalidated_key_reaches_a_container_started_later(chain: Chain) -> None:
     cache, fact = chain.container()
     await fact("E15")
-    await cache.drain()
+    await cache.drain(10)
     assert await fact.invalidate("E15")
     _, later = chain.container()
     assert (await later.lookup("E15")).origin == "source"
@@ -115,7 +117,7 @@ async def test_twenty_keys_at_once_are_one_command(chain: Chain) -> None:
     calls = [(f"E{number}",) for number in range(20)]
     cache, fact = chain.container()
     await fact.many(calls)
-    await cache.drain()
+    await cache.drain(10)
     _, other = chain.container()
     chain.gateway.requests.clear()
     await other.many(calls)
@@ -166,7 +168,7 @@ async def test_the_six_operations_work(chain: Chain) -> None:
 )
 async def test_a_fault_of_the_tier_costs_no_answer(chain: Chain, fault: dict[str, Any]) -> None:
     await filled(chain)
-    _, fact = chain.container(first_timeout=0.3)
+    _, fact = chain.container(first_timeout=0.3, read_timeout=0.3)
     chain.gateway.fault(times=50, **fault)
     hit = await fact.lookup("E15")
     chain.gateway.reset()
@@ -212,7 +214,7 @@ async def test_a_read_only_token_serves_reads_and_keeps_writes_in_memory(
     chain: Chain, database: Gateway
 ) -> None:
     await filled(chain)
-    cache = Cache(UpstashStore(database.url, database.ro_token), rng=Draws())
+    cache = Cache(UpstashStore(database.url, database.ro_token), rng=Draws(), read_timeout=10.0)
     fact = cache.aside(policy())(chain.upstream.fetch)
     origins = [(await fact.lookup(code)).origin for code in ("E15", "N1", "N1")]
     await cache.close()
