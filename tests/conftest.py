@@ -1,11 +1,16 @@
 """Fixtures that several modules share: the event loop's kind and the real servers."""
 
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 
+import httpx
 import pytest
+from fastapi import FastAPI
 
 from tests.support.gateway import Gateway
 from tests.support.servers import Valkey
+from tests.support.web import client
+from veo.settings import Settings
+from veo.web import create_app
 
 
 @pytest.fixture(scope="session")
@@ -38,3 +43,16 @@ def database(gateway: Gateway, valkey: Valkey) -> Gateway:
     valkey.flush()
     gateway.reset()
     return gateway
+
+
+@pytest.fixture(scope="module")
+def app() -> FastAPI:
+    """The app with nothing configured; a module may override it."""
+    return create_app(Settings(cache="memory"))
+
+
+@pytest.fixture
+async def web(app: FastAPI) -> AsyncIterator[httpx.AsyncClient]:
+    """A client of that app."""
+    async with client(app) as opened:
+        yield opened

@@ -1,17 +1,13 @@
 """The routes answer in exactly the shapes that the published frontend reads."""
 
 import re
-from collections.abc import AsyncIterator
 from typing import Any
 
 import httpx
 import pytest
 from fastapi import FastAPI
 
-from tests.support.web import client
 from veo.requests import RecommendationRequest
-from veo.settings import Settings
-from veo.web import create_app
 
 pytestmark = pytest.mark.anyio
 
@@ -31,17 +27,6 @@ QUESTIONS = [
     for persona in ("student", "parent", "developer")
     for budget, tenure in ((500, "rent"), (1_200, "rent"), (5_000, "rent"), (2_500, "buy"), (650_000, "buy"))
 ]
-
-
-@pytest.fixture(scope="module")
-def app() -> FastAPI:
-    return create_app(Settings(cache="memory"))
-
-
-@pytest.fixture
-async def web(app: FastAPI) -> AsyncIterator[httpx.AsyncClient]:
-    async with client(app) as opened:
-        yield opened
 
 
 async def recommended(web: httpx.AsyncClient, **more: Any) -> Any:

@@ -5,7 +5,7 @@ import subprocess
 import sys
 import time
 import tomllib
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -15,7 +15,7 @@ import pytest
 from fastapi import FastAPI
 
 from tests.support.chaos import ChaosStore
-from tests.support.web import ask, client
+from tests.support.web import ask
 from veo import __version__, logs
 from veo.cache import Cache
 from veo.runtime import Runtime, build
@@ -35,12 +35,6 @@ def runtime() -> Runtime:
 @pytest.fixture(scope="module")
 def app(runtime: Runtime) -> FastAPI:
     return create_app(runtime=replace(runtime, settings=Settings(cache="memory", cors_origins=(ORIGIN,))))
-
-
-@pytest.fixture
-async def web(app: FastAPI) -> AsyncIterator[httpx.AsyncClient]:
-    async with client(app) as opened:
-        yield opened
 
 
 @pytest.fixture

@@ -1,6 +1,5 @@
 """What is not there and what fails is told in the contract's shape, with its code."""
 
-from collections.abc import AsyncIterator
 from typing import Any, NoReturn
 from unittest.mock import AsyncMock
 
@@ -8,7 +7,7 @@ import httpx
 import pytest
 from fastapi import FastAPI
 
-from tests.support.web import ask, client, refused
+from tests.support.web import ask, refused
 from veo.answers import CommuteData, CrimeData
 from veo.cache import Cache, UpstreamThrottled
 from veo.errors import NotFound, SourceError, SourceUnavailable
@@ -20,17 +19,6 @@ from veo.web import create_app
 from veo.web.errors import Errors
 
 pytestmark = pytest.mark.anyio
-
-
-@pytest.fixture(scope="module")
-def app() -> FastAPI:
-    return create_app(Settings(cache="memory"))
-
-
-@pytest.fixture
-async def web(app: FastAPI) -> AsyncIterator[httpx.AsyncClient]:
-    async with client(app) as opened:
-        yield opened
 
 
 def failing(error: Exception) -> FastAPI:

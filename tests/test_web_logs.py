@@ -3,29 +3,17 @@
 import io
 import json
 import logging
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import Iterator
 
 import httpx
 import pytest
-from fastapi import FastAPI
 
-from tests.support.web import ask, client
+from tests.support.web import ask
 from veo import logs
 from veo.settings import Settings
 from veo.web import create_app
 
 pytestmark = pytest.mark.anyio
-
-
-@pytest.fixture(scope="module")
-def app() -> FastAPI:
-    return create_app(Settings(cache="memory"))
-
-
-@pytest.fixture
-async def web(app: FastAPI) -> AsyncIterator[httpx.AsyncClient]:
-    async with client(app) as opened:
-        yield opened
 
 
 @pytest.fixture

@@ -1,31 +1,17 @@
 """The documentation is made from the routes, and its examples are real."""
 
 import json
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 import httpx
 import pytest
-from fastapi import FastAPI
 
-from tests.support.web import client, example_requests
-from veo.settings import Settings
-from veo.web import create_app
+from tests.support.web import example_requests
 from veo.web.openapi import EXAMPLES, MODELS, Failure, document
 from veo.web.routes import PUBLIC
 
 pytestmark = pytest.mark.anyio
-
-
-@pytest.fixture(scope="module")
-def app() -> FastAPI:
-    return create_app(Settings(cache="memory"))
-
-
-@pytest.fixture
-async def web(app: FastAPI) -> AsyncIterator[httpx.AsyncClient]:
-    async with client(app) as opened:
-        yield opened
 
 
 async def test_home_says_where_the_documentation_is(web: httpx.AsyncClient) -> None:

@@ -23,17 +23,6 @@ STUDENT: dict[str, Any] = {"persona": "student", "budget": 1000, "locationType":
 ODD = ("\ud800", "\x00", "🏠", "a/b", "100%", "a:b", "x" * 10_240, "a\nb", "' OR 1=1", "%00", "-")
 
 
-@pytest.fixture(scope="module")
-def app() -> FastAPI:
-    return create_app(Settings(cache="memory"))
-
-
-@pytest.fixture
-async def web(app: FastAPI) -> AsyncIterator[httpx.AsyncClient]:
-    async with client(app) as opened:
-        yield opened
-
-
 @pytest.mark.parametrize("url", POSTS)
 @pytest.mark.parametrize(
     "body",
