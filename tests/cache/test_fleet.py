@@ -245,7 +245,7 @@ async def test_a_flush_without_a_shared_tier_empties_memory(upstream: Upstream) 
 
 def test_the_stamps_of_long_ago_are_forgotten() -> None:
     generations = Generations(most=2)
-    generations.renew(["a", "b", "c"])
+    generations.renew(["a", "b", "c"], now=0.0)
     assert generations.shared_tags() == ["b", "c"]
 
 

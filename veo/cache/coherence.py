@@ -1,8 +1,8 @@
 """Coherence: keeping the known stamps in step with the fleet's, without publish and subscribe.
 
 Stamps are learnt from every read that carries them; the known ones are re-read in one command per
-`sync_every` seconds of use, behind the callers. After a pause (idle, a snapshot restore) the first caller
-waits for it.
+`sync_every` seconds of use, behind the callers. After a pause (idle, a snapshot restore) nothing is
+answered from memory before its stamps were seen.
 """
 
 import asyncio
@@ -15,7 +15,7 @@ from veo.cache.generations import Generations, is_key_tag, key_tag, new_stamp
 from veo.cache.memory import Memory
 from veo.cache.shared import Shared
 from veo.cache.store import StoreError
-from veo.cache.writebehind import StampWrite, WriteBehind
+from veo.cache.writebehind import WriteBehind
 
 
 def stamp_key(tag: str) -> str:
@@ -30,24 +30,22 @@ class Coherence:
         self, memory: Memory, shared: Shared, writes: WriteBehind, clock: Clock, every: float
     ) -> None:
         self.generations = Generations()
-        self._memory, self._shared, self._writes, self._clock, self._every = (
-            memory,
-            shared,
-            writes,
-            clock,
-            every,
-        )
+        self._memory, self._shared, self._writes = memory, shared, writes
+        self._clock, self._every = clock, every
+        self._unsent: dict[str, float | None] = {}  # tags flushed here, with the life of their stamps
+        self._claims: dict[str, asyncio.Task[None]] = {}
         self._synced_at = self.due = math.inf  # nothing to keep in step before the first use
         self._syncing: asyncio.Task[None] | None = None
 
     def start(self) -> None:
         """Begin on a new event loop."""
         self._syncing = None
+        self._claims.clear()
         self._synced_at = min(self._synced_at, self._clock.now())
         self.due = min(self.due, self._synced_at + self._every)
 
     def distrust(self) -> None:
-        """Have the next lookup wait for the stamps: this container was away."""
+        """Have nothing answered from memory before its stamps were seen: this container was away."""
         self._synced_at = self.due = -math.inf
         self.generations.epoch += 1
 
@@ -55,12 +53,12 @@ class Coherence:
         """Adopt stamps that were read, and write those that are absent; raise StoreError if that fails."""
         absent, now = [], self._clock.now()
         for tag, stamp in zip(tags, values, strict=True):
-            if stamp is not None:
-                self.generations.adopt(tag, stamp, now)
-            elif not is_key_tag(tag) and not self.generations.guards(tag, now):
+            if stamp is None and not is_key_tag(tag):
                 absent.append(tag)
+            else:
+                self.generations.adopt(tag, stamp, now)
         if absent:
-            await asyncio.gather(*(self._claim(tag) for tag in absent))
+            await asyncio.gather(*(asyncio.shield(self._claim(tag)) for tag in absent))
 
     async def ask(self, tags: Sequence[str]) -> bool:
         """Read some stamps now; tell whether that was possible."""
@@ -72,46 +70,96 @@ class Coherence:
 
     async def renew(self, tags: list[str], life: float | None = None) -> bool:
         """Flush tags here and everywhere; False when the shared tier has yet to confirm."""
-        stamps = {stamp_key(tag): stamp for tag, stamp in self.generations.renew(tags).items()}
-
-        def confirmed() -> None:
-            self.generations.confirmed(tags, self._clock.now())
-
-        write = StampWrite(stamps, confirmed, life)
+        unknown = [tag for tag in tags if not is_key_tag(tag) and self.generations.stamp(tag) is None]
+        if unknown:
+            await self.ask(unknown)  # the new stamp has to be greater than the one that stands
+        self.generations.renew(tags, self._clock.now())
+        self._unsent.update(dict.fromkeys(tags, life))
         try:
-            await write.attempt(self._shared, self._clock.now(), again=False)
+            await self._send(tags)
         except StoreError:
-            self._writes.put(f"flush {new_stamp()}", write)
+            self._writes.put("flushes", Flushes(self))
             return False
         return True
 
+    async def send_late(self) -> None:
+        """Send what was flushed while the shared tier was away; raise StoreError if it still is."""
+        tags = list(self._unsent)
+        values = await self._shared.read([stamp_key(tag) for tag in tags])
+        overtaken = [
+            tag
+            for tag, stamp in zip(tags, values, strict=True)
+            if stamp is not None and stamp > (self.generations.stamp(tag) or "")
+        ]
+        for tag, stamp in zip(tags, values, strict=True):
+            self.generations.adopt(tag, stamp or self.generations.stamp(tag), self._clock.now())
+        self.generations.renew(overtaken, self._clock.now())
+        await self._send(tags)
+
+    async def _send(self, tags: Iterable[str]) -> None:
+        """Write the known stamps of tags: several in one command, those of single keys with their life."""
+        stamps = {tag: stamp for tag in tags if (stamp := self.generations.stamp(tag)) is not None}
+        lasting = {stamp_key(tag): stamp for tag, stamp in stamps.items() if self._unsent.get(tag) is None}
+        if lasting:
+            await self._shared.mset(lasting)
+        for tag, stamp in stamps.items():
+            if (life := self._unsent.get(tag)) is not None:
+                await self._shared.set(stamp_key(tag), stamp, round(life * 1000), urgent=True)
+        for tag in tags:
+            self._unsent.pop(tag, None)
+
     def keep_in_step(self) -> asyncio.Task[None] | None:
-        """Re-read the known stamps behind the caller; give that reading when they are too old to trust."""
-        if self._syncing is None:
+        """Have the known stamps re-read, behind the caller, when that is due; give the reading under way."""
+        now = self._clock.now()
+        if self._syncing is None and now >= self.due:
             loop = asyncio.get_running_loop()
+            self.due = now + self._every
             self._syncing = loop.create_task(self._sync(), context=contextvars.Context())
-        return self._syncing if self._clock.now() - self._synced_at > 2 * self._every else None
+        return self._syncing
+
+    def behind(self) -> bool:
+        """Tell whether the known stamps are too old to answer from memory by them."""
+        return self._clock.now() - self._synced_at > 2 * self._every
 
     async def _sync(self) -> None:
-        tags = [*self.generations.shared_tags(), *(key_tag(key) for key in self._memory)]
         asked = self._clock.now()
-        self.due = asked + self._every
+        tags = [*self.generations.shared_tags(), *(key_tag(key) for key in self._memory)]
         try:
-            values = await self._shared.read([stamp_key(tag) for tag in tags])
+            await self.learn(tags, await self._shared.read([stamp_key(tag) for tag in tags]))
+            self._synced_at = asked
         except StoreError:
             return  # memory goes on by what it knows: the shared tier may not break an answer
         finally:
             self._syncing = None
-        now = self._clock.now()
-        for tag, stamp in zip(tags, values, strict=True):
-            if stamp is not None:
-                self.generations.adopt(tag, stamp, now)
-            elif not is_key_tag(tag) and not self.generations.guards(tag, now):
-                self.generations.forget(tag)  # evicted: what was written under it is not to be trusted
-        self._synced_at = asked
 
-    async def _claim(self, tag: str) -> None:
-        """Write a new stamp for a tag without one: an absent stamp equals nothing, also not the old one."""
-        mine = new_stamp()
+    def _claim(self, tag: str) -> asyncio.Task[None]:
+        """Write a stamp for a tag without one, once for all who miss it."""
+        claim = self._claims.get(tag)
+        if claim is None:
+            loop = asyncio.get_running_loop()
+            claim = self._claims[tag] = loop.create_task(
+                self._write_first(tag), context=contextvars.Context()
+            )
+            claim.add_done_callback(lambda _: self._claims.pop(tag, None))
+        return claim
+
+    async def _write_first(self, tag: str) -> None:
+        """Claim a tag: an absent stamp equals nothing, also not the old one, unless that is on its way."""
+        known = self.generations.stamp(tag)
+        mine = known if known is not None and tag in self._unsent else new_stamp(self._clock.now(), known)
         standing = await self._shared.claim(stamp_key(tag), mine, None)
         self.generations.adopt(tag, standing or mine, self._clock.now())
+
+
+class Flushes:
+    """The flushes of one container that have not arrived yet: one write for all of them."""
+
+    expires = math.inf
+
+    def __init__(self, coherence: Coherence) -> None:
+        self._coherence = coherence
+
+    async def attempt(self, shared: Shared, now: float, *, again: bool) -> None:
+        """Send the stamps as they are now."""
+        del shared, now, again
+        await self._coherence.send_late()

@@ -25,7 +25,9 @@ from veo.cache.source import Source
 from veo.cache.store import StoreError
 from veo.cache.tier import make_tier
 
-_computing: contextvars.ContextVar[frozenset[str]] = contextvars.ContextVar("computing", default=frozenset())
+_under_way: contextvars.ContextVar[frozenset[Flight]] = contextvars.ContextVar(
+    "under_way", default=frozenset()
+)
 
 
 class RecursiveLookup(RuntimeError):
@@ -74,7 +76,7 @@ class Engine:
     ) -> Found:
         """Give the entry for a call: from memory, the shared tier or the source, or stale for an error."""
         key = call.key
-        if key in _computing.get():
+        if self.flights.get(key) in _under_way.get():
             raise RecursiveLookup(f"{key} asked for itself")
         self.bind()
         trusted = await self._in_step(bound)
@@ -106,13 +108,14 @@ class Engine:
 
         If not, the flight looks at the entry's own, in the same read as the one that renews them all.
         """
-        if self.tier is None or self.clock.now() < self.tier.coherence.due:
+        if self.tier is None:
             return True
         reading = self.tier.coherence.keep_in_step()
-        if reading is not None and not bound.policy.shared:
-            await asyncio.shield(reading)  # no flight of this family looks at stamps
+        if not self.tier.coherence.behind():
             return True
-        return reading is None
+        if not bound.policy.shared and reading is not None:
+            await asyncio.shield(reading)  # no flight of this family looks at stamps
+        return not bound.policy.shared
 
     def valid(self, key: str) -> Entry | None:
         """Give the entry of memory that no flush has overtaken; drop one that was."""
@@ -148,7 +151,7 @@ class Engine:
         flight = Flight(call, began=self.clock.now(), **options)
         # a background flight inherits nothing: neither the request's context nor its deadline
         context = contextvars.Context() if flight.background else contextvars.copy_context()
-        context.run(_computing.set, context.run(_computing.get) | {call.key})
+        context.run(_under_way.set, context.run(_under_way.get) | {flight})
         self.flights[call.key] = flight
         flight.task = flight.loop.create_task(self._run(bound, flight), context=context)
         return flight
@@ -265,13 +268,16 @@ class Engine:
         self.bind()
         if self.tier is not None:
             return await self.tier.coherence.renew(tags, life)
-        self.generations.renew(tags)
+        self.generations.renew(tags, self.clock.now())
+        for key in self.memory:
+            self.valid(key)
         return True
 
     async def drain(self, timeout: float, *, last: bool = False) -> int:  # noqa: ASYNC109 - the bound is promised
         """Write what waits, and give up leases: at the `last` all, else those of flights nobody waits for."""
         if self.tier is None:
             return 0
+        self.bind()
         left = await self.tier.writes.drain(timeout)
         for flight in list(self.flights.values()):
             if flight.leads() and (last or not flight.waiting):

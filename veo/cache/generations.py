@@ -1,26 +1,28 @@
-"""Generations: a unique stamp per tag; an entry is valid while its stamps equal the known ones.
+"""Generations: a unique, growing stamp per tag; an entry is valid while its stamps equal the known ones.
 
-A flush gives a tag a new stamp, so everything written under the old one is unreachable at once, and
-storage is reclaimed by expiry. A stamp that this container has seen superseded is never adopted again: a
-lagging replica would undo the flush. The stamp of a single key (`key:…`) may be absent, which means that
-it was never invalidated; any other absent stamp equals nothing.
+A flush gives a tag a greater stamp, so everything written under the old one is unreachable at once, and
+storage is reclaimed by expiry. Only a greater stamp is adopted: a lagging replica would undo a flush. A
+smaller one (or none) that the shared tier keeps giving for a minute is the truth after all: it was
+evicted, expired or restored from a copy. The stamp of a single key (`key:…`) may be absent, which means
+that it was never invalidated; any other absent stamp equals nothing.
 """
 
-import math
+import re
 import secrets
-from collections import OrderedDict, deque
+from collections import OrderedDict
 from collections.abc import Iterable
 
 from veo.cache.entry import Entry, Stamps
 
-REMEMBERED = 10_000  # stamps of tags; the least recently used are forgotten, and so count as unknown
-LAG = 5.0  # seconds for which a replica may lag behind a confirmed flush
-SUPERSEDED = 8  # per tag
+REMEMBERED = 10_000  # stamps; the least recently used keys are forgotten first
+PATIENCE = 60.0  # seconds for which a smaller stamp counts as a replica's lag
+_FORM = re.compile(r"[0-9a-f]{24}")
 
 
-def new_stamp() -> str:
-    """Give a unique stamp."""
-    return secrets.token_hex(6)
+def new_stamp(now: float, after: str | None = None) -> str:
+    """Give a unique stamp that is greater than `after`: milliseconds, then randomness."""
+    least = 0 if after is None else int(after[:12], 16) + 1
+    return f"{max(round(now * 1000), least):012x}{secrets.token_hex(6)}"
 
 
 def key_tag(key: str) -> str:
@@ -39,9 +41,12 @@ class Generations:
     def __init__(self, most: int = REMEMBERED) -> None:
         self._most = most
         self._known: OrderedDict[str, str] = OrderedDict()
-        self._superseded: dict[str, deque[str]] = {}
-        self._guarded: dict[str, float] = {}  # tags flushed here, and until when no other stamp is taken
+        self._doubted: dict[str, tuple[str | None, float]] = {}  # what the tier says instead, and since when
         self.epoch = 0
+
+    def stamp(self, tag: str) -> str | None:
+        """Give the known stamp of a tag."""
+        return self._known.get(tag)
 
     def stamps(self, tags: Iterable[str]) -> dict[str, str | None]:
         """Give the known stamps of several tags."""
@@ -55,51 +60,40 @@ class Generations:
         """Tell whether nothing that an entry was written under has been flushed since."""
         return self.current(entry.stamps, entry.stamps)
 
-    def adopt(self, tag: str, stamp: str, now: float) -> None:
-        """Take over a stamp read from the shared tier, unless it may be one that was superseded here."""
-        if stamp in self._superseded.get(tag, ()) or self.guards(tag, now):
+    def adopt(self, tag: str, stamp: str | None, now: float) -> None:
+        """Take over what the shared tier says of a tag, if it is newer, or has been said for long enough."""
+        known = self._known.get(tag)
+        if stamp is not None and not _FORM.fullmatch(stamp):
             return
-        if self._known.get(tag) != stamp:
+        if stamp == known:
+            self._doubted.pop(tag, None)
+        elif known is None or (stamp is not None and stamp > known) or self._insisted(tag, stamp, now):
             self._replace(tag, stamp)
-        self._known.move_to_end(tag)
 
-    def guards(self, tag: str, now: float) -> bool:
-        """Tell whether a flush made here stands against whatever the shared tier says."""
-        until = self._guarded.get(tag)
-        if until is not None and until <= now:
-            del self._guarded[tag]
-            return False
-        return until is not None
-
-    def confirmed(self, tags: Iterable[str], now: float) -> None:
-        """Record that the shared tier has our stamps; a lagging replica may still give older ones."""
-        for tag in tags:
-            self._guarded[tag] = now + LAG
-
-    def forget(self, tag: str) -> None:
-        """Drop the stamp of a tag that the shared tier has lost."""
-        old = self._known.pop(tag, None)
-        if old is not None:
-            self._superseded.setdefault(tag, deque(maxlen=SUPERSEDED)).append(old)
-            self.epoch += 1
-
-    def renew(self, tags: Iterable[str]) -> dict[str, str]:
+    def renew(self, tags: Iterable[str], now: float) -> None:
         """Give each tag a new stamp: everything under the old one is invalid here from now on."""
-        fresh = {tag: new_stamp() for tag in tags}
-        for tag, stamp in fresh.items():
-            self._replace(tag, stamp)
-            self._guarded[tag] = math.inf
-        return fresh
+        for tag in tags:
+            self._replace(tag, new_stamp(now, self._known.get(tag)))
 
     def shared_tags(self) -> list[str]:
         """Give the known tags that are not single keys."""
         return [tag for tag in self._known if not is_key_tag(tag)]
 
-    def _replace(self, tag: str, stamp: str) -> None:
-        self.forget(tag)
-        self._known[tag] = stamp
+    def _insisted(self, tag: str, stamp: str | None, now: float) -> bool:
+        said, since = self._doubted.get(tag, (None, now))
+        if tag not in self._doubted or said != stamp:
+            self._doubted[tag] = (stamp, now)
+            return False
+        return now - since >= PATIENCE
+
+    def _replace(self, tag: str, stamp: str | None) -> None:
+        self._doubted.pop(tag, None)
+        self._known.pop(tag, None)
         self.epoch += 1
-        while len(self._known) > self._most:
-            forgotten, _ = self._known.popitem(last=False)
-            self._superseded.pop(forgotten, None)
-            self._guarded.pop(forgotten, None)
+        if stamp is None:
+            return
+        self._known[tag] = stamp
+        if len(self._known) > self._most:
+            oldest = next(filter(is_key_tag, self._known), next(iter(self._known)))
+            del self._known[oldest]
+            self._doubted.pop(oldest, None)

@@ -1,13 +1,14 @@
 """Who asks a paid source: the one container that holds the lease; the others wait for its answer."""
 
 import asyncio
+import secrets
 from collections.abc import Awaitable, Callable
 from enum import Enum
 
 from veo.cache.clock import Clock
 from veo.cache.fleet import Failure, Lease, UpstreamThrottled, lease_seconds, lease_text, parse, waits
 from veo.cache.flight import Flight, Landing
-from veo.cache.generations import Generations, new_stamp
+from veo.cache.generations import Generations
 from veo.cache.policy import Policy
 from veo.cache.shared import Shared
 from veo.cache.store import StoreError
@@ -77,7 +78,7 @@ class Leader:
 
     async def _claim(self, flight: Flight, outdated: Record, length: float, cost: float) -> Record:
         """Claim the lease; None when it is ours, else the record that stands."""
-        owner, px = new_stamp(), round(length * 1000)
+        owner, px = secrets.token_hex(6), round(length * 1000)
         mine = lease_text(Lease(owner, self._clock.now() + cost, flight.stamps))
         standing = None
         if outdated is None:

@@ -70,16 +70,18 @@ class Shared:
         values = await asyncio.shield(batch.values)
         return [values[key] for key in keys]
 
-    async def set(self, key: str, value: str, px: int | None) -> None:
+    async def set(self, key: str, value: str, px: int | None, *, urgent: bool = False) -> None:
         """Write one key for `px` milliseconds, or for ever."""
         self.counters.writes += 1
-        await self._guard(lambda: self.store.set(self._prefix + key, value, px), self._write_timeout)
+        await self._guard(
+            lambda: self.store.set(self._prefix + key, value, px), self._write_timeout, urgent=urgent
+        )
 
     async def mset(self, values: Mapping[str, str]) -> None:
         """Write several keys for ever."""
         self.counters.writes += 1
         named = {self._prefix + key: value for key, value in values.items()}
-        await self._guard(lambda: self.store.mset(named), self._write_timeout)
+        await self._guard(lambda: self.store.mset(named), self._write_timeout, urgent=True)
 
     async def claim(self, key: str, value: str, px: int | None) -> str | None:
         """Write a key only when absent; give the value that stands otherwise."""
@@ -112,19 +114,22 @@ class Shared:
         else:
             batch.values.set_result(dict(zip(names, values, strict=True)))
 
-    async def _guard(self, operation: Callable[[], Awaitable[T]], limit: float) -> T:
-        self._check_awake()
+    async def _guard(self, operation: Callable[[], Awaitable[T]], limit: float, *, urgent: bool = False) -> T:
+        self._check_awake(urgent=urgent)
         return await self._call(operation, limit)
 
-    def _check_awake(self) -> None:
-        """Raise StoreError while the tier rests; have it probed, behind the caller, when its rest is over."""
+    def _check_awake(self, *, urgent: bool = False) -> None:
+        """Raise StoreError while the tier rests; have it probed, behind the caller, when its rest is over.
+
+        A flush is `urgent`: it goes out though the day's budget is nearly spent.
+        """
         now = self._clock.now()
         state = self.breaker.state(now)
         if state == "half-open" and self._probe is None:
             # only here may a call take long: what has to be built up again is DNS, TCP and TLS
             probe = self._prove()
             self._probe = asyncio.get_running_loop().create_task(probe, context=contextvars.Context())
-        if state != "closed" or self._spent(now):
+        if state != "closed" or (self._spent(now) and not urgent):
             self.counters.skipped += 1
             raise StoreError("the shared tier is resting", "unreachable")
 

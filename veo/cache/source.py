@@ -146,7 +146,8 @@ class Source:
         policy = bound.policy
         life = policy.negative_for if negative else policy.fresh_for
         if not negative and policy.lifetime is not None:
-            life = policy.lifetime(value) or life
+            own = policy.lifetime(value)
+            life = life if own is None else min(own, life)  # an invalidation lives as long as the policy says
         return life.total_seconds() * (1.0 - policy.jitter * self._rng.random())
 
 

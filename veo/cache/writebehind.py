@@ -7,7 +7,6 @@ platform freezes as soon as it returns.
 import asyncio
 import contextvars
 import math
-from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -51,25 +50,6 @@ class EntryWrite:
         (standing,) = await shared.read([self.key])
         parts = read_head(standing) if standing is not None else None
         return parts is not None and parts[0]["c"] > self.computed * 1000
-
-
-@dataclass(frozen=True, slots=True)
-class StampWrite:
-    """New generation stamps: they must arrive, however late."""
-
-    stamps: Mapping[str, str]
-    confirmed: Callable[[], None]
-    life: float | None = None
-    expires: float = math.inf
-
-    async def attempt(self, shared: Shared, now: float, *, again: bool) -> None:  # noqa: ARG002 - the protocol's
-        """Write all stamps in one command."""
-        if self.life is None:
-            await shared.mset(self.stamps)
-        else:
-            for key, stamp in self.stamps.items():
-                await shared.set(key, stamp, round(self.life * 1000))
-        self.confirmed()
 
 
 class WriteBehind:
@@ -140,7 +120,8 @@ class WriteBehind:
                     self._shared.counters.retried_writes += 1
                     pause = min(max(FIRST_PAUSE, 2 * pause), LONGEST_PAUSE)
         finally:
-            del self._workers[name]
+            if self._workers.get(name) is asyncio.current_task():
+                del self._workers[name]
 
     async def _next(self, name: str, hurry: asyncio.Event, pause: float) -> Write | None:
         """Wait; then give the last write of a name, which may have come, or gone, meanwhile."""
