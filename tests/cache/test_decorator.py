@@ -217,8 +217,8 @@ async def test_a_304_keeps_the_value_and_renews_its_life(store: ChaosStore) -> N
     @cache.aside(Policy(family="page", key="page:{code}", fresh_for=HOURLY))
     async def page(code: str) -> str:
         asked = revalidation.get()
-        seen.append(asked.etag)
-        if asked.etag == "one":
+        seen.append(asked.sent)
+        if asked.sent == "one":
             asked.etag = "two"
             raise NotModified
         asked.etag = "one"
@@ -365,3 +365,37 @@ async def test_a_value_whose_own_validator_fails_is_a_miss(store: ChaosStore) ->
     await other("E15")
     moods.clear()
     assert asked == ["E15", "E15"]
+
+
+async def test_a_304_after_an_absence_brings_nothing_back_by_itself(store: ChaosStore) -> None:
+    cache = Cache(store, FakeClock(), rng=Draws())
+    there, sent = True, []
+
+    @cache.aside(Policy(family="page", key="page:{code}", fresh_for=HOURLY, negative_on=(Gone,)))
+    async def page(code: str) -> str:
+        asked = revalidation.get()
+        sent.append(asked.sent)
+        if not there:
+            raise Gone(code)
+        asked.etag = "one"
+        return code
+
+    await page("E15")
+    there = False
+    await passing(2 * HOUR)
+    with pytest.raises(Gone):
+        await page("E15")
+    there = True
+    await passing(60)
+    assert (await page("E15"), sent) == ("E15", [None, "one", None])
+
+
+async def test_a_life_of_nothing_keeps_nothing_fresh(store: ChaosStore, upstream: Upstream) -> None:
+    container = Container(store, upstream, policy(lifetime=lambda _: timedelta(0)))
+    assert [(await container.fact("E15")).number for _ in range(2)] == [1, 2]
+
+
+async def test_a_life_of_its_own_is_at_most_the_policy_s(store: ChaosStore, upstream: Upstream) -> None:
+    container = Container(store, upstream, policy(lifetime=lambda _: timedelta(hours=9)))
+    await container.fact("E15")
+    assert await container.cache.ttl("fact:E15") == HOUR

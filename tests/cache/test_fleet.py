@@ -2,12 +2,13 @@
 
 import asyncio
 import json
+from datetime import timedelta
 from typing import Any
 
 import pytest
 
 from tests.support.chaos import ChaosStore, Fault
-from tests.support.fleet import Container, Upstream, passing, policy
+from tests.support.fleet import HOUR, Container, Upstream, passing, policy
 from veo.cache.generations import Generations
 
 pytestmark = pytest.mark.anyio
@@ -257,4 +258,130 @@ async def test_after_a_pause_a_family_of_memory_waits_for_the_stamps(
     await alone.fact("E15")
     await there.cache.flush(all=True)
     await passing(61)
+    assert (await alone.fact("E15")).number == 2
+
+
+async def test_a_flush_that_waits_never_overwrites_a_later_one(
+    here: Container, there: Container, store: ChaosStore
+) -> None:
+    await here.fact("E15")
+    await here.settle()
+    store.down = True
+    await here.cache.flush(family="fact")
+    store.down = False
+    await here.cache.flush(family="fact")
+    await passing(60)
+    await here.fact("E15")
+    await here.settle()
+    assert (await there.fact.lookup("E15")).origin == "shared"
+
+
+async def test_a_flush_that_was_overtaken_while_it_waited_still_counts(
+    here: Container, there: Container, store: ChaosStore
+) -> None:
+    await here.fact("E15")
+    await here.settle()
+    store.fault(Fault(kind="failed"), method="mset", times=2)
+    await here.cache.flush(family="fact")
+    await passing(0.5)
+    await there.cache.flush(family="fact")
+    await there.fact("E15")
+    await there.settle()
+    await passing(5)
+    newcomer = Container(store, here.upstream)
+    assert (await newcomer.fact.lookup("E15")).origin == "source"
+
+
+async def test_a_replica_that_lags_for_one_who_knows_the_flush_revives_nothing(
+    here: Container, there: Container, store: ChaosStore
+) -> None:
+    await here.fact.many([("N1",), ("E15",)])
+    await here.settle()
+    await passing(10)
+    await here.cache.flush(family="fact")
+    await there.fact("N1")
+    store.lag = 5
+    assert (await there.fact.lookup("E15")).origin == "source"
+
+
+async def test_one_garbage_answer_does_not_part_a_container_from_the_fleet(
+    here: Container, there: Container, store: ChaosStore
+) -> None:
+    await there.fact("N1")
+    await there.settle()
+    store.fault(Fault(garbage="{"), method="mget")
+    await there.fact("N2")
+    await here.fact("E15")
+    await here.settle()
+    assert (await there.fact.lookup("E15")).origin == "shared"
+
+
+async def test_an_older_stamp_that_the_tier_insists_on_is_accepted_in_the_end(
+    here: Container, there: Container, store: ChaosStore
+) -> None:
+    await there.fact("E15")
+    await there.settle()
+    older = dict.fromkeys(("all", "fact", "area:E15"), "000000000001" + "0" * 12)
+    for tag, stamp in older.items():
+        store.put(f"cache:v1:g:{tag}", stamp)
+    await here.fact("E15")
+    await here.settle()
+    for _ in range(5):
+        await passing(31)
+        await there.fact("E15")
+    await passing(1)
+    assert (await there.fact("E15")).number == (await here.fact("E15")).number
+
+
+async def test_after_a_restore_every_caller_waits_for_the_stamps(
+    here: Container, there: Container, store: ChaosStore
+) -> None:
+    await here.fact.many([("E15",), ("N1",)])
+    await here.settle()
+    await there.cache.flush(all=True)
+    here.cache.restored()
+    store.fault(Fault(delay=0.2), method="mget", times=3)
+    first = asyncio.ensure_future(here.fact("E15"))
+    await passing(0.05)
+    assert ((await here.fact.lookup("N1")).origin, (await first).number) == ("source", 3)
+
+
+async def test_an_invalidation_whose_time_is_over_parts_nobody(store: ChaosStore, upstream: Upstream) -> None:
+    brief = policy(stale_if_error=timedelta(0))
+    here, there = Container(store, upstream, brief), Container(store, upstream, brief)
+    await here.fact("E15")
+    await here.fact.invalidate("E15")
+    for _ in range(6):
+        await passing(HOUR + 1)
+        await here.fact("E15")
+        await here.settle()
+        await there.fact("E15")
+        await there.settle()
+    before = len(upstream.calls)
+    await passing(HOUR + 1)
+    await here.fact("E15")
+    await here.settle()
+    await there.fact("E15")
+    assert len(upstream.calls) == before + 1
+
+
+async def test_the_first_sight_of_a_tag_by_many_keys_is_one_claim(here: Container, store: ChaosStore) -> None:
+    await here.fact.many([(f"E{number}",) for number in range(20)])
+    assert store.count("claim") == 22
+
+
+async def test_near_the_budget_a_flush_still_goes_out(store: ChaosStore, upstream: Upstream) -> None:
+    here = Container(store, upstream, commands_per_day=20)
+    for number in range(30):
+        await here.fact(f"E{number}")
+        await here.settle()
+    assert await here.cache.flush(family="fact")
+
+
+async def test_without_a_tier_many_invalidations_revive_nothing(upstream: Upstream) -> None:
+    alone = Container(None, upstream)
+    await alone.fact("E15")
+    await alone.cache.flush(family="fact")
+    for number in range(10_001):
+        await alone.fact.invalidate(f"Z{number}")
     assert (await alone.fact("E15")).number == 2

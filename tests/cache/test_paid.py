@@ -7,7 +7,7 @@ from datetime import timedelta
 import pytest
 
 from tests.support.chaos import ChaosStore, Fault
-from tests.support.fleet import ALWAYS_EARLY, HOUR, NEVER_EARLY, Container, Upstream, passing, policy
+from tests.support.fleet import ALWAYS_EARLY, HOUR, NEVER_EARLY, Container, Gone, Upstream, passing, policy
 from veo.cache import UpstreamThrottled
 
 pytestmark = pytest.mark.anyio
@@ -254,3 +254,47 @@ async def test_a_caller_that_joined_a_refresh_that_made_way_looks_again(
     await passing(0.1)
     hit = await other_payer.fact.lookup("E15")
     assert (hit.value.number, len(payer.upstream.calls)) == (2, 2)
+
+
+@pytest.mark.parametrize("error", [KeyError("ours"), Gone("none")])
+async def test_an_own_bug_or_an_absence_leaves_no_lease_behind(
+    payer: Container, other_payer: Container, error: Exception
+) -> None:
+    payer.upstream.error = error
+    with pytest.raises(type(error)):
+        await payer.fact("E15")
+    await payer.settle()
+    payer.upstream.error = None
+    await passing(31)
+    began = asyncio.get_running_loop().time()
+    await other_payer.fact("E15")
+    assert asyncio.get_running_loop().time() == began
+
+
+async def test_a_refused_value_leaves_no_lease_behind(store: ChaosStore, upstream: Upstream) -> None:
+    picky = Container(store, upstream, policy(paid=True, cache_if=lambda _: False))
+    began = asyncio.get_running_loop().time()
+    assert [(await picky.fact("E15")).number for _ in range(3)] == [1, 2, 3]
+    assert asyncio.get_running_loop().time() == began
+
+
+async def test_a_refresh_does_not_wait_for_the_lease_of_one_s_own_last_compute(payer: Container) -> None:
+    await payer.fact("E15")
+    await payer.settle()
+    began = asyncio.get_running_loop().time()
+    assert (await payer.fact.refresh("E15")).number == 2
+    assert asyncio.get_running_loop().time() == began
+
+
+async def test_a_lease_that_another_container_has_by_now_is_left_alone(
+    payer: Container, store: ChaosStore
+) -> None:
+    payer.upstream.delay, payer.upstream.error = 1, KeyError("ours")
+    asking = asyncio.ensure_future(payer.fact("E15"))
+    await passing(0.5)
+    theirs = json.dumps({"o": "another", "eta": 1, "g": {}})
+    store.put(f"{KEY}!", theirs)
+    with pytest.raises(KeyError):
+        await asking
+    await payer.settle()
+    assert store.value(f"{KEY}!") == theirs

@@ -204,3 +204,50 @@ def test_the_failures_of_long_ago_are_forgotten() -> None:
     for key in "abc":
         throttles.strike(key, 0.0, 15.0, 120.0)
     assert [throttles.left(key, 0.0) for key in "abc"] == [0.0, 15.0, 15.0]
+
+
+async def test_an_older_compute_does_not_replace_a_newer_value(here: Container) -> None:
+    here.upstream.delay = 10
+    older = asyncio.ensure_future(here.fact("E15"))
+    await passing(1)
+    here.upstream.delay = 1
+    await here.fact.refresh("E15")
+    await older
+    assert (await here.fact("E15")).number == 2
+
+
+async def test_a_source_that_cancels_itself_fails_and_cancels_nobody(here: Container) -> None:
+    here.upstream.error = asyncio.CancelledError()
+    with pytest.raises(TimeoutError, match="the source gave up"):
+        await here.fact("E15")
+
+
+async def test_a_cache_around_another_with_the_same_key_is_no_recursion(upstream: Upstream) -> None:
+    inner = Container(None, upstream)
+
+    @Cache().aside(policy())
+    async def outer(code: str) -> Fact:
+        return await inner.fact(code)
+
+    assert (await outer("E15")).number == 1
+
+
+async def test_what_a_compute_leaves_running_may_ask_for_its_key_later() -> None:
+    cache, later = Cache(), []
+
+    async def again() -> str:
+        await passing(1)
+        return await ask("E15")
+
+    @cache.aside(Policy(family="loop", key="loop:{code}", fresh_for=timedelta(hours=1)))
+    async def ask(code: str) -> str:
+        later.append(asyncio.ensure_future(again()))
+        return code
+
+    await ask("E15")
+    assert await later[0] == "E15"
+
+
+async def test_many_gives_the_error_of_a_call_that_makes_no_key(here: Container) -> None:
+    found = await here.fact.many([("E15",), (7,)])
+    assert [type(one) for one in found] == [Fact, TypeError]

@@ -170,10 +170,11 @@ def _decorated(engine: Engine, bound: Bound) -> Any:  # noqa: C901 - one closure
 
     async def lookups(calls: Iterable[tuple[Any, ...]]) -> list[Any]:
         gate = asyncio.Semaphore(AT_ONCE)
-        found = await asyncio.gather(
-            *(engine.lookup(bound, bound.call(args, {}), gate=gate) for args in calls), return_exceptions=True
-        )
-        return [_hit(one) if isinstance(one, Found) else one for one in found]
+
+        async def one(args: tuple[Any, ...]) -> Hit[Any]:
+            return _hit(await engine.lookup(bound, bound.call(args, {}), gate=gate))
+
+        return list(await asyncio.gather(*(one(args) for args in calls), return_exceptions=True))
 
     async def many(calls: Iterable[tuple[Any, ...]]) -> list[Any]:
         return [hit.value if isinstance(hit, Hit) else hit for hit in await lookups(calls)]

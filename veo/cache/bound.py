@@ -25,12 +25,16 @@ class NotModified(Exception):
 
 
 class Revalidation:
-    """What a compute may ask of the source conditionally: read `etag`, set it from the answer."""
+    """What a compute may ask of the source conditionally.
 
-    __slots__ = ("etag",)
+    `sent` is the validator of the value in hand, for the question; `etag` is to be set from the answer.
+    """
 
-    def __init__(self, etag: str | None) -> None:
-        self.etag = etag
+    __slots__ = ("etag", "sent")
+
+    def __init__(self, sent: str | None) -> None:
+        self.sent = sent
+        self.etag: str | None = None
 
 
 revalidation: contextvars.ContextVar[Revalidation] = contextvars.ContextVar("revalidation")

@@ -193,6 +193,13 @@ class Engine:
         finally:
             if self.flights.get(flight.key) is flight:
                 del self.flights[flight.key]
+            self._give_up(flight)
+
+    def _give_up(self, flight: Flight) -> None:
+        """Free the key for others where the lease stands for nothing any more."""
+        release = None if self.leader is None else self.leader.ended(flight)
+        if release is not None and self.tier is not None:
+            self.tier.writes.put(lease_key(flight.key), release)
 
     async def _fly(self, bound: Bound, flight: Flight) -> Landing | None:
         """Shared tier → throttle → lease → source."""
@@ -280,10 +287,12 @@ class Engine:
         self.bind()
         left = await self.tier.writes.drain(timeout)
         for flight in list(self.flights.values()):
-            if flight.leads() and (last or not flight.waiting):
-                flight.owner = None
-                with suppress(StoreError):
-                    await self.tier.shared.delete(lease_key(flight.key))
+            if self.leader is not None and (last or not flight.waiting):
+                release = self.leader.ended(flight)
+                if release is not None:
+                    flight.settled = True
+                    with suppress(StoreError):
+                        await release.attempt(self.tier.shared, self.clock.now(), again=False)
         return left
 
     def restored(self) -> None:

@@ -58,6 +58,7 @@ class Flight:
         self.waiting = 0  # callers
         self.owner: str | None = None  # of the fleet's lease, while this flight holds it
         self.lease_until = 0.0
+        self.settled = False  # what the lease stood for is written: it may run out by itself
 
     def land(self, landing: Landing | None) -> None:
         """Answer all callers; None sends them looking again."""

@@ -2,7 +2,9 @@
 
 import asyncio
 import secrets
+from collections import deque
 from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
 from enum import Enum
 
 from veo.cache.clock import Clock
@@ -28,11 +30,29 @@ def lease_key(key: str) -> str:
     return f"{key}!"
 
 
+@dataclass(frozen=True, slots=True)
+class Release:
+    """Frees a key whose lease is still ours."""
+
+    key: str
+    owner: str
+    expires: float
+
+    async def attempt(self, shared: Shared, now: float, *, again: bool) -> None:
+        """Delete the lease, unless another container has it by now."""
+        del now, again
+        (text,) = await shared.read([lease_key(self.key)])
+        record = parse(text)
+        if isinstance(record, Lease) and record.owner == self.owner:
+            await shared.delete(lease_key(self.key))
+
+
 class Leader:
     """Claims the leases of one container's flights."""
 
     def __init__(self, shared: Shared, generations: Generations, clock: Clock) -> None:
         self._shared, self._generations, self._clock = shared, generations, clock
+        self._ended: deque[str] = deque(maxlen=256)  # owners of own leases whose flight is over
 
     async def lead(
         self,
@@ -74,7 +94,19 @@ class Leader:
         """Tell whether a record is in the way: not one from before a flush, nor a failure gone by."""
         if isinstance(record, Failure):
             return record.until > self._clock.now()
-        return record is not None and self._generations.current(record.stamps, flight.tags)
+        if record is None or record.owner in self._ended:
+            return False
+        return self._generations.current(record.stamps, flight.tags)
+
+    def ended(self, flight: Flight) -> "Release | None":
+        """Record that a flight is over; give the write that frees its key where nobody needs the lease."""
+        if flight.owner is None:
+            return None
+        self._ended.append(flight.owner)
+        if flight.settled or not flight.leads():
+            return None
+        left = flight.lease_until - flight.loop.time()
+        return Release(flight.key, flight.owner, self._clock.now() + left)
 
     async def _claim(self, flight: Flight, outdated: Record, length: float, cost: float) -> Record:
         """Claim the lease; None when it is ours, else the record that stands."""

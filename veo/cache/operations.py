@@ -72,6 +72,8 @@ class Operations:
         entry = Entry(kept, codec, computed=now, fresh=fresh, usable=usable, stamps=stamps)
         entry.local_until = fresh if engine.tier is None else min(fresh, now + life.total_seconds() / 4)
         fits = engine.memory.put(key, entry, len(payload))
+        if engine.tier is not None:
+            engine.tier.writes.forget(key)  # an older answer must not come after
         if engine.tier is None or (bound is not None and not bound.policy.shared):
             return fits
         if not in_touch or len(payload) > LARGEST:

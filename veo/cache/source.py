@@ -43,23 +43,32 @@ class Source:
     async def compute(self, bound: Bound, flight: Flight) -> Landing:
         """Ask the source; fill both tiers; on a failure answer stale, or raise it."""
         policy, counters = bound.policy, bound.counters
-        computed, started = self._clock.now(), flight.loop.time()
-        asked = Revalidation(None if flight.held is None else flight.held.etag)
+        held = None if flight.held is None or flight.held.negative else flight.held
+        asked = Revalidation(None if held is None else held.etag)
         revalidation.set(asked)
         counters.computes += 1
         try:
-            async with flight.gate or nullcontext(), asyncio.timeout(policy.give_up.total_seconds()):
-                value = await bound.function(*flight.call.args, **flight.call.kwargs)
+            async with flight.gate or nullcontext():
+                computed, started = self._clock.now(), flight.loop.time()  # waiting for a turn is no cost
+                async with asyncio.timeout(policy.give_up.total_seconds()):
+                    value = await bound.function(*flight.call.args, **flight.call.kwargs)
             codec = bound.codec
         except NotModified:
-            if flight.held is None:
+            if held is None:
                 raise
-            value, codec = flight.held.value, flight.held.codec
+            value, codec, asked.etag = held.value, held.codec, asked.etag or asked.sent
         except policy.negative_on as absence:
             value, codec = Negative(type(absence).__name__, str(absence)), bound.negative
         except source_errors(policy) as error:
             counters.compute_failures += 1
             return self._after_failure(bound, flight, error)
+        except asyncio.CancelledError as error:
+            if (task := asyncio.current_task()) is not None and task.cancelling():
+                raise
+            counters.compute_failures += 1  # the source cancelled itself; its callers were not cancelled
+            gone = TimeoutError(f"{flight.key}: the source gave up")
+            gone.__cause__ = error
+            return self._after_failure(bound, flight, gone)
         except Exception:
             counters.compute_failures += 1
             log.exception("%s: the function failed", flight.key, extra={"event": "bug", "key": flight.key})
@@ -76,11 +85,13 @@ class Source:
             + (0 if codec is bound.negative else policy.stale_if_error.total_seconds()),
             cost=cost,
             stamps=flight.stamps,
-            etag=asked.etag,
+            etag=None if codec is bound.negative else asked.etag,
             negative=codec is bound.negative,
         )
         self._throttles.clear(flight.key)
-        self._keep(bound, flight.call, entry)
+        if self._keep(bound, flight.call, entry):
+            # a lease that outlives its entry would make others wait for nobody
+            flight.settled = entry.fresh - self._clock.now() > flight.lease_until - flight.loop.time()
         miss = {"event": "miss", "family": policy.family, "key": flight.key, "ms": round(cost * 1000)}
         log.info("miss %s", flight.key, extra=miss)
         return Landing(entry, "source")
@@ -95,6 +106,7 @@ class Source:
             note = fleet.failure_text(fleet.Failure(type(error).__name__, now + pause))
             name = lease_key(flight.key)
             self._tier.writes.put(name, EntryWrite(name, note, now, now + pause))
+            flight.settled = True
         held = self.in_hand(flight)
         fault = {
             "event": "source_fault",
@@ -107,15 +119,18 @@ class Source:
             raise error
         return Landing(held, "stale")
 
-    def _keep(self, bound: Bound, call: Call, entry: Entry) -> None:
-        """Fill both tiers, unless the policy refuses or a flush came in between."""
+    def _keep(self, bound: Bound, call: Call, entry: Entry) -> bool:
+        """Fill both tiers, unless the policy refuses or something newer came; tell whether it did."""
         policy, key, refused = bound.policy, call.key, None
+        standing = self._memory.get(key)
         if policy.sensitive or (
             policy.cache_if is not None and not entry.negative and not policy.cache_if(entry.value)
         ):
             refused = "policy"
         elif not self._generations.current(entry.stamps, call.tags):
             refused = "flushed meanwhile"
+        elif standing is not None and self._generations.valid(standing) and standing.newer_than(entry):
+            refused = "overtaken"
         else:
             try:
                 payload = entry.codec.dump(entry.value)
@@ -124,12 +139,13 @@ class Source:
                 log.warning("%s is not stored: %s", key, error, extra={"event": "unserialisable", "key": key})
         if refused is not None:
             bound.counters.not_stored += 1
-            return
+            return False
         self.settle(bound, entry, self._clock.now())
         self._memory.put(key, entry, len(payload))
         known = all(stamp is not None or is_key_tag(tag) for tag, stamp in entry.stamps.items())
         if self._tier is not None and policy.shared and known and len(payload) <= LARGEST:
             self._tier.writes.put(key, EntryWrite(key, encode(entry, payload), entry.computed, entry.usable))
+        return True
 
     def in_hand(self, flight: Flight) -> Entry | None:
         """Give the held value if it may still answer: usable, and not flushed meanwhile."""
