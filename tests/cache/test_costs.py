@@ -95,6 +95,41 @@ async def test_an_early_refresh_of_a_free_key_costs_two_commands_behind(
     assert (foreground, sent(store)) == ([], ["mget", "set"])
 
 
+async def test_an_early_refresh_of_a_paid_key_costs_three_commands_behind(
+    store: ChaosStore, upstream: Upstream
+) -> None:
+    payer = Container(store, upstream, PAID)
+    upstream.delay = 1
+    await payer.fact("E15")
+    await payer.settle()
+    await passing(30 * 119)
+    await payer.fact("E15")
+    await payer.settle()
+    sent(store)
+    payer.draws.value = ALWAYS_EARLY
+    await payer.fact("E15")
+    payer.draws.value = NEVER_EARLY
+    await passing(2)
+    assert sent(store) == ["mget", "claim", "set"]
+
+
+@pytest.mark.parametrize(("paid", "behind"), [(False, ["set"]), (True, ["claim", "set"])])
+async def test_a_stale_shared_value_costs_one_read_and_is_refreshed_behind(
+    store: ChaosStore, upstream: Upstream, paid: bool, behind: list[str]
+) -> None:
+    container = await known(Container(store, upstream, policy(paid=paid)))
+    await passing(2 * HOUR)
+    store.put("cache:v1:fact:E15!", None)
+    await container.fact("warm")
+    await container.settle()
+    sent(store)
+    upstream.delay = 3
+    assert (await container.fact.lookup("E15")).stale
+    await passing(3)
+    await container.settle()
+    assert sent(store) == ["mget", *behind]
+
+
 async def test_twenty_keys_at_once_cost_one_read(here: Container, store: ChaosStore) -> None:
     calls = [(f"E{number}",) for number in range(20)]
     await here.fact.many(calls)

@@ -58,6 +58,19 @@ async def test_drain_takes_no_longer_than_it_may(here: Container, store: ChaosSt
     assert asyncio.get_running_loop().time() - began == pytest.approx(0.5)
 
 
+async def test_drain_asks_nothing_for_a_free_flight_that_nobody_waits_for(
+    here: Container, store: ChaosStore
+) -> None:
+    here.upstream.delay = 5
+    asking = asyncio.ensure_future(here.fact("E15"))
+    await passing(0.1)
+    asking.cancel()
+    await passing(0.1)
+    before = len(store.calls)
+    await here.cache.drain()
+    assert len(store.calls) == before
+
+
 async def test_a_write_whose_life_is_over_is_dropped(store: ChaosStore, upstream: Upstream) -> None:
     container = Container(
         store, upstream, policy(fresh_for=timedelta(seconds=5), stale_if_error=timedelta(seconds=1))

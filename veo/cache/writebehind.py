@@ -74,10 +74,8 @@ class WriteBehind:
 
     def _make_room(self) -> None:
         """Drop the oldest write that may be lost: an entry, never a flush."""
-        oldest = next((name for name, write in self._waiting.items() if write.expires < math.inf), None)
-        if oldest is not None:
-            del self._waiting[oldest]
-            self._shared.counters.dropped_writes += 1
+        del self._waiting[next(name for name, write in self._waiting.items() if write.expires < math.inf)]
+        self._shared.counters.dropped_writes += 1
 
     def forget(self, name: str) -> None:
         """Drop a write that waits."""
@@ -120,8 +118,7 @@ class WriteBehind:
                     self._shared.counters.retried_writes += 1
                     pause = min(max(FIRST_PAUSE, 2 * pause), LONGEST_PAUSE)
         finally:
-            if self._workers.get(name) is asyncio.current_task():
-                del self._workers[name]
+            self._workers.pop(name, None)  # gone already where another loop took over
 
     async def _next(self, name: str, hurry: asyncio.Event, pause: float) -> Write | None:
         """Wait; then give the last write of a name, which may have come, or gone, meanwhile."""
