@@ -316,21 +316,32 @@ async def test_one_garbage_answer_does_not_part_a_container_from_the_fleet(
     assert (await there.fact.lookup("E15")).origin == "shared"
 
 
-async def test_an_older_stamp_that_the_tier_insists_on_is_accepted_in_the_end(
-    here: Container, there: Container, store: ChaosStore
+async def test_a_stamp_that_the_tier_has_lost_is_sent_again(here: Container, store: ChaosStore) -> None:
+    await here.fact("E15")
+    await here.settle()
+    ours = store.value("cache:v1:g:fact")
+    store.put("cache:v1:g:fact", "000000000001" + "0" * 12)
+    for _ in range(5):
+        await passing(31)
+        await here.fact("E15")
+    await passing(1)
+    assert store.value("cache:v1:g:fact") == ours
+
+
+async def test_an_invalidation_that_the_tier_has_lost_is_sent_again(
+    here: Container, store: ChaosStore
 ) -> None:
-    await there.fact("E15")
-    await there.settle()
-    older = dict.fromkeys(("all", "fact", "area:E15"), "000000000001" + "0" * 12)
-    for tag, stamp in older.items():
-        store.put(f"cache:v1:g:{tag}", stamp)
+    await here.fact("E15")
+    await here.settle()
+    store.fault(Fault(lost=True), method="set")
+    await here.fact.invalidate("E15")
     await here.fact("E15")
     await here.settle()
     for _ in range(5):
         await passing(31)
-        await there.fact("E15")
+        await here.fact("E15")
     await passing(1)
-    assert (await there.fact("E15")).number == (await here.fact("E15")).number
+    assert store.value("cache:v1:g:key:fact:E15") is not None
 
 
 async def test_after_a_restore_every_caller_waits_for_the_stamps(

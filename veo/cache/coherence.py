@@ -55,8 +55,8 @@ class Coherence:
         for tag, stamp in zip(tags, values, strict=True):
             if stamp is None and not is_key_tag(tag):
                 absent.append(tag)
-            else:
-                self.generations.adopt(tag, stamp, now)
+            elif self.generations.adopt(tag, stamp, now):
+                self._send_again(tag)
         if absent:
             await asyncio.gather(*(asyncio.shield(self._claim(tag)) for tag in absent))
 
@@ -73,7 +73,7 @@ class Coherence:
         unknown = [tag for tag in tags if not is_key_tag(tag) and self.generations.stamp(tag) is None]
         if unknown:
             await self.ask(unknown)  # the new stamp has to be greater than the one that stands
-        self.generations.renew(tags, self._clock.now())
+        self.generations.renew(tags, self._clock.now(), life or 0.0)
         self._unsent.update(dict.fromkeys(tags, life))
         try:
             await self._send(tags)
@@ -81,6 +81,11 @@ class Coherence:
             self._writes.put("flushes", Flushes(self))
             return False
         return True
+
+    def _send_again(self, tag: str) -> None:
+        """Repeat a flush that the shared tier has lost."""
+        self._unsent[tag] = self.generations.left(tag, self._clock.now())
+        self._writes.put("flushes", Flushes(self))
 
     async def send_late(self) -> None:
         """Send what was flushed while the shared tier was away; raise StoreError if it still is."""
@@ -93,7 +98,8 @@ class Coherence:
         ]
         for tag, stamp in zip(tags, values, strict=True):
             self.generations.adopt(tag, stamp or self.generations.stamp(tag), self._clock.now())
-        self.generations.renew(overtaken, self._clock.now())
+        for tag in overtaken:
+            self.generations.renew([tag], self._clock.now(), self._unsent[tag] or 0.0)
         await self._send(tags)
 
     async def _send(self, tags: Iterable[str]) -> None:

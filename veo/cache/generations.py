@@ -1,10 +1,10 @@
 """Generations: a unique, growing stamp per tag; an entry is valid while its stamps equal the known ones.
 
 A flush gives a tag a greater stamp, so everything written under the old one is unreachable at once, and
-storage is reclaimed by expiry. Only a greater stamp is adopted: a lagging replica would undo a flush. A
-smaller one (or none) that the shared tier keeps giving for a minute is the truth after all: it was
-evicted, expired or restored from a copy. The stamp of a single key (`key:…`) may be absent, which means
-that it was never invalidated; any other absent stamp equals nothing.
+storage is reclaimed by expiry. Only a greater stamp is adopted: a lagging replica would undo a flush. When
+the shared tier keeps giving a smaller one for a minute (its write was lost, or it was restored from a copy),
+ours is due to be sent again. The stamp of a single key (`key:…`) may be absent, which means that it was
+never invalidated, or so long ago that no entry can be older; any other absent stamp equals nothing.
 """
 
 import re
@@ -41,7 +41,8 @@ class Generations:
     def __init__(self, most: int = REMEMBERED) -> None:
         self._most = most
         self._known: OrderedDict[str, str] = OrderedDict()
-        self._doubted: dict[str, tuple[str | None, float]] = {}  # what the tier says instead, and since when
+        self._doubted: dict[str, float] = {}  # since when the tier has contradicted us
+        self._over: dict[str, float] = {}  # when the stamp of a key that was renewed here may be forgotten
         self.epoch = 0
 
     def stamp(self, tag: str) -> str | None:
@@ -60,40 +61,49 @@ class Generations:
         """Tell whether nothing that an entry was written under has been flushed since."""
         return self.current(entry.stamps, entry.stamps)
 
-    def adopt(self, tag: str, stamp: str | None, now: float) -> None:
-        """Take over what the shared tier says of a tag, if it is newer, or has been said for long enough."""
+    def adopt(self, tag: str, stamp: str | None, now: float) -> bool:
+        """Take over what the tier says of a tag, if it is newer; tell whether ours is to be sent again."""
         known = self._known.get(tag)
         if stamp is not None and not _FORM.fullmatch(stamp):
-            return
+            return False
         if stamp == known:
             self._doubted.pop(tag, None)
-        elif known is None or (stamp is not None and stamp > known) or self._insisted(tag, stamp, now):
+            return False
+        if known is None or (stamp is not None and stamp > known):
             self._replace(tag, stamp)
+            return False
+        if now - self._doubted.setdefault(tag, now) < PATIENCE:
+            return False
+        if stamp is None and now >= self._over.get(tag, now):
+            self._replace(tag, None)  # the stamp of a key has run out
+            return False
+        return True
 
-    def renew(self, tags: Iterable[str], now: float) -> None:
+    def renew(self, tags: Iterable[str], now: float, life: float = 0.0) -> None:
         """Give each tag a new stamp: everything under the old one is invalid here from now on."""
         for tag in tags:
             self._replace(tag, new_stamp(now, self._known.get(tag)))
+            if is_key_tag(tag):
+                self._over[tag] = now + life
+
+    def left(self, tag: str, now: float) -> float | None:
+        """Give the seconds for which the stamp of a key matters; None for other tags, whose stamps stay."""
+        return max(1.0, self._over.get(tag, now) - now) if is_key_tag(tag) else None
 
     def shared_tags(self) -> list[str]:
         """Give the known tags that are not single keys."""
         return [tag for tag in self._known if not is_key_tag(tag)]
 
-    def _insisted(self, tag: str, stamp: str | None, now: float) -> bool:
-        said, since = self._doubted.get(tag, (None, now))
-        if tag not in self._doubted or said != stamp:
-            self._doubted[tag] = (stamp, now)
-            return False
-        return now - since >= PATIENCE
-
     def _replace(self, tag: str, stamp: str | None) -> None:
-        self._doubted.pop(tag, None)
-        self._known.pop(tag, None)
+        self._drop(tag)
         self.epoch += 1
         if stamp is None:
             return
         self._known[tag] = stamp
         if len(self._known) > self._most:
             oldest = next(filter(is_key_tag, self._known), next(iter(self._known)))
-            del self._known[oldest]
-            self._doubted.pop(oldest, None)
+            self._drop(oldest)
+
+    def _drop(self, tag: str) -> None:
+        for kept in (self._known, self._doubted, self._over):
+            kept.pop(tag, None)
