@@ -8,7 +8,7 @@ import inspect
 import subprocess
 import sys
 from importlib.util import module_from_spec, spec_from_file_location
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 import click
@@ -178,6 +178,9 @@ def test_a_container_learns_the_name_of_the_second_secret(nothing_configured: py
 # ---- the image ---------------------------------------------------------------------------------------
 
 
+HOME = PurePosixPath("/", "root")  # where Modal puts local sources in a container
+
+
 def uploaded() -> dict[str, Path]:
     """Give what is mounted into a container, by its path there."""
     files: dict[str, Path] = {}
@@ -189,16 +192,16 @@ def uploaded() -> dict[str, Path]:
 def test_every_file_of_the_package_is_uploaded_and_nothing_else() -> None:
     package = {path for path in (ROOT / "veo").rglob("*") if path.is_file()}
     expected = {path for path in package if "__pycache__" not in path.parts}
-    assert uploaded() == {f"/root/{path.relative_to(ROOT)}": path for path in expected}
+    assert uploaded() == {f"{HOME}/{path.relative_to(ROOT)}": path for path in expected}
 
 
 @pytest.mark.parametrize("name", ["areas.csv", "stations.csv", "links.csv", "destinations.csv", "SOURCES.md"])
 def test_the_figures_are_uploaded(name: str) -> None:
-    assert f"/root/veo/data/{name}" in uploaded()
+    assert f"{HOME}/veo/data/{name}" in uploaded()
 
 
 def test_the_types_are_uploaded() -> None:
-    assert "/root/veo/py.typed" in uploaded()
+    assert f"{HOME}/veo/py.typed" in uploaded()
 
 
 def test_the_image_installs_the_lock() -> None:
