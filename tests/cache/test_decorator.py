@@ -1,5 +1,7 @@
 """What the decorator accepts, keeps and refuses."""
 
+import gc
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
@@ -399,3 +401,56 @@ async def test_a_life_of_its_own_is_at_most_the_policy_s(store: ChaosStore, upst
     container = Container(store, upstream, policy(lifetime=lambda _: timedelta(hours=9)))
     await container.fact("E15")
     assert await container.cache.ttl("fact:E15") == HOUR
+
+
+def confused(_value: object) -> timedelta:
+    raise ZeroDivisionError
+
+
+@pytest.mark.parametrize("part", ["lifetime", "cache_if"])
+async def test_a_value_is_given_but_not_kept_when_its_policy_fails(
+    store: ChaosStore, upstream: Upstream, part: str
+) -> None:
+    container = Container(store, upstream, policy(**{part: confused}))
+    assert [(await container.fact("E15")).number for _ in range(2)] == [1, 2]
+
+
+async def test_a_life_that_is_no_time_is_a_policy_that_fails(store: ChaosStore, upstream: Upstream) -> None:
+    container = Container(store, upstream, policy(lifetime=lambda _: 30))
+    assert [(await container.fact("E15")).number for _ in range(2)] == [1, 2]
+
+
+async def test_an_argument_without_a_hash_is_refused_by_its_name(here: Container) -> None:
+    with pytest.raises(TypeError, match=r"^code: list cannot be part of a key"):
+        await here.fact(["E15"])  # type: ignore[arg-type]  # the point
+
+
+async def test_lookup_refuses_an_argument_without_a_hash_by_its_name(here: Container) -> None:
+    with pytest.raises(TypeError, match=r"^code: list cannot be part of a key"):
+        await here.fact.lookup(["E15"])  # type: ignore[arg-type]  # the point
+
+
+async def test_a_key_function_may_take_what_has_no_hash() -> None:
+    cache = Cache()
+    by_length = Policy(family="count", key=lambda codes: (len(codes),), fresh_for=HOURLY)
+
+    @cache.aside(by_length)
+    async def count(codes: list[str]) -> int:
+        return len(codes)
+
+    assert [await count(["E15"]), await count(["E15", "N1"])] == [1, 2]
+
+
+@pytest.mark.parametrize(("length", "held"), [(100, 1), (300, 0)])
+async def test_only_short_arguments_are_held_on_to(length: int, held: int) -> None:
+    cache = Cache()
+
+    @cache.aside(Policy(family="length", key="length:{text}", fresh_for=HOURLY))
+    async def measure(text: str) -> int:
+        return len(text)
+
+    text = "".join("ab"[place % 2] for place in range(length))
+    before = sys.getrefcount(text)
+    await measure(text)
+    gc.collect()
+    assert sys.getrefcount(text) - before == held

@@ -175,14 +175,14 @@ async def test_a_restored_snapshot_checks_its_stamps_before_it_serves(
     await here.fact("E15")
     await here.settle()
     await there.cache.flush(family="fact")
-    here.cache.restored()
+    await here.cache.restored()
     assert (await here.fact("E15")).number == 2
 
 
 async def test_a_restored_snapshot_keeps_what_still_holds(here: Container) -> None:
     await here.fact("E15")
     await here.settle()
-    here.cache.restored()
+    await here.cache.restored()
     assert (await here.fact.lookup("E15")).origin == "memory"
 
 
@@ -350,7 +350,7 @@ async def test_after_a_restore_every_caller_waits_for_the_stamps(
     await here.fact.many([("E15",), ("N1",)])
     await here.settle()
     await there.cache.flush(all=True)
-    here.cache.restored()
+    await here.cache.restored()
     store.fault(Fault(delay=0.2), method="mget", times=3)
     first = asyncio.ensure_future(here.fact("E15"))
     await passing(0.05)

@@ -96,7 +96,7 @@ async def test_set_refuses_what_json_cannot_hold(here: Container, value: object)
     assert not await here.cache.set("note:1", value, 60)
 
 
-@pytest.mark.parametrize("ttl", [0, -1, True, timedelta(0)])
+@pytest.mark.parametrize("ttl", [0, -1, True, 1.5, "60", None, timedelta(0), 2**53, timedelta(days=36_526)])
 async def test_set_refuses_a_life_that_is_none(here: Container, ttl: Any) -> None:
     with pytest.raises(ValueError, match="ttl"):
         await here.cache.set("note:1", "x", ttl)
@@ -271,7 +271,7 @@ async def test_without_a_tier_the_life_cycle_has_nothing_to_do() -> None:
     cache = Cache()
     await cache.preload()
     await cache.close()
-    cache.restored()
+    await cache.restored()
     assert await cache.drain() == 0
 
 
@@ -306,3 +306,9 @@ async def test_a_prefix_keeps_two_caches_apart(store: ChaosStore, here: Containe
     await here.settle()
     apart = Container(store, here.upstream, prefix="staging:")
     assert (await apart.fact.lookup("E15")).origin == "source"
+
+
+@pytest.mark.parametrize("stale_for", [timedelta(seconds=-1), timedelta(days=36_525)])
+async def test_set_refuses_a_stale_time_that_is_none(here: Container, stale_for: timedelta) -> None:
+    with pytest.raises(ValueError, match="stale_for"):
+        await here.cache.set("note:1", "x", 60, stale_for=stale_for)

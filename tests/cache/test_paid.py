@@ -298,3 +298,34 @@ async def test_a_lease_that_another_container_has_by_now_is_left_alone(
         await asking
     await payer.settle()
     assert store.value(f"{KEY}!") == theirs
+
+
+async def test_a_late_failure_note_leaves_a_newer_lease_alone(payer: Container, store: ChaosStore) -> None:
+    payer.upstream.error = OSError("down")
+    store.fault(Fault(kind="failed"), method="set")
+    with pytest.raises(OSError, match="down"):
+        await payer.fact("E15")
+    await passing(0.5)
+    newer = json.dumps({"o": "somebody", "eta": 0, "g": {}})
+    store.put(f"{KEY}!", newer)
+    await passing(2)
+    assert store.value(f"{KEY}!") == newer
+
+
+async def test_a_late_failure_note_is_written_in_place_of_one_s_own_lease(
+    payer: Container, store: ChaosStore
+) -> None:
+    payer.upstream.error = OSError("down")
+    store.fault(Fault(kind="failed"), method="set")
+    with pytest.raises(OSError, match="down"):
+        await payer.fact("E15")
+    await passing(2)
+    assert "until" in json.loads(store.value(f"{KEY}!") or "{}")
+
+
+async def test_a_key_that_waits_for_its_turn_holds_no_lease(payer: Container, store: ChaosStore) -> None:
+    payer.upstream.delay = 1
+    queue = asyncio.ensure_future(payer.fact.many([(f"E{number}",) for number in range(1, 25)]))
+    await passing(0.5)
+    assert sum(call.keys[0].endswith("!") for call in store.calls if call.method == "claim") == 8
+    await queue

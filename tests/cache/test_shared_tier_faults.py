@@ -355,6 +355,35 @@ async def test_a_late_fault_does_not_shorten_the_rest_after_a_refusal() -> None:
     assert (breaker.state(299), breaker.state(300)) == ("open", "half-open")
 
 
+async def test_a_call_from_before_the_breaker_opened_does_not_close_it() -> None:
+    breaker = Breaker()
+    breaker.failed(1, refused=True)
+    breaker.succeeded(began=0.5)
+    assert breaker.state(2) == "open"
+
+
+async def test_a_slow_write_that_works_after_all_does_not_wake_a_resting_tier(
+    here: Container, store: ChaosStore
+) -> None:
+    await contacted(here)
+    store.fault(Fault(delay=1), method="set")
+    await here.fact("E15")
+    store.fault(Fault(kind="refused"), method="mget")
+    await here.fact("N1")
+    await passing(1.5)
+    assert here.cache.stats()["shared"]["breaker"] == "open"
+
+
+async def test_a_clock_that_is_set_back_does_not_lengthen_a_rest(here: Container, store: ChaosStore) -> None:
+    await contacted(here)
+    store.fault(Fault(kind="refused"), method="mget")
+    await here.fact("N1")
+    here.clock.skew = -HOUR
+    await here.fact("E15")
+    await passing(0.1)
+    assert here.cache.stats()["shared"]["breaker"] == "closed"
+
+
 async def test_the_last_call_is_remembered_as_up_or_down(here: Container, store: ChaosStore) -> None:
     states = [here.cache.stats()["shared"]["last"]]
     await contacted(here)

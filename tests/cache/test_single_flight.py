@@ -8,8 +8,9 @@ import pytest
 from tests.support.chaos import ChaosStore, Fault
 from tests.support.fleet import HOUR, Container, Fact, Upstream, passing, policy
 from tests.support.virtual_time import VirtualTimeLoop
-from veo.cache import Cache, Policy, RecursiveLookup
+from veo.cache import Aside, Cache, Policy, RecursiveLookup
 from veo.cache.flight import Throttles
+from veo.cache.gate import Gate
 
 pytestmark = pytest.mark.anyio
 
@@ -81,6 +82,53 @@ async def test_two_functions_that_ask_for_each_other_get_a_clear_error() -> None
         await one("E15")
 
 
+async def test_two_functions_asked_for_at_once_that_wait_for_each_other_get_a_clear_error() -> None:
+    cache = Cache()
+
+    @cache.aside(Policy(family="one", key="one:{code}", fresh_for=timedelta(hours=1)))
+    async def one(code: str) -> str:
+        await asyncio.sleep(0.1)
+        return await two(code)
+
+    @cache.aside(Policy(family="two", key="two:{code}", fresh_for=timedelta(hours=1)))
+    async def two(code: str) -> str:
+        await asyncio.sleep(0.1)
+        return await one(code)
+
+    errors = await asyncio.gather(one("E15"), two("E15"), return_exceptions=True)
+    assert [type(error) for error in errors] == [RecursiveLookup, RecursiveLookup]
+
+
+async def test_a_compute_may_ask_for_what_another_compute_asks_for() -> None:
+    cache, upstream = Cache(), Upstream()
+    upstream.delay = 0.1
+    fact = cache.aside(policy())(upstream.fetch)
+
+    async def both(code: str) -> int:
+        first, second = await asyncio.gather(fact("E15"), fact("E15"))
+        return first.number + second.number + len(code)
+
+    one = cache.aside(Policy(family="one", key="one:{code}", fresh_for=timedelta(hours=1)))(both)
+    assert await asyncio.gather(one("a"), one("bb"), one("ccc")) == [3, 4, 5]
+
+
+async def test_a_compute_may_ask_for_one_that_asks_twice_for_another() -> None:
+    cache, upstream = Cache(), Upstream()
+    upstream.delay = 1
+    fact = cache.aside(policy())(upstream.fetch)
+
+    async def twice(code: str) -> int:
+        return sum(found.number for found in await asyncio.gather(fact(code), fact(code)))
+
+    async def late(code: str) -> int:
+        await asyncio.sleep(0.5)
+        return await double(code)
+
+    double = cache.aside(Policy(family="double", key="double:{code}", fresh_for=timedelta(hours=1)))(twice)
+    later = cache.aside(Policy(family="later", key="later:{code}", fresh_for=timedelta(hours=1)))(late)
+    assert await asyncio.gather(double("E15"), later("E15")) == [2, 2]
+
+
 async def test_different_keys_do_not_wait_for_each_other(here: Container) -> None:
     here.upstream.delay = 1
     began = asyncio.get_running_loop().time()
@@ -110,6 +158,82 @@ async def test_many_bounds_the_computes_that_run_side_by_side(here: Container) -
     began = asyncio.get_running_loop().time()
     await here.fact.many([(f"E{number}",) for number in range(24)])
     assert asyncio.get_running_loop().time() - began == pytest.approx(3, abs=0.01)
+
+
+async def test_waiting_for_a_turn_is_not_the_source_s_time(here: Container) -> None:
+    here.upstream.delay = 29
+    found = await here.fact.many([(f"E{number}",) for number in range(17)])
+    assert [type(fact) for fact in found] == [Fact] * 17
+
+
+async def test_whoever_joins_a_key_that_is_queued_does_not_wait_for_its_turn(here: Container) -> None:
+    here.upstream.delay = 1
+    queue = asyncio.ensure_future(here.fact.many([(f"E{number}",) for number in range(80)]))
+    await passing(0.5)
+    began = asyncio.get_running_loop().time()
+    await here.fact("E79")
+    assert asyncio.get_running_loop().time() - began == pytest.approx(1, abs=0.01)
+    await queue
+
+
+async def test_another_many_waits_for_the_turn_of_a_key_that_is_queued(here: Container) -> None:
+    here.upstream.delay = 1
+    calls = [(f"E{number}",) for number in range(24)]
+    began = asyncio.get_running_loop().time()
+    await asyncio.gather(here.fact.many(calls), here.fact.many(calls))
+    assert asyncio.get_running_loop().time() - began == pytest.approx(3, abs=0.01)
+
+
+async def test_a_turn_out_of_turn_is_made_up_for(here: Container) -> None:
+    here.upstream.delay = 1
+    queue = asyncio.ensure_future(here.fact.many([(f"E{number}",) for number in range(16)]))
+    await passing(0.5)
+    await here.fact("E15")
+    assert len(here.upstream.calls) == 8 + 1 + 7
+    await queue
+
+
+@pytest.mark.parametrize("at_once", ["one", "many"])
+async def test_computes_of_one_many_may_ask_for_each_other(at_once: str) -> None:
+    cache = Cache()
+
+    async def chain(number: int) -> int:
+        await asyncio.sleep(0.1)
+        if number == 20:
+            return 1
+        if at_once == "one":
+            return await counted(number + 1) + 1
+        (following,) = await counted.many([(number + 1,)])
+        assert isinstance(following, int)
+        return following + 1
+
+    rules = Policy(family="count", key="count:{number}", fresh_for=timedelta(hours=1))
+    counted: Aside[[int], int] = cache.aside(rules)(chain)
+    assert await counted.many([(number,) for number in range(21)]) == list(range(21, 0, -1))
+
+
+async def test_a_queued_flight_that_is_cancelled_leaves_the_turns_of_others_alone() -> None:
+    gate, loop = Gate(1), asyncio.get_running_loop()
+    first, second, third = (loop.create_future() for _ in range(3))
+    for turn in (first, second, third):
+        gate.enter(turn)
+    second.cancel()
+    gate.leave(second)
+    before = third.done()
+    gate.leave(first)
+    assert (before, third.done()) == (False, True)
+
+
+async def test_a_turn_that_was_lifted_before_it_was_asked_for_counts() -> None:
+    gate, loop = Gate(1), asyncio.get_running_loop()
+    early, late = loop.create_future(), loop.create_future()
+    gate.lift(early)
+    gate.lift(early)
+    gate.enter(early)
+    gate.enter(late)
+    before = late.done()
+    gate.leave(early)
+    assert (before, late.done()) == (False, True)
 
 
 async def test_many_gives_the_value_or_the_error_of_each(store: ChaosStore, upstream: Upstream) -> None:
@@ -251,3 +375,9 @@ async def test_what_a_compute_leaves_running_may_ask_for_its_key_later() -> None
 async def test_many_gives_the_error_of_a_call_that_makes_no_key(here: Container) -> None:
     found = await here.fact.many([("E15",), (7,)])
     assert [type(one) for one in found] == [Fact, TypeError]
+
+
+async def test_a_clock_that_is_set_back_ends_the_pause_of_a_failing_key() -> None:
+    throttles = Throttles()
+    throttles.strike("k", 1000, 15, 120)
+    assert (throttles.left("k", 1001), throttles.left("k", 900)) == (14, 0)

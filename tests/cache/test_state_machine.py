@@ -2,12 +2,13 @@
 
 import asyncio
 from collections.abc import Callable
+from contextlib import closing
 from typing import Any
 
 import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
 from tests.support.chaos import ChaosStore, Fault
 from tests.support.fleet import HOUR, Container, Fact, Upstream, policy
@@ -17,8 +18,16 @@ from veo.cache import UpstreamThrottled
 CODES = st.sampled_from(["E15", "E15", "N1"])
 WHO = st.integers(0, 1)
 USABLE = 25 * HOUR
-SYNC, SLACK = 30.0, 3.0
-FAULTS = [Fault(kind="failed"), Fault(hang=True), Fault(lost=True), Fault(garbage="{")]
+SYNC, SLACK, THROTTLE = 30.0, 3.0, 120.0
+REST = 340.0  # the longest rest of the breaker is after a refusal
+FAULTS = [
+    Fault(kind="failed"),
+    Fault(kind="refused"),
+    Fault(hang=True),
+    Fault(lost=True),
+    Fault(garbage="{"),
+    Fault(delay=0.2),
+]
 
 
 class CacheMachine(RuleBasedStateMachine):
@@ -26,29 +35,40 @@ class CacheMachine(RuleBasedStateMachine):
 
     A value may be seen by a container only while it is usable, and never one that was computed before
     an invalidation that this container made itself, or that another one made more than a sync time ago
-    while the tier could be reached.
+    while the tier could be reached. Whatever happened, once all is well again the two agree, and one
+    compute serves both.
     """
 
     def __init__(self) -> None:
         super().__init__()
         self.runner = asyncio.Runner(loop_factory=VirtualTimeLoop)
-        self.runner.run(self._build())
         self.started: dict[int, float] = {}  # when each numbered compute began
+        self.failed: dict[str, float] = {}  # when the source failed to give a code
         self.flushed: dict[tuple[int, str], float] = {}  # when a container invalidated a code itself
         self.heard: dict[str, float] = {}  # when a code was last invalidated with the tier's acknowledgement
         self.reachable_since = 0.0
         self.asked = 0
 
+    @initialize(paid=st.booleans(), lag=st.sampled_from([0.0, 0.0, 2.0]))
+    def build(self, paid: bool, lag: float) -> None:
+        self.paid, self.lag = paid, lag
+        self.runner.run(self._build())
+
     async def _build(self) -> None:
         self.store = ChaosStore(FakeClock().now)
+        self.store.lag = self.lag
         self.upstream = Upstream()
         self.upstream.fetch = self._noting(self.upstream.fetch)  # type: ignore[method-assign]  # the model looks on
-        self.both = [Container(self.store, self.upstream, policy(tags=("area:{code}",))) for _ in range(2)]
+        self.both = [Container(self.store, self.upstream, policy(paid=self.paid)) for _ in range(2)]
 
     def _noting(self, fetch: Any) -> Any:
         async def noted(code: str) -> Fact:
             self.started[len(self.upstream.calls) + 1] = self.now()
-            fact: Fact = await fetch(code)
+            try:
+                fact: Fact = await fetch(code)
+            except OSError:
+                self.failed[code] = self.now()
+                raise
             return fact
 
         return noted
@@ -62,8 +82,11 @@ class CacheMachine(RuleBasedStateMachine):
         self.asked += 1
         try:
             hit = self.runner.run(self.both[who].fact.lookup(code))
-        except (OSError, TimeoutError, UpstreamThrottled):
-            assert len(self.upstream.calls) > before or self.upstream.error is not None
+        except UpstreamThrottled:
+            assert self.now() - self.failed[code] <= THROTTLE
+            return
+        except OSError:
+            assert len(self.upstream.calls) > before
             return
         computed = self.started[hit.value.number]
         assert hit.value.code == code
@@ -71,18 +94,18 @@ class CacheMachine(RuleBasedStateMachine):
         assert hit.stale or self.now() - computed <= HOUR + 1
         if computed < began:
             assert computed >= self.flushed.get((who, code), -1.0)
-        reachable = self.reachable_since + 2 * SYNC + SLACK < began
-        if reachable and self.heard.get(code, began) + SYNC + SLACK < began:
+        reachable = self.reachable_since + 2 * SYNC + SLACK + self.lag < began
+        if reachable and self.heard.get(code, began) + SYNC + SLACK + self.lag < began:
             settled = self.runner.run(self._twice(who, code))
             assert self.started[settled.number] >= self.heard[code] or self.upstream.error is not None
 
     async def _twice(self, who: int, code: str) -> Fact:
         """Ask again once what the first answer set off behind its back has happened."""
         self.asked += 1
-        await asyncio.sleep(0.6)
+        await asyncio.sleep(0.6 + self.upstream.delay)
         try:
             return await self.both[who].fact(code)
-        except OSError:
+        except (OSError, UpstreamThrottled):
             return Fact(code=code, number=max(self.started))
 
     @rule(who=WHO, code=CODES, by=st.sampled_from(["key", "area", "all"]))
@@ -105,32 +128,55 @@ class CacheMachine(RuleBasedStateMachine):
         self.asked += 1
         try:
             self.runner.run(self.both[who].fact.refresh(code))
-        except (OSError, UpstreamThrottled):
+        except UpstreamThrottled:
+            assert self.now() - self.failed[code] <= THROTTLE
+        except OSError:
             assert self.upstream.error is not None
+
+    @rule(who=WHO)
+    def restore(self, who: int) -> None:
+        self.runner.run(self.both[who].cache.restored())
 
     @rule(seconds=st.sampled_from([0.01, 1.0, 16.0, 31.0, 70.0, HOUR / 2, HOUR, 25 * HOUR]))
     def wait(self, seconds: float) -> None:
         self.runner.run(asyncio.sleep(seconds))
 
-    @rule(what=st.sampled_from(["source fails", "source works", "tier down", "tier up", *FAULTS]))
+    @rule(what=st.sampled_from(["source fails", "source works", "slow", "tier down", "tier up", *FAULTS]))
     def disturb(self, what: str | Fault) -> None:
         if isinstance(what, Fault):
             self.store.fault(what)
+        elif what == "slow":
+            self.upstream.delay = 3.0 - self.upstream.delay
         elif what.startswith("source"):
             self.upstream.error = OSError("down") if what == "source fails" else None
         else:
             self.store.down = what == "tier down"
         # the breaker, the retries and the lost writes have to be over
-        self.reachable_since = float("inf") if self.store.down else self.now() + 40
+        self.reachable_since = float("inf") if self.store.down else self.now() + REST
 
     @invariant()
     def the_source_is_asked_at_most_once_per_question(self) -> None:
         assert len(self.upstream.calls) <= self.asked
 
     def teardown(self) -> None:
+        with closing(self.runner):
+            self.runner.run(self._agree())
+
+    async def _agree(self) -> None:
+        """Ask both after some minutes of use with all well, and with what is in memory alone grown old."""
         self.store.heal()
-        self.runner.run(asyncio.sleep(120))
-        self.runner.close()
+        self.upstream.error, self.upstream.delay = None, 0.0
+        for pause in (REST, SYNC, SYNC, SYNC, HOUR + SYNC, SYNC):
+            await asyncio.sleep(pause)
+            for container in self.both:
+                await container.fact.many([("E15",), ("N1",)])
+        await asyncio.sleep(HOUR + SYNC)
+        for code in ("E15", "N1"):
+            before = len(self.upstream.calls)
+            first = await self.both[0].fact(code)
+            await asyncio.sleep(self.lag + 0.1)
+            assert await self.both[1].fact(code) == first
+            assert len(self.upstream.calls) - before <= 1
 
 
 class CacheMachineAtLength(CacheMachine):

@@ -9,7 +9,9 @@ from veo.cache.bound import Bound
 from veo.cache.clock import Clock, SystemClock
 from veo.cache.engine import Engine, Found
 from veo.cache.flight import Origin
+from veo.cache.gate import Gate
 from veo.cache.generations import key_tag
+from veo.cache.keys import LONGEST
 from veo.cache.memory import Memory
 from veo.cache.operations import Operations
 from veo.cache.policy import Policy
@@ -129,7 +131,10 @@ def _decorated(engine: Engine, bound: Bound) -> Any:  # noqa: C901 - one closure
     places = numbers or ()
 
     async def call(*args: Any, **kwargs: Any) -> Any:
-        key = memo.get(args)
+        try:
+            key = memo.get(args)
+        except TypeError:  # not hashable: it makes no key, or one by the policy's own function
+            key = None
         if key is not None and not kwargs:
             entry = get(key)
             if entry is not None and entry.epoch == generations.epoch and now() < entry.quiet_until:
@@ -142,7 +147,10 @@ def _decorated(engine: Engine, bound: Bound) -> Any:  # noqa: C901 - one closure
         return (await look(args, kwargs)).entry.value
 
     async def lookup(*args: Any, **kwargs: Any) -> Hit[Any]:
-        key = memo.get(args)
+        try:
+            key = memo.get(args)
+        except TypeError:  # not hashable: it makes no key, or one by the policy's own function
+            key = None
         if key is not None and not kwargs:
             entry, moment = get(key), now()
             if entry is not None and entry.epoch == generations.epoch and moment < entry.quiet_until:
@@ -156,8 +164,8 @@ def _decorated(engine: Engine, bound: Bound) -> Any:  # noqa: C901 - one closure
 
     async def look(args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Found:
         call = bound.call(args, kwargs)
-        if numbers is not None and not kwargs and len(memo) < MEMO:
-            memo[args] = call.key
+        if numbers is not None and not kwargs and len(memo) < MEMO and len(call.key) < LONGEST:
+            memo[args] = call.key  # a short key has short arguments
         return await engine.lookup(bound, call)
 
     async def refresh(*args: Any, **kwargs: Any) -> Any:
@@ -169,7 +177,7 @@ def _decorated(engine: Engine, bound: Bound) -> Any:  # noqa: C901 - one closure
         return await engine.flush([key_tag(key)], bound.policy.kept_for.total_seconds())
 
     async def lookups(calls: Iterable[tuple[Any, ...]]) -> list[Any]:
-        gate = asyncio.Semaphore(AT_ONCE)
+        gate = Gate(AT_ONCE)
 
         async def one(args: tuple[Any, ...]) -> Hit[Any]:
             return _hit(await engine.lookup(bound, bound.call(args, {}), gate=gate))

@@ -117,7 +117,7 @@ class Coherence:
     def keep_in_step(self) -> asyncio.Task[None] | None:
         """Have the known stamps re-read, behind the caller, when that is due; give the reading under way."""
         now = self._clock.now()
-        if self._syncing is None and now >= self.due:
+        if self._syncing is None and not 0 < self.due - now <= self._every:  # or the clock was set back
             loop = asyncio.get_running_loop()
             self.due = now + self._every
             self._syncing = loop.create_task(self._sync(), context=contextvars.Context())
@@ -125,7 +125,7 @@ class Coherence:
 
     def behind(self) -> bool:
         """Tell whether the known stamps are too old to answer from memory by them."""
-        return self._clock.now() - self._synced_at > 2 * self._every
+        return not 0 <= self._clock.now() - self._synced_at <= 2 * self._every
 
     async def _sync(self) -> None:
         asked = self._clock.now()

@@ -8,7 +8,7 @@ import asyncio
 import contextvars
 import math
 import random
-from contextlib import AbstractAsyncContextManager, suppress
+from contextlib import suppress
 from typing import Any, NamedTuple
 
 from veo.cache import fleet
@@ -17,6 +17,7 @@ from veo.cache.clock import Clock
 from veo.cache.coherence import stamp_key
 from veo.cache.entry import Entry, decode
 from veo.cache.flight import Call, Flight, Landing, Origin, Throttles
+from veo.cache.gate import Gate
 from veo.cache.generations import Generations
 from veo.cache.leader import Leader, Record, Verdict, lease_key
 from veo.cache.memory import Memory
@@ -72,11 +73,12 @@ class Engine:
         call: Call,
         *,
         force: bool = False,
-        gate: AbstractAsyncContextManager[Any] | None = None,
+        gate: Gate | None = None,
     ) -> Found:
         """Give the entry for a call: from memory, the shared tier or the source, or stale for an error."""
         key = call.key
-        if self.flights.get(key) in _under_way.get():
+        asking = _under_way.get()
+        if self.flights.get(key) in asking:
             raise RecursiveLookup(f"{key} asked for itself")
         self.bind()
         trusted = await self._in_step(bound)
@@ -93,7 +95,7 @@ class Engine:
         while True:
             flight = self._join(bound, call, force=force, gate=gate)
             try:
-                landing = await self._answer(bound, flight)
+                landing = await self._answer(bound, flight, asking)
             except Exception:
                 bound.counters.failed += 1
                 raise
@@ -138,12 +140,17 @@ class Engine:
             bound.counters.early_refreshes += early
             self._launch(bound, call, background=True, outdo=entry if early else None)
 
-    def _join(self, bound: Bound, call: Call, *, force: bool, gate: Any) -> Flight:
+    def _join(self, bound: Bound, call: Call, *, force: bool, gate: Gate | None) -> Flight:
         """Give the flight under way for a key, or start one; never one that began before a flush."""
         flight = self.flights.get(call.key)
         overtaken = flight is not None and not self.generations.current(flight.stamps, flight.stamps)
         if flight is None or overtaken or force > flight.force:
             return self._launch(bound, call, force=force, gate=gate)
+        asking = _under_way.get()
+        if flight.waits_for(asking):
+            raise RecursiveLookup(f"{call.key} waits for the one that asks for it")
+        if flight.gate is not None and (gate is None or asking):
+            flight.gate.lift(flight.turn)  # whoever waits in earnest, or holds a turn already
         bound.counters.coalesced += 1
         return flight
 
@@ -156,17 +163,23 @@ class Engine:
         flight.task = flight.loop.create_task(self._run(bound, flight), context=context)
         return flight
 
-    async def _answer(self, bound: Bound, flight: Flight) -> Landing | None:
+    async def _answer(self, bound: Bound, flight: Flight, asking: frozenset[Flight]) -> Landing | None:
         """Wait for a flight: to the hard timeout, but only to the soft one with a value in hand."""
         flight.waiting += 1
+        for asker in asking:
+            asker.asks.append(flight)
         try:
             return await self._outcome(bound, flight)
         finally:
             flight.waiting -= 1
+            for asker in asking:
+                asker.asks.remove(flight)
 
     async def _outcome(self, bound: Bound, flight: Flight) -> Landing | None:
         if not flight.looked.done():
             await asyncio.shield(flight.looked)
+        if flight.gate is not None:  # waiting for a turn is not the source's time
+            await asyncio.wait((flight.turn, flight.answer), return_when=asyncio.FIRST_COMPLETED)
         if flight.answer.done():
             return flight.answer.result()
         soft, hard = bound.policy.soft_timeout.total_seconds(), bound.policy.hard_timeout.total_seconds()
@@ -216,6 +229,12 @@ class Engine:
                 return Landing(held, "stale")
             if policy.paid:
                 raise pause
+        async with flight.in_turn():
+            return await self._ask(bound, flight, record)
+
+    async def _ask(self, bound: Bound, flight: Flight, record: Record) -> Landing | None:
+        """Lease → source; None leaves it to another container."""
+        policy = bound.policy
         if self.leader is not None and policy.paid and flight.in_touch:
             try:
                 verdict = await self.leader.lead(
@@ -295,12 +314,12 @@ class Engine:
                         await release.attempt(self.tier.shared, self.clock.now(), again=False)
         return left
 
-    def restored(self) -> None:
+    async def restored(self) -> None:
         """Trust nothing that a snapshot froze: randomness, connections, stamps."""
         self.rng.seed()
         if self.tier is not None:
-            self.tier.shared.reconnect()
             self.tier.coherence.distrust()
+            await self.tier.shared.hang_up()
 
     # ---- small judgements ------------------------------------------------------------------------
 

@@ -7,11 +7,12 @@ with an error after the hard one), but until the task really ends nobody starts 
 
 import asyncio
 from collections import OrderedDict
-from collections.abc import Mapping
-from contextlib import AbstractAsyncContextManager
+from collections.abc import AsyncIterator, Iterable, Mapping
+from contextlib import asynccontextmanager
 from typing import Any, Literal, NamedTuple
 
 from veo.cache.entry import Entry, Stamps
+from veo.cache.gate import Gate
 
 Origin = Literal["memory", "shared", "source", "stale"]
 
@@ -43,12 +44,13 @@ class Flight:
         background: bool = False,
         outdo: Entry | None = None,
         force: bool = False,
-        gate: AbstractAsyncContextManager[Any] | None = None,
+        gate: Gate | None = None,
     ) -> None:
         self.call, self.key, self.tags, self.began = call, call.key, call.tags, began
         self.background, self.outdo, self.force, self.gate = background, outdo, force, gate
         self.loop = asyncio.get_running_loop()
         self.looked: asyncio.Future[None] = self.loop.create_future()  # the shared tier has been read
+        self.turn: asyncio.Future[None] = self.loop.create_future()  # to ask: callers' clocks start here
         self.answer: asyncio.Future[Landing | None] = self.loop.create_future()
         self.task: asyncio.Task[None] | None = None
         self.stamps: Stamps = {}
@@ -56,9 +58,36 @@ class Flight:
         self.held_origin: Origin = "memory"
         self.in_touch = False
         self.waiting = 0  # callers
+        self.asks: list[Flight] = []  # the flights that its own compute waits for
         self.owner: str | None = None  # of the fleet's lease, while this flight holds it
         self.lease_until = 0.0
         self.settled = False  # what the lease stood for is written: it may run out by itself
+
+    @asynccontextmanager
+    async def in_turn(self) -> AsyncIterator[None]:
+        """Ask within this: where there is a gate, one of a few at a time."""
+        if self.gate is None:
+            self.turn.set_result(None)
+            yield
+            return
+        self.gate.enter(self.turn)
+        try:
+            await self.turn
+            yield
+        finally:
+            self.gate.leave(self.turn)
+
+    def waits_for(self, others: Iterable["Flight"]) -> bool:
+        """Tell whether this flight is one of the others, or waits for one of them."""
+        others, seen, ahead = set(others), set(), [self]
+        while ahead:
+            flight = ahead.pop()
+            if flight in others:
+                return True
+            if flight not in seen:
+                seen.add(flight)
+                ahead += flight.asks
+        return False
 
     def land(self, landing: Landing | None) -> None:
         """Answer all callers; None sends them looking again."""
@@ -78,27 +107,39 @@ class Flight:
         self.answer.cancel()
 
 
+class Pause(NamedTuple):
+    """The time for which a key's source is left alone, after so many failures in a row."""
+
+    since: float
+    until: float
+    strikes: int
+
+
 class Throttles:
-    """Failing keys and the time until which their source is left alone, doubling from failure to failure."""
+    """Failing keys and the time until which their source is left alone, doubling from failure to failure.
+
+    A pause that begins in the future comes from a clock that was set back since: it is over.
+    """
 
     def __init__(self, most: int = 10_000) -> None:
-        self._until: OrderedDict[str, tuple[float, int]] = OrderedDict()
+        self._pauses: OrderedDict[str, Pause] = OrderedDict()
         self._most = most
 
     def left(self, key: str, now: float) -> float:
         """Give the seconds for which a key's source is still left alone, 0 for none."""
-        until, _ = self._until.get(key, (now, 0))
-        return max(0.0, until - now)
+        pause = self._pauses.get(key)
+        return 0.0 if pause is None or not pause.since <= now < pause.until else pause.until - now
 
     def strike(self, key: str, now: float, first: float, most: float) -> float:
         """Record a failure; give the seconds of the pause that begins now."""
-        _, strikes = self._until.pop(key, (0.0, 0))
-        pause: float = min(first * 2**strikes, most)
-        self._until[key] = (now + pause, min(strikes + 1, 16))
-        if len(self._until) > self._most:
-            self._until.popitem(last=False)
-        return pause
+        last = self._pauses.pop(key, None)
+        strikes = 0 if last is None else last.strikes
+        seconds: float = min(first * 2**strikes, most)
+        self._pauses[key] = Pause(now, now + seconds, min(strikes + 1, 16))
+        if len(self._pauses) > self._most:
+            self._pauses.popitem(last=False)
+        return seconds
 
     def clear(self, key: str) -> None:
         """Forget the failures of a key: its source answered."""
-        self._until.pop(key, None)
+        self._pauses.pop(key, None)

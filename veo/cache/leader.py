@@ -8,7 +8,16 @@ from dataclasses import dataclass
 from enum import Enum
 
 from veo.cache.clock import Clock
-from veo.cache.fleet import Failure, Lease, UpstreamThrottled, lease_seconds, lease_text, parse, waits
+from veo.cache.fleet import (
+    Failure,
+    Lease,
+    UpstreamThrottled,
+    failure_text,
+    lease_seconds,
+    lease_text,
+    parse,
+    waits,
+)
 from veo.cache.flight import Flight, Landing
 from veo.cache.generations import Generations
 from veo.cache.policy import Policy
@@ -45,6 +54,29 @@ class Release:
         record = parse(text)
         if isinstance(record, Lease) and record.owner == self.owner:
             await shared.delete(lease_key(self.key))
+
+
+@dataclass(frozen=True, slots=True)
+class Note:
+    """Tells the fleet that the source of a key failed; it takes the place of our lease."""
+
+    key: str
+    owner: str
+    failure: Failure
+
+    @property
+    def expires(self) -> float:
+        """Give the end of the pause."""
+        return self.failure.until
+
+    async def attempt(self, shared: Shared, now: float, *, again: bool) -> None:
+        """Write the note for what is left of the pause, unless somebody else leads since."""
+        name = lease_key(self.key)
+        if again:
+            record = parse((await shared.read([name]))[0])
+            if isinstance(record, Lease) and record.owner != self.owner:
+                return
+        await shared.set(name, failure_text(self.failure), max(1, round((self.failure.until - now) * 1000)))
 
 
 class Leader:

@@ -13,6 +13,7 @@ from veo.cache.source import LARGEST
 from veo.cache.store import StoreError
 
 PLAIN = PlainCodec()
+CENTURY = timedelta(days=36_525)
 
 
 class Peek(NamedTuple):
@@ -45,12 +46,13 @@ class Operations:
         """Keep a value for `ttl` (whole seconds or a timedelta); False when no tier that is asked to took it.
 
         In a family that has a decorated function the value must be one that the function could return;
-        it answers the next call. Raises ValueError for a `ttl` that is not positive.
+        it answers the next call. Raises ValueError for a `ttl` that is not positive, or that with the
+        stale time is beyond a century.
         """
         engine, family = self._engine, key.split(":", 1)[0]
-        life = ttl if isinstance(ttl, timedelta) else timedelta(seconds=ttl)
-        if isinstance(ttl, bool) or life <= timedelta(0):
-            raise ValueError("ttl: must be a positive number of whole seconds or a positive timedelta")
+        life = _life(ttl)
+        if not timedelta(0) <= stale_for <= CENTURY - life:
+            raise ValueError("stale_for: must be a timedelta of at least 0; with ttl at most a century")
         bound = self._bounds.get(family)
         own_tags: tuple[str, ...] = ()
         try:
@@ -149,15 +151,15 @@ class Operations:
         """Write what waits, and give up leases nobody waits for; give the number of writes left over."""
         return await self._engine.drain(timeout)
 
-    def restored(self) -> None:
+    async def restored(self) -> None:
         """Begin again after a snapshot restore: new randomness, new connections, stamps to be checked."""
-        self._engine.restored()
+        await self._engine.restored()
 
     async def close(self) -> None:
         """Write what waits, give up all leases, and give back the connections."""
         await self._engine.drain(2.0, last=True)
         if self._engine.tier is not None:
-            await self._engine.tier.shared.store.close()
+            await self._engine.tier.shared.hang_up()
 
     def stats(self) -> dict[str, Any]:
         """Give the counters of every family, of memory and of the shared tier."""
@@ -214,6 +216,14 @@ class Operations:
             return None
         value = entry.codec.plain(entry.value)
         return Peek(value, entry.computed, entry.fresh, entry.usable, where, entry.negative)
+
+
+def _life(ttl: int | timedelta) -> timedelta:
+    whole = type(ttl) is int and 0 < ttl <= CENTURY.total_seconds()
+    life = timedelta(seconds=ttl) if whole else ttl  # type: ignore[arg-type]  # `whole` says that it is an int
+    if not isinstance(life, timedelta) or not timedelta(0) < life <= CENTURY:
+        raise ValueError("ttl: must be whole seconds or a timedelta, more than 0, at most a century")
+    return life
 
 
 def _typed(bound: Bound, value: Any) -> Any:

@@ -7,6 +7,7 @@ the prefix that the whole cache shares.
 import asyncio
 import contextvars
 import logging
+import math
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
 from typing import Literal, TypeVar
@@ -57,6 +58,13 @@ class Shared:
         """Forget what belongs to an event loop or a connection that is gone."""
         self._batch, self._met, self._probe = None, False, None
         self._reads.clear()
+
+    async def hang_up(self) -> None:
+        """Give back the connections; the next call makes first contact again."""
+        self.reconnect()
+        with suppress(Exception):  # of connections that are gone anyway
+            async with asyncio.timeout(self._write_timeout):
+                await self.store.close()
 
     async def read(self, keys: Sequence[str]) -> list[str | None]:
         """Read several keys; reads that are asked for within one tick of the loop are one MGET."""
@@ -116,7 +124,7 @@ class Shared:
 
     async def _guard(self, operation: Callable[[], Awaitable[T]], limit: float, *, urgent: bool = False) -> T:
         self._check_awake(urgent=urgent)
-        return await self._call(operation, limit)
+        return await self._call(operation, limit, began=self._clock.now())
 
     def _check_awake(self, *, urgent: bool = False) -> None:
         """Raise StoreError while the tier rests; have it probed, behind the caller, when its rest is over.
@@ -135,10 +143,11 @@ class Shared:
 
     async def _prove(self) -> None:
         with suppress(StoreError):
-            await self._call(self.store.ping, self._first_timeout)
+            await self._call(self.store.ping, self._first_timeout, began=math.inf)
         self._probe = None
 
-    async def _call(self, operation: Callable[[], Awaitable[T]], limit: float) -> T:
+    async def _call(self, operation: Callable[[], Awaitable[T]], limit: float, *, began: float) -> T:
+        """Call the store; what `began` before the breaker opened tells nothing of the time after."""
         limit = limit if self._met else max(limit, self._first_timeout)
         self._met = True
         self.counters.commands += 1
@@ -152,7 +161,7 @@ class Shared:
             raise self._fault(error) from error.__cause__
         except Exception as error:  # a store that breaks its contract may not break an answer
             raise self._fault(StoreError(f"the store raised {type(error).__name__}")) from error
-        self.breaker.succeeded()
+        self.breaker.succeeded(began)
         self.last = "up"
         return result
 

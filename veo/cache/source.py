@@ -3,7 +3,6 @@
 import asyncio
 import logging
 import random
-from contextlib import nullcontext
 from typing import Any
 
 from veo.cache import fleet
@@ -13,7 +12,7 @@ from veo.cache.codec import Unserialisable
 from veo.cache.entry import Entry, encode
 from veo.cache.flight import Call, Flight, Landing, Throttles
 from veo.cache.generations import Generations, is_key_tag
-from veo.cache.leader import lease_key
+from veo.cache.leader import Note, lease_key
 from veo.cache.memory import Memory
 from veo.cache.policy import Policy
 from veo.cache.tier import Tier
@@ -48,10 +47,9 @@ class Source:
         revalidation.set(asked)
         counters.computes += 1
         try:
-            async with flight.gate or nullcontext():
-                computed, started = self._clock.now(), flight.loop.time()  # waiting for a turn is no cost
-                async with asyncio.timeout(policy.give_up.total_seconds()):
-                    value = await bound.function(*flight.call.args, **flight.call.kwargs)
+            computed, started = self._clock.now(), flight.loop.time()
+            async with asyncio.timeout(policy.give_up.total_seconds()):
+                value = await bound.function(*flight.call.args, **flight.call.kwargs)
             codec = bound.codec
         except NotModified:
             if held is None:
@@ -74,7 +72,7 @@ class Source:
             log.exception("%s: the function failed", flight.key, extra={"event": "bug", "key": flight.key})
             raise
         cost = flight.loop.time() - started
-        life = self._lifetime(bound, value, negative=codec is bound.negative)
+        life, wanted = self._terms(bound, value, negative=codec is bound.negative)
         entry = Entry(
             value,
             codec,
@@ -89,7 +87,7 @@ class Source:
             negative=codec is bound.negative,
         )
         self._throttles.clear(flight.key)
-        if self._keep(bound, flight.call, entry):
+        if self._keep(bound, flight.call, entry, wanted=wanted):
             # a lease that outlives its entry would make others wait for nobody
             flight.settled = entry.fresh - self._clock.now() > flight.lease_until - flight.loop.time()
         miss = {"event": "miss", "family": policy.family, "key": flight.key, "ms": round(cost * 1000)}
@@ -103,9 +101,8 @@ class Source:
             flight.key, now, policy.throttle.total_seconds(), policy.throttle_at_most.total_seconds()
         )
         if self._tier is not None and flight.leads():
-            note = fleet.failure_text(fleet.Failure(type(error).__name__, now + pause))
-            name = lease_key(flight.key)
-            self._tier.writes.put(name, EntryWrite(name, note, now, now + pause))
+            failure = fleet.Failure(type(error).__name__, now + pause)
+            self._tier.writes.put(lease_key(flight.key), Note(flight.key, flight.owner or "", failure))
             flight.settled = True
         held = self.in_hand(flight)
         fault = {
@@ -119,13 +116,11 @@ class Source:
             raise error
         return Landing(held, "stale")
 
-    def _keep(self, bound: Bound, call: Call, entry: Entry) -> bool:
+    def _keep(self, bound: Bound, call: Call, entry: Entry, *, wanted: bool) -> bool:
         """Fill both tiers, unless the policy refuses or something newer came; tell whether it did."""
         policy, key, refused = bound.policy, call.key, None
         standing = self._memory.get(key)
-        if policy.sensitive or (
-            policy.cache_if is not None and not entry.negative and not policy.cache_if(entry.value)
-        ):
+        if not wanted:
             refused = "policy"
         elif not self._generations.current(entry.stamps, call.tags):
             refused = "flushed meanwhile"
@@ -158,13 +153,22 @@ class Source:
         local = entry.fresh if self._tier is None else now + bound.policy.local_life.total_seconds()
         entry.local_until, entry.quiet_until = min(entry.fresh, local), float("-inf")
 
-    def _lifetime(self, bound: Bound, value: Any, *, negative: bool) -> float:
+    def _terms(self, bound: Bound, value: Any, *, negative: bool) -> tuple[float, bool]:
+        """Give a value's life in seconds and whether to keep it: no, where the policy fails to say."""
         policy = bound.policy
-        life = policy.negative_for if negative else policy.fresh_for
-        if not negative and policy.lifetime is not None:
-            own = policy.lifetime(value)
-            life = life if own is None else min(own, life)  # an invalidation lives as long as the policy says
-        return life.total_seconds() * (1.0 - policy.jitter * self._rng.random())
+        life, wanted = policy.negative_for if negative else policy.fresh_for, not policy.sensitive
+        try:
+            if not negative and policy.lifetime is not None:
+                own = policy.lifetime(value)
+                # only shorter: an invalidation's stamp lives as long as the policy says
+                life = life if own is None else min(own, life)
+            if not negative and policy.cache_if is not None:
+                wanted = wanted and bool(policy.cache_if(value))
+        except Exception:
+            fault = {"event": "bug", "family": policy.family}
+            log.exception("%s: its policy failed", policy.family, extra=fault)
+            wanted = False
+        return life.total_seconds() * (1.0 - policy.jitter * self._rng.random()), wanted
 
 
 def source_errors(policy: Policy) -> tuple[type[Exception], ...]:
