@@ -176,6 +176,22 @@ async def test_a_deleted_key_is_absent(store: Store) -> None:
     assert await store.mget(["k"]) == [None]
 
 
+async def test_additions_sum_up(store: Store) -> None:
+    assert [await store.add("n", amount, 60_000) for amount in (3, 4, -2)] == [3, 7, 5]
+
+
+async def test_the_first_addition_sets_the_life(store: Store) -> None:
+    await store.add("n", 3, 60_000)
+    await store.add("n", 4, 600_000)
+    assert 55_000 < await store.pttl("n") <= 60_000
+
+
+async def test_what_is_no_number_cannot_be_added_to(remote: Store) -> None:
+    await remote.set("n", "words")
+    with pytest.raises(StoreError):
+        await remote.add("n", 1, 60_000)
+
+
 async def test_ping_proves_that_the_store_answers(store: Store) -> None:
     await store.ping()
 

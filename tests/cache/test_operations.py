@@ -312,3 +312,17 @@ async def test_a_prefix_keeps_two_caches_apart(store: ChaosStore, here: Containe
 async def test_set_refuses_a_stale_time_that_is_none(here: Container, stale_for: timedelta) -> None:
     with pytest.raises(ValueError, match="stale_for"):
         await here.cache.set("note:1", "x", 60, stale_for=stale_for)
+
+
+async def test_a_tally_is_one_sum_for_the_fleet(here: Container, there: Container) -> None:
+    sums = [await container.cache.tally("calls", 2, timedelta(days=1)) for container in (here, there)]
+    assert sums == [2, 4]
+
+
+async def test_a_tally_that_cannot_be_reached_is_unknown(here: Container, store: ChaosStore) -> None:
+    store.down = True
+    assert await here.cache.tally("calls", 2, timedelta(days=1)) is None
+
+
+async def test_without_a_tier_there_is_no_tally() -> None:
+    assert await Cache().tally("calls", 2, timedelta(days=1)) is None

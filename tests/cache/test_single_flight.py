@@ -160,6 +160,14 @@ async def test_many_bounds_the_computes_that_run_side_by_side(here: Container) -
     assert asyncio.get_running_loop().time() - began == pytest.approx(3, abs=0.01)
 
 
+async def test_many_gives_up_what_is_late_and_lets_it_land(here: Container) -> None:
+    here.upstream.delay = 1
+    found = await here.fact.many([(f"E{number}",) for number in range(16)], within=1.5)
+    await passing(1)
+    late = [type(fact) for fact in found].count(TimeoutError)
+    assert (late, (await here.fact.lookup("E15")).origin) == (8, "memory")
+
+
 async def test_waiting_for_a_turn_is_not_the_source_s_time(here: Container) -> None:
     here.upstream.delay = 29
     found = await here.fact.many([(f"E{number}",) for number in range(17)])

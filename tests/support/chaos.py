@@ -106,6 +106,16 @@ class ChaosStore(Store):
             self._write(key, None, None)
         return there
 
+    async def add(self, key: str, amount: int, px: int) -> int:
+        """Add on the primary, unless the write is lost."""
+        fault = await self._befall("add", key)
+        standing = self._entry(key)
+        total = int(standing.value or 0) + amount
+        if not fault.lost:
+            left = px if standing.value is None else round((standing.expires - self.now()) * 1000)
+            self._write(key, str(total), left)
+        return total
+
     async def pttl(self, key: str) -> int:
         """Read the remaining life as a replica does."""
         await self._befall("pttl", key)

@@ -54,11 +54,18 @@ class Aside(Protocol[P, T]):
         """Make the entry of this call unreachable everywhere; False while the shared tier did not confirm."""
         ...
 
-    async def many(self, calls: Iterable[tuple[Any, ...]]) -> list[T | Exception]:
-        """Look up several calls with one read of the shared tier; the value or the exception of each."""
+    async def many(
+        self, calls: Iterable[tuple[Any, ...]], *, within: float | None = None
+    ) -> list[T | Exception]:
+        """Look up several calls with one read of the shared tier; the value or the exception of each.
+
+        What takes longer than `within` seconds is a TimeoutError here, and goes on into the cache.
+        """
         ...
 
-    async def lookups(self, calls: Iterable[tuple[Any, ...]]) -> list[Hit[T] | Exception]:
+    async def lookups(
+        self, calls: Iterable[tuple[Any, ...]], *, within: float | None = None
+    ) -> list[Hit[T] | Exception]:
         """Do the same, with origins and ages."""
         ...
 
@@ -176,16 +183,18 @@ def _decorated(engine: Engine, bound: Bound) -> Any:  # noqa: C901 - one closure
         engine.memory.drop(key)
         return await engine.flush([key_tag(key)], bound.policy.kept_for.total_seconds())
 
-    async def lookups(calls: Iterable[tuple[Any, ...]]) -> list[Any]:
-        gate = Gate(AT_ONCE)
+    async def lookups(calls: Iterable[tuple[Any, ...]], *, within: float | None = None) -> list[Any]:
+        gate, loop = Gate(AT_ONCE), asyncio.get_running_loop()
+        end = None if within is None else loop.time() + within
 
         async def one(args: tuple[Any, ...]) -> Hit[Any]:
-            return _hit(await engine.lookup(bound, bound.call(args, {}), gate=gate))
+            async with asyncio.timeout_at(end):
+                return _hit(await engine.lookup(bound, bound.call(args, {}), gate=gate))
 
         return list(await asyncio.gather(*(one(args) for args in calls), return_exceptions=True))
 
-    async def many(calls: Iterable[tuple[Any, ...]]) -> list[Any]:
-        return [hit.value if isinstance(hit, Hit) else hit for hit in await lookups(calls)]
+    async def many(calls: Iterable[tuple[Any, ...]], *, within: float | None = None) -> list[Any]:
+        return [hit.value if isinstance(hit, Hit) else hit for hit in await lookups(calls, within=within)]
 
     extras = (lookup, refresh, invalidate, lookups, many)
     for extra in extras:

@@ -138,6 +138,19 @@ class Operations:
         except StoreError:
             return None
 
+    async def tally(self, key: str, amount: int, life: timedelta) -> int | None:
+        """Add to a counter that the fleet shares, and give the sum; None while it cannot be reached.
+
+        Two commands the first time and one later; the counter lasts for `life` from its first addition.
+        """
+        self._engine.bind()
+        if self._engine.tier is None:
+            return None
+        try:
+            return await self._engine.tier.shared.add(f"n:{key}", amount, round(life.total_seconds() * 1000))
+        except StoreError:
+            return None
+
     async def preload(self) -> None:
         """Make first contact with the shared tier, where there is one; a fault is only counted."""
         self._engine.bind()

@@ -68,6 +68,13 @@ class RedisStore:
         """Remove a key; tell whether it was there."""
         return bool(await self._bounded("DEL", lambda: self._redis.delete(key)))
 
+    async def add(self, key: str, amount: int, px: int) -> int:
+        """Add to a whole number, absent is 0, and give the sum; the first addition sets the life `px`."""
+        total = int(await self._bounded("INCRBY", lambda: self._redis.incrby(key, amount)))
+        if total == amount:
+            await self._bounded("PEXPIRE", lambda: self._redis.pexpire(key, px))
+        return total
+
     async def pttl(self, key: str) -> int:
         """Give the remaining life in milliseconds, -1 without expiry, -2 when absent."""
         return int(await self._bounded("PTTL", lambda: self._redis.pttl(key)))

@@ -99,6 +99,11 @@ class Shared:
         """Remove a key; tell whether it was there."""
         return await self._guard(lambda: self.store.delete(self._prefix + key), self._write_timeout)
 
+    async def add(self, key: str, amount: int, px: int) -> int:
+        """Add to a whole number of the fleet, and give the sum."""
+        self.counters.writes += 1
+        return await self._guard(lambda: self.store.add(self._prefix + key, amount, px), self._read_timeout)
+
     async def ping(self) -> None:
         """Make first contact; bounded by the longer first timeout."""
         await self._guard(self.store.ping, self._first_timeout)

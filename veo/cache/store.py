@@ -44,6 +44,10 @@ class Store(Protocol):
         """Remove a key; tell whether it was there."""
         ...
 
+    async def add(self, key: str, amount: int, px: int) -> int:
+        """Add to a whole number, absent is 0, and give the sum; the first addition sets the life `px`."""
+        ...
+
     async def pttl(self, key: str) -> int:
         """Give the remaining life in milliseconds, -1 without expiry, -2 when absent."""
         ...

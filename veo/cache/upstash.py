@@ -84,6 +84,13 @@ class UpstashStore:
         """Remove a key; tell whether it was there."""
         return integer("DEL", await self._redis.delete(key)) == 1
 
+    async def add(self, key: str, amount: int, px: int) -> int:
+        """Add to a whole number, absent is 0, and give the sum; the first addition sets the life `px`."""
+        total = integer("INCRBY", await self._redis.incrby(key, amount))
+        if total == amount and not await self._redis.pexpire(key, px):
+            odd("PEXPIRE")
+        return total
+
     async def pttl(self, key: str) -> int:
         """Give the remaining life in milliseconds, -1 without expiry, -2 when absent."""
         return integer("PTTL", await self._redis.pttl(key))
