@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator, Iterator
 
 import httpx
 import pytest
+import stamina
 from fastapi import FastAPI
 
 from tests.support.gateway import Gateway
@@ -17,6 +18,13 @@ from veo.web import create_app
 def anyio_backend() -> str:
     """Run async tests on asyncio; a module may override this with its own loop."""
     return "asyncio"
+
+
+@pytest.fixture(scope="session", autouse=True)
+def no_waiting_between_tries() -> Iterator[None]:
+    """Try again at once what is tried again: three times, as in production."""
+    with stamina.set_testing(True, attempts=3, cap=True):
+        yield
 
 
 @pytest.fixture(scope="session")

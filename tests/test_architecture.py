@@ -22,7 +22,7 @@ LEVELS = {name: level for level, names in enumerate(LAYERS) for name in names}
 ALONE = {
     "cache": {"cache"},
     "scoring": {"scoring", "models", "errors"},
-    "sources": {"sources", "models", "errors"},
+    "sources": {"sources", "models", "errors", "cache", "__version__"},
     "models": set(),
     "errors": set(),
     "settings": set(),
@@ -57,6 +57,12 @@ def test_a_module_imports_only_from_its_own_layer_or_below(path: Path) -> None:
 )
 def test_the_lower_parts_know_only_what_they_need(path: Path) -> None:
     assert set(imported(path)) <= ALONE[part(path)]
+
+
+def test_the_sources_take_nothing_of_the_cache_but_its_breaker() -> None:
+    taken = re.compile(r"^from (veo\.cache\S*) import", re.MULTILINE)
+    modules = [path.read_text() for path in MODULES if part(path) == "sources"]
+    assert {name for text in modules for name in taken.findall(text)} == {"veo.cache.breaker"}
 
 
 def test_every_part_has_a_layer() -> None:

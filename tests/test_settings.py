@@ -19,6 +19,7 @@ EXAMPLE = Path(__file__).parent.parent / "secrets.example"
 REQUIRED = ["UPSTASH_REDIS_REST_URL", "UPSTASH_REDIS_REST_TOKEN"]
 SECOND_NAMES = {"KV_REST_API_URL", "KV_REST_API_TOKEN"}
 AT_DEPLOYMENT = {"VEO_EXTRA_SECRET"}
+SECRETS = ["TFL_APP_KEY", "GOOGLE_MAPS_API_KEY", "PERPLEXITY_API_KEY", "VEO_ADMIN_TOKEN", "REDIS_URL"]
 COMMENTED = re.compile(r"^# ([A-Z][A-Z_]+)=(.*)$", re.MULTILINE)
 
 
@@ -47,7 +48,7 @@ def test_the_example_mentions_the_second_names() -> None:
 
 def test_the_example_shows_the_true_defaults(nothing_configured: pytest.MonkeyPatch) -> None:
     for name, value in commented().items():
-        if name != "REDIS_URL":  # an example: its default is none
+        if name not in SECRETS:  # shown by an example: their default is none
             nothing_configured.setenv(name, value)
     assert Settings() == Settings.model_construct()
 
@@ -64,6 +65,9 @@ def test_a_variable_reaches_its_field(
 ) -> None:
     other = {
         "VEO_CACHE": "off",
+        "VEO_LIVE": "off",
+        "VEO_UPSTREAMS": '{"tfl": "https://tfl.example"}',
+        "VEO_ADMIN_TOKEN": "0123456789abcdef",
         "VEO_LOG_LEVEL": "DEBUG",
         "VEO_LOG_FORMAT": "json",
         "VEO_MORTGAGE_RATE": "0",
@@ -79,9 +83,9 @@ def test_an_empty_variable_is_an_absent_one(nothing_configured: pytest.MonkeyPat
     assert Settings().model_fields_set == set()
 
 
-@pytest.mark.parametrize("variable", ["UPSTASH_REDIS_REST_TOKEN", "KV_REST_API_TOKEN", "REDIS_URL"])
+@pytest.mark.parametrize("variable", ["UPSTASH_REDIS_REST_TOKEN", "KV_REST_API_TOKEN", *SECRETS])
 def test_a_secret_never_shows_in_the_repr(nothing_configured: pytest.MonkeyPatch, variable: str) -> None:
-    nothing_configured.setenv(variable, "redis://hunter2")
+    nothing_configured.setenv(variable, "redis://hunter2-hunter2")
     assert "hunter2" not in repr(Settings())
 
 
@@ -115,6 +119,15 @@ def test_a_namespace_that_could_forge_a_key_is_refused(
     [
         ("VEO_CACHE", "disk"),
         ("VEO_COMMANDS_PER_DAY", "0"),
+        ("VEO_LIVE", "on"),
+        ("VEO_DEADLINE_S", "0"),
+        ("VEO_DEADLINE_S", "26"),
+        ("VEO_GOOGLE_USD_PER_DAY", "-1"),
+        ("VEO_PERPLEXITY_USD_PER_DAY", "-1"),
+        ("VEO_UPSTREAMS", '{"tfl": "http://tfl.example"}'),
+        ("VEO_UPSTREAMS", '{"tfl": "https://tfl.example?key=1"}'),
+        ("VEO_UPSTREAMS", '{"tfl": "https://user:word@tfl.example"}'),
+        ("VEO_ADMIN_TOKEN", "short"),
         ("VEO_MORTGAGE_RATE", "1"),
         ("VEO_MORTGAGE_YEARS", "51"),
         ("VEO_MORTGAGE_DEPOSIT", "1"),

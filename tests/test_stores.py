@@ -192,6 +192,15 @@ async def test_what_is_no_number_cannot_be_added_to(remote: Store) -> None:
         await remote.add("n", 1, 60_000)
 
 
+async def test_a_first_addition_whose_life_is_not_set_is_a_fault(database: Gateway) -> None:
+    """Upstash is asked in two commands, of which the second may find the key gone."""
+    store = UpstashStore(database.url, database.token)
+    database.fault(body=b'{"result":1}')  # nothing is written, so that there is no key to expire
+    with pytest.raises(StoreError, match="PEXPIRE"):
+        await store.add("n", 1, 60_000)
+    await store.close()
+
+
 async def test_ping_proves_that_the_store_answers(store: Store) -> None:
     await store.ping()
 

@@ -5,7 +5,13 @@ VeoError
 │   └── UnknownPlace     a destination, outcode or postcode that is not known, with the nearest known ones
 ├── NotFound             a well-formed thing that does not exist
 └── SourceError          an upstream could not answer
-    └── SourceUnavailable  it is not configured, or cannot be reached
+    ├── SourceUnavailable  it is not configured
+    ├── CapReached       it would cost more than a day may cost
+    └── ProviderError    it was asked, and failed
+        ├── Unavailable  not reachable, too slow, resting after failures, or a 5xx
+        ├── RateLimited  it asks to be left alone for a while
+        ├── BadAnswer    refused, or not what it documents
+        └── NotFoundThere  it says that there is no such thing
 
 The web turns each into one HTTP answer, in one place (`veo.web.errors`).
 """
@@ -62,3 +68,47 @@ class SourceUnavailable(SourceError):
         super().__init__(service, f"{service} is not configured: {missing} is not set")
         self.args = (service, missing)
         self.missing = missing
+
+
+class CapReached(SourceError):
+    """Asking would cost more than a day may cost; `missing` names the setting that says how much."""
+
+    def __init__(self, service: str, missing: str) -> None:
+        super().__init__(service, f"{service}: the day's budget is spent; {missing} says how much it is")
+        self.args = (service, missing)
+        self.missing = missing
+
+
+class ProviderError(SourceError):
+    """A provider was asked and failed; `status` is its HTTP status, None when there was none.
+
+    The message holds neither query strings nor headers, which may hold a key.
+    """
+
+    def __init__(self, service: str, message: str, status: int | None = None) -> None:
+        super().__init__(service, f"{service}: {message}")
+        self.args = (service, message, status)
+        self.status = status
+
+
+class Unavailable(ProviderError):
+    """Not reachable, too slow, resting after failures, or a 5xx."""
+
+
+class RateLimited(ProviderError):
+    """The provider asks to be left alone for `retry_after` seconds."""
+
+    def __init__(
+        self, service: str, message: str, status: int | None = None, retry_after: float = 0.0
+    ) -> None:
+        super().__init__(service, message, status)
+        self.args = (service, message, status, retry_after)
+        self.retry_after = retry_after
+
+
+class BadAnswer(ProviderError):
+    """The provider refused the request, or its answer is not what it documents."""
+
+
+class NotFoundThere(ProviderError):
+    """The provider says that there is no such thing."""

@@ -19,7 +19,19 @@ Persona = Literal["student", "parent", "developer"]
 Tenure = Literal["rent", "buy"]
 Home = Literal["room", "1bed", "2bed", "3bed"]
 Level = Literal["district", "borough", "modelled"]
-Mode = Literal["walk", "tube", "overground", "elizabeth-line", "dlr", "national-rail", "tram", "bus"]
+Mode = Literal[
+    "walk",
+    "tube",
+    "overground",
+    "elizabeth-line",
+    "dlr",
+    "national-rail",
+    "tram",
+    "bus",
+    "river-bus",
+    "cable-car",
+    "coach",
+]
 FactorName = Literal[
     "affordability",
     "commute",

@@ -1,6 +1,8 @@
 """Every variable that the app reads, once, at the edge. `secrets.example` documents them for deployers."""
 
+import re
 from functools import cached_property
+from pathlib import Path
 from typing import Annotated, Literal
 
 from pydantic import AliasChoices, Field, SecretStr, field_validator
@@ -25,6 +27,17 @@ class Settings(BaseSettings):
     cache: Literal["auto", "memory", "off"] = Field("auto", validation_alias="VEO_CACHE")
     commands_per_day: int = Field(10_000, validation_alias="VEO_COMMANDS_PER_DAY", ge=1)
 
+    live: Literal["auto", "off"] = Field("auto", validation_alias="VEO_LIVE")
+    deadline: float = Field(6.0, validation_alias="VEO_DEADLINE_S", gt=0, le=25)
+    tfl_key: SecretStr | None = Field(None, validation_alias="TFL_APP_KEY")
+    google_key: SecretStr | None = Field(None, validation_alias="GOOGLE_MAPS_API_KEY")
+    perplexity_key: SecretStr | None = Field(None, validation_alias="PERPLEXITY_API_KEY")
+    google_usd_per_day: float = Field(2.0, validation_alias="VEO_GOOGLE_USD_PER_DAY", ge=0)
+    perplexity_usd_per_day: float = Field(2.0, validation_alias="VEO_PERPLEXITY_USD_PER_DAY", ge=0)
+    upstreams: dict[str, str] = Field({}, validation_alias="VEO_UPSTREAMS")
+    tables: Path = Field(Path("~/.cache/veo"), validation_alias="VEO_TABLES")
+
+    admin_token: SecretStr | None = Field(None, validation_alias="VEO_ADMIN_TOKEN", min_length=16)
     cors_origins: Annotated[tuple[str, ...], NoDecode] = Field((), validation_alias="VEO_CORS_ORIGINS")
 
     mortgage_rate: float = Field(0.05, validation_alias="VEO_MORTGAGE_RATE", ge=0, lt=1)
@@ -33,6 +46,16 @@ class Settings(BaseSettings):
 
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field("INFO", validation_alias="VEO_LOG_LEVEL")
     log_format: Literal["text", "json"] = Field("text", validation_alias="VEO_LOG_FORMAT")
+
+    @field_validator("upstreams")
+    @classmethod
+    def _check(cls, value: dict[str, str]) -> dict[str, str]:
+        for name, url in value.items():
+            if not re.fullmatch(r"https://[\w.-]+(:\d+)?(/[\w./-]*)?|http://127\.0\.0\.1:\d+", url):
+                raise ValueError(
+                    f"{name}: must be an https:// address without a query, or http://127.0.0.1:port"
+                )
+        return value
 
     @field_validator("cors_origins", mode="before")
     @classmethod

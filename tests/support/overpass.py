@@ -1,0 +1,129 @@
+"""Overpass and the Food Standards Agency's ratings on the loopback interface."""
+
+import re
+from typing import Any
+from urllib.parse import parse_qs
+
+from tests.support.provider import Answered, LoopbackProvider, Received
+from veo.models import Location
+
+HTML = "<html><body><p>The server is probably too busy to handle your request.</p></body></html>"
+CENTRE = Location(lat=51.5416, lng=0.0033)
+
+ORDER = (
+    "restaurant",
+    "cafe",
+    "fast_food",
+    "pub",
+    "bar",
+    "gym",
+    "supermarket",
+    "park",
+    "school",
+    "hospital",
+)
+"""The kinds in their documented order."""
+
+OBJECTS: dict[str, dict[str, str]] = {
+    "restaurant": {"amenity": "restaurant"},
+    "cafe": {"amenity": "cafe"},
+    "fast_food": {"amenity": "fast_food"},
+    "pub": {"amenity": "pub"},
+    "bar": {"amenity": "bar"},
+    "gym": {"leisure": "fitness_centre"},
+    "supermarket": {"shop": "supermarket"},
+    "park": {"leisure": "park"},
+    "school": {"amenity": "school"},
+    "hospital": {"amenity": "hospital"},
+}
+"""The tags of the objects that the server has of each kind."""
+
+NEAR = {kind: 10 * number for number, kind in enumerate(ORDER)}
+FAR = {kind: 10 * number + 7 for number, kind in enumerate(ORDER)}
+"""How many there are within 500 m and within 1000 m."""
+
+_STATEMENT = re.compile(
+    r"nwr\(around:(?P<metres>\d+),(?P<at>[-\d.,]+)\)(?P<filters>(?:\[[^;]+\])+);out count;"
+)
+_FILTER = re.compile(r'\["(?P<key>\w+)"(?P<operator>=|~|!~)"(?P<value>[^"]+)"\]')
+_QUERY = re.compile(r"\[out:json\]\[timeout:25\];(?P<statements>(?:nwr[^;]+;out count;)+)")
+
+
+def counted(*totals: Any, **changes: Any) -> dict[str, Any]:
+    """Give the answer with these totals; `changes` replace its parts."""
+    elements = [
+        {"type": "count", "id": 0, "tags": {"nodes": total, "ways": "0", "relations": "0", "total": total}}
+        for total in totals
+    ]
+    about = {
+        "timestamp_osm_base": "2026-11-22T23:58:01Z",
+        "copyright": "The data included in this document is from www.openstreetmap.org.",
+    }
+    answer = {"version": 0.6, "generator": "Overpass API 0.7.62", "osm3s": about, "elements": elements}
+    return answer | changes
+
+
+def totals() -> list[str]:
+    """Give the totals that the server gives to what is asked."""
+    return [str(number) for number in (*NEAR.values(), *FAR.values())]
+
+
+class OverpassServer(LoopbackProvider):
+    """Runs the statements of a query on the tags of one object of each kind; `objects` may be changed."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.objects = dict(OBJECTS)
+
+    def answer(self, request: Received) -> Answered:
+        """Answer as documented: a query that does not parse is a page of HTML with status 400."""
+        form = parse_qs(request.body.decode())
+        parsed = _QUERY.fullmatch(form.get("data", [""])[0])
+        if request.path != "/api/interpreter" or request.method != "POST" or parsed is None:
+            return Answered(400, HTML, "text/html")
+        return Answered(body=counted(*map(self._total, _STATEMENT.finditer(parsed["statements"]))))
+
+    def _total(self, statement: re.Match[str]) -> str:
+        there = {"500": NEAR, "1000": FAR}[statement["metres"]]
+        filters = list(_FILTER.finditer(statement["filters"]))
+        kinds = [kind for kind, tags in self.objects.items() if all(_holds(asked, tags) for asked in filters)]
+        return str(sum(there[kind] for kind in kinds))
+
+
+def _holds(asked: re.Match[str], tags: dict[str, str]) -> bool:
+    """Tell whether an object passes a filter; one without the key passes a negated filter."""
+    value = tags.get(asked["key"])
+    if asked["operator"] == "=":
+        return value == asked["value"]
+    matches = value is not None and re.search(asked["value"], value) is not None
+    return matches == (asked["operator"] == "~")
+
+
+FOOD = {"1": 412, "7843": 38, "7840": 9}
+"""Businesses within a mile by type: restaurants and cafés, pubs and bars, supermarkets."""
+
+
+def rated(total: Any) -> dict[str, Any]:
+    """Give a page of one establishment out of so many."""
+    establishment = {"FHRSID": 611225, "BusinessName": "A café", "BusinessTypeID": 1, "RatingValue": "5"}
+    meta = {
+        "dataSource": "Lucene",
+        "extractDate": "0001-01-01T00:00:00",
+        "itemCount": 1,
+        "returncode": "OK",
+        "totalCount": total,
+        "totalPages": total,
+        "pageSize": 1,
+        "pageNumber": 1,
+    }
+    return {"establishments": [establishment], "meta": meta, "links": []}
+
+
+class FoodServer(LoopbackProvider):
+    """Counts by type of business; without the version header it gives nothing."""
+
+    def answer(self, request: Received) -> Answered:
+        """Answer as documented."""
+        if request.path != "/Establishments" or request.headers.get("x-api-version") != "2":
+            return Answered(404, {"Message": "No HTTP resource was found that matches the request."})
+        return Answered(body=rated(FOOD[request.query["businessTypeId"]]))

@@ -1,0 +1,118 @@
+"""Perplexity's Agent API on the loopback interface, as Perplexity documents it."""
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from tests.support.provider import Answered, LoopbackProvider, Received
+
+KEY = "pplx-key-of-the-tests"
+HTML = "<html><body><h1>502 Bad Gateway</h1></body></html>"
+RENTS = "https://www.ons.gov.uk/housing/rents"
+PARKS = "https://www.newham.gov.uk/parks"
+RAIL = "https://tfl.gov.uk/elizabeth-line"
+PAGES = {1: RENTS, 2: PARKS, 3: RAIL}
+OVERVIEW = "Stratford lies in Newham [2]. Private rents rose by 4.1% in the year to August 2026 [1]."
+POINTS = ("The Elizabeth line stops here [3].", "Newham runs 22 parks [2].", "Crime counts were not found.")
+INSIGHTS = "A university campus opened in 2023 [2]."
+
+
+def written(**changes: Any) -> str:
+    """Give what the model writes; `changes` replace fields."""
+    text = {"overview": OVERVIEW, "summary_points": list(POINTS), "persona_insights": INSIGHTS}
+    return json.dumps(text | changes)
+
+
+def searched(pages: Mapping[int, str]) -> dict[str, Any]:
+    """Give the output item of one search."""
+    results = [
+        {
+            "id": number,
+            "title": f"Page {number}",
+            "url": url,
+            "snippet": "…",
+            "date": "2026-09-16",
+            "last_updated": "2026-10-01",
+            "source": "web",
+        }
+        for number, url in pages.items()
+    ]
+    return {"type": "search_results", "queries": ["stratford e15"], "results": results}
+
+
+def message(*texts: str, annotated: Sequence[str] = ()) -> dict[str, Any]:
+    """Give the output item of a text, in as many parts as there are texts."""
+    notes = [
+        {"type": "url_citation", "url": url, "title": "", "start_index": 0, "end_index": 1}
+        for url in annotated
+    ]
+    content = [{"type": "output_text", "text": text, "annotations": notes} for text in texts]
+    return {"id": "msg_1", "type": "message", "role": "assistant", "status": "completed", "content": content}
+
+
+def response(*output: dict[str, Any], **changes: Any) -> dict[str, Any]:
+    """Give a completed answer of the Agent API; `changes` replace fields."""
+    cost = {
+        "currency": "USD",
+        "input_cost": 0.0004,
+        "output_cost": 0.0005,
+        "tool_calls_cost": 0.0025,
+        "total_cost": 0.0034,
+    }
+    answer = {
+        "id": "resp_1",
+        "object": "response",
+        "model": "perplexity/sonar",
+        "status": "completed",
+        "created_at": 1795500000,
+        "output": list(output),
+        "error": None,
+        "usage": {
+            "input_tokens": 400,
+            "output_tokens": 500,
+            "total_tokens": 900,
+            "cost": cost,
+            "tool_calls_details": {"web_search": {"invocation": 1}},
+        },
+    }
+    return answer | changes
+
+
+def researched() -> dict[str, Any]:
+    """Give the documented answer on Stratford."""
+    return response(searched(PAGES), message(written()))
+
+
+def legacy(**changes: Any) -> dict[str, Any]:
+    """Give the same in the form of the retired chat completions; `changes` replace fields."""
+    answer = {
+        "id": "1",
+        "model": "sonar",
+        "choices": [
+            {"index": 0, "finish_reason": "stop", "message": {"role": "assistant", "content": written()}}
+        ],
+        "citations": list(PAGES.values()),
+        "search_results": [{"title": "Page", "url": url, "date": None} for url in PAGES.values()],
+        "usage": {"prompt_tokens": 400, "completion_tokens": 500, "cost": {"total_cost": 0.006}},
+    }
+    return answer | changes
+
+
+def refused(status: int) -> Answered:
+    """Give an HTTP error; its message repeats the key."""
+    return Answered(status, {"error": {"message": f"key {KEY} is bad", "type": "error", "code": status}})
+
+
+class PerplexityServer(LoopbackProvider):
+    """Answers every good question with research on Stratford."""
+
+    def answer(self, request: Received) -> Answered:
+        """Check the key and the question as Perplexity does."""
+        if (request.method, request.path) != ("POST", "/v1/agent"):
+            return refused(404)
+        if request.headers.get("authorization") != f"Bearer {KEY}":
+            return refused(401)
+        question = json.loads(request.body)
+        if not isinstance(question.get("input"), str) or "model" not in question:
+            return refused(422)
+        return Answered(body=researched())

@@ -1,0 +1,386 @@
+"""How every provider is asked: a time limit, retries, a rate, a breaker and a cap on the size of an answer.
+
+Whatever goes wrong is one of `Unavailable`, `RateLimited`, `BadAnswer` and `NotFoundThere`. Query strings and
+headers may hold a key: they appear in no error and in no log.
+"""
+
+import asyncio
+import logging
+import math
+import re
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iterator, Mapping
+from contextlib import asynccontextmanager, contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass
+from functools import partial
+from http import HTTPStatus
+from typing import Any, Literal, NamedTuple, TypeVar
+
+import httpx
+import stamina
+from aiolimiter import AsyncLimiter
+from pydantic_core import from_json
+
+from veo import __version__
+from veo.cache.breaker import Breaker
+from veo.errors import BadAnswer, NotFoundThere, ProviderError, RateLimited, Unavailable
+
+T = TypeVar("T")
+Params = Mapping[str, str | int | float | None]
+
+LONGEST_WAIT = 4.0  # seconds between tries: who asks for more is not asked again for this caller
+LONGEST_REST = 300.0  # seconds that a Retry-After may ask for
+TELLING = 1.0  # seconds: a try that was given less says nothing of the provider
+STREAM_LIMIT = 900.0  # seconds for a whole file
+
+_AGAIN = frozenset({HTTPStatus.BAD_GATEWAY, HTTPStatus.SERVICE_UNAVAILABLE, HTTPStatus.GATEWAY_TIMEOUT})
+_REFUSED = frozenset({HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN})
+_GONE = frozenset({HTTPStatus.NOT_FOUND, HTTPStatus.GONE})
+
+for _noisy in ("httpx", "httpcore"):  # they log whole addresses, which may hold a key
+    logging.getLogger(_noisy).setLevel(logging.WARNING)
+
+
+class Provider(NamedTuple):
+    """What is known of a provider.
+
+    `timeout` is in seconds for one try, `rate` so many requests in so many seconds, `at_once` the requests
+    under way, `largest` the bytes of one answer. `unsure` are statuses that may as well be an answer: they
+    are neither tried again nor held against it. `refusals` are those by which it refuses a key or a client,
+    which asking again cannot mend.
+    """
+
+    name: str
+    base: str
+    timeout: float = 5.0
+    rate: tuple[int, float] | None = None
+    at_once: int | None = None
+    largest: int = 4 * 2**20
+    headers: tuple[tuple[str, str], ...] = ()
+    tries: int = 3
+    unsure: frozenset[int] = frozenset()
+    refusals: frozenset[int] = _REFUSED
+
+
+class Reply(NamedTuple):
+    """A decoded JSON answer."""
+
+    status: int
+    data: Any
+
+
+class Blob(NamedTuple):
+    """An answer that is no JSON, such as a picture or a page."""
+
+    content_type: str
+    content: bytes
+
+
+@dataclass(slots=True)
+class Observed:
+    """What was seen of a provider: calls, each with all its tries, and how the last one ended.
+
+    `seconds` are those of the last good answer; `error` is None when the last call was good.
+    """
+
+    calls: int = 0
+    failures: int = 0
+    seconds: float | None = None
+    error: str | None = None
+
+
+_deadline: ContextVar[float] = ContextVar("deadline", default=math.inf)
+
+
+@asynccontextmanager
+async def within(seconds: float) -> AsyncIterator[None]:
+    """Let what is asked of providers inside take so long in all; what has no answer then is `Unavailable`."""
+    until = asyncio.get_running_loop().time() + seconds
+    token = _deadline.set(min(until, _deadline.get()))
+    try:
+        yield
+    finally:
+        _deadline.reset(token)
+
+
+class Http:
+    """The client that all providers share. `addresses` replaces the bases of providers by name."""
+
+    def __init__(self, addresses: Mapping[str, str] | None = None) -> None:
+        self._addresses = dict(addresses or {})
+        self._upstreams: dict[str, Upstream] = {}
+        self._bound: tuple[asyncio.AbstractEventLoop, httpx.AsyncClient] | None = None
+
+    def upstream(self, provider: Provider) -> "Upstream":
+        """Give the one way to a provider: its rate and its breaker hold for all who ask it."""
+        if provider.name not in self._upstreams:
+            base = self._addresses.get(provider.name, provider.base).rstrip("/")
+            self._upstreams[provider.name] = Upstream(provider, base, self.client)
+        return self._upstreams[provider.name]
+
+    def upstreams(self) -> "tuple[Upstream, ...]":
+        """Give every provider that may be asked."""
+        return tuple(self._upstreams.values())
+
+    def client(self) -> httpx.AsyncClient:
+        """Give the client of the running loop: connections cannot outlive theirs."""
+        loop = asyncio.get_running_loop()
+        if self._bound is None or self._bound[0] is not loop:
+            agent = {"User-Agent": f"veo/{__version__} (London area recommendations)"}
+            # a try has a time limit of its own, above connecting and reading: see `Upstream._timed`
+            client = httpx.AsyncClient(headers=agent, timeout=httpx.Timeout(None), trust_env=False)
+            self._bound = loop, client
+        return self._bound[1]
+
+    async def close(self) -> None:
+        """Close the connections; safe to call twice."""
+        if self._bound is not None and self._bound[0] is asyncio.get_running_loop():
+            await self._bound[1].aclose()
+        self._bound = None
+
+
+class Upstream:
+    """The way to one provider. Every call raises `ProviderError`s only."""
+
+    def __init__(self, provider: Provider, base: str, client: Callable[[], httpx.AsyncClient]) -> None:
+        self.provider, self.seen = provider, Observed()
+        self._base, self._client = base, client
+        self._breaker, self._probing, self._rest_until = Breaker(), False, -math.inf
+        self._turns: _Turns | None = None
+
+    async def json(
+        self,
+        path: str,
+        *,
+        method: Literal["GET", "POST"] = "GET",
+        params: Params | None = None,
+        headers: Mapping[str, str] | None = None,
+        body: Any = None,
+        form: Mapping[str, str] | None = None,
+        accept: Collection[int] = (HTTPStatus.OK,),
+    ) -> Reply:
+        """Give a JSON answer whose status is one of `accept`."""
+        request = partial(self._request, method, path, params, headers=headers, json=body, data=form)
+        status, _, content = await self._tried(partial(self._whole, request, accept))
+        try:
+            return Reply(status, from_json(content, allow_inf_nan=False))
+        except ValueError:  # its message quotes the answer
+            raise self.failed(BadAnswer(self.provider.name, "the answer is not JSON", status)) from None
+
+    async def blob(self, path: str, *, params: Params | None = None, types: Collection[str]) -> Blob:
+        """Give an answer as it is, if its content type is one of `types`."""
+        request = partial(self._request, "GET", path, params)
+        status, kind, content = await self._tried(partial(self._whole, request, (HTTPStatus.OK,)))
+        if kind not in types:
+            reason = f"the answer is not {' or '.join(types)}"
+            raise self.failed(BadAnswer(self.provider.name, reason, status))
+        return Blob(kind, content)
+
+    @asynccontextmanager
+    async def stream(self, path: str, *, largest: int) -> AsyncIterator[AsyncIterator[bytes]]:
+        """Give a file in pieces, at most `largest` bytes of it; only its beginning is tried again."""
+        request = partial(self._request, "GET", path, None, timeout=self.provider.timeout)
+        with self._judged():
+            try:
+                async with asyncio.timeout(STREAM_LIMIT), self._turn():
+                    response = await self._again(partial(self._begun, request, (HTTPStatus.OK,)))
+                    try:
+                        yield self._pieces(response, largest)
+                    finally:
+                        await response.aclose()
+            except TimeoutError:
+                raise self._late(STREAM_LIMIT) from None
+            except ValueError as error:  # of whoever reads the pieces
+                reason = f"the file is not as documented: {type(error).__name__}"
+                raise BadAnswer(self.provider.name, reason, HTTPStatus.OK) from error
+
+    def failed(self, error: ProviderError) -> ProviderError:
+        """Hold against the provider what only the body of an answer said, and give it back to be raised."""
+        self.seen.failures += 1
+        self.seen.error = str(error)
+        self._blame(error, asyncio.get_running_loop().time())
+        return error
+
+    def state(self) -> Literal["unasked", "up", "down"]:
+        """Tell how the last call ended."""
+        return "unasked" if not self.seen.calls else "up" if self.seen.error is None else "down"
+
+    # ---- a call: all its tries -----------------------------------------------------------------------
+
+    async def _tried(self, once: Callable[[], Awaitable[T]]) -> T:
+        with self._judged():
+            return await self._again(partial(self._timed, once))
+
+    @contextmanager
+    def _judged(self) -> Iterator[None]:
+        """Keep calls from a provider that rests; learn from how this one ends."""
+        began = asyncio.get_running_loop().time()
+        with self._admitted(began):
+            self.seen.calls += 1
+            try:
+                yield
+            except httpx.HTTPError as error:
+                reason = f"the connection failed ({type(error).__name__})"
+                raise self.failed(Unavailable(self.provider.name, reason)) from None
+            except NotFoundThere:
+                self._answered(began)
+                raise
+            except ProviderError as error:
+                raise self.failed(error) from None
+            else:
+                self._answered(began)
+
+    @contextmanager
+    def _admitted(self, now: float) -> Iterator[None]:
+        if now < self._rest_until:
+            left = self._rest_until - now
+            raise RateLimited(self.provider.name, "it asked to be left alone", retry_after=left)
+        state = self._breaker.state(now)
+        if state == "open" or (state == "half-open" and self._probing):
+            raise Unavailable(self.provider.name, "not asked, as it has just failed")
+        if state == "closed":
+            yield
+            return
+        self._probing = True
+        try:
+            yield
+        finally:
+            self._probing = False
+
+    def _answered(self, began: float) -> None:
+        self.seen.seconds = asyncio.get_running_loop().time() - began
+        self.seen.error = None
+        self._breaker.succeeded(began)
+
+    def _blame(self, error: ProviderError, now: float) -> None:
+        """Let it rest when it asks to, refuses us, or fails again and again."""
+        if error.status in self.provider.refusals:
+            self._breaker.failed(now, refused=True)
+        elif isinstance(error, RateLimited) and error.retry_after > 0:
+            self._rest_until = now + min(error.retry_after, LONGEST_REST)
+        elif isinstance(error, _Hurried) or error.status in self.provider.unsure:
+            pass
+        elif not isinstance(error, BadAnswer) or error.status == HTTPStatus.OK:
+            self._breaker.failed(now)
+
+    async def _again(self, once: Callable[[], Awaitable[T]]) -> T:
+        """Try until there is an answer, or a failure that another try in the time left cannot mend."""
+        hook = partial(_next_wait, provider=self.provider)
+        async for attempt in stamina.retry_context(
+            on=hook, attempts=self.provider.tries, timeout=None, wait_max=1.0, wait_jitter=0.2
+        ):
+            with attempt:
+                return await once()
+        raise AssertionError  # the last failure was raised above
+
+    # ---- one try -------------------------------------------------------------------------------------
+
+    async def _timed(self, once: Callable[[], Awaitable[T]]) -> T:
+        """Try once: waiting for a turn counts against the caller's deadline, not against the provider."""
+        clock = asyncio.get_running_loop().time
+        began = None
+        try:
+            async with asyncio.timeout_at(_until()), self._turn(), asyncio.timeout(self.provider.timeout):
+                began = clock()
+                return await once()
+        except TimeoutError:
+            raise self._late(0.0 if began is None else clock() - began) from None
+
+    def _late(self, seconds: float) -> Unavailable:
+        told = seconds >= min(TELLING, self.provider.timeout)
+        reason = f"no answer within {seconds:.1f} s" if seconds else "no turn to ask it in time"
+        return (Unavailable if told else _Hurried)(self.provider.name, reason)
+
+    @asynccontextmanager
+    async def _turn(self) -> AsyncIterator[None]:
+        """Wait until the provider's rate and the number of its open requests allow one more."""
+        loop = asyncio.get_running_loop()
+        if self._turns is None or self._turns.loop is not loop:
+            rate, most = self.provider.rate, self.provider.at_once
+            limiter = AsyncLimiter(*rate) if rate else None
+            self._turns = _Turns(loop, limiter, asyncio.Semaphore(most) if most else None)
+        turns = self._turns
+        if turns.at_once is not None:
+            await turns.at_once.acquire()
+        try:
+            if turns.rate is not None:
+                await turns.rate.acquire()
+            yield
+        finally:
+            if turns.at_once is not None:
+                turns.at_once.release()
+
+    def _request(self, method: str, path: str, params: Params | None, **extra: Any) -> httpx.Request:
+        given = {name: value for name, value in (params or {}).items() if value is not None}
+        headers = {**dict(self.provider.headers), **(extra.pop("headers", None) or {})}
+        url = self._base + path
+        return self._client().build_request(method, url, params=given or None, headers=headers, **extra)
+
+    async def _begun(self, request: Callable[[], httpx.Request], accept: Collection[int]) -> httpx.Response:
+        """Give an answer whose body is still to come; raise what its status stands for."""
+        response = await self._client().send(request(), stream=True)
+        if response.status_code in accept:
+            return response
+        await response.aclose()
+        raise _failure(self.provider.name, response.status_code, response.headers.get("retry-after"))
+
+    async def _whole(
+        self, request: Callable[[], httpx.Request], accept: Collection[int]
+    ) -> tuple[int, str, bytes]:
+        response = await self._begun(request, accept)
+        try:
+            content = b"".join([piece async for piece in self._pieces(response, self.provider.largest)])
+        finally:
+            await response.aclose()
+        kind = response.headers.get("content-type", "").partition(";")[0].strip().lower()
+        return response.status_code, kind, content
+
+    async def _pieces(self, response: httpx.Response, largest: int) -> AsyncIterator[bytes]:
+        seen = 0
+        async for piece in response.aiter_bytes():
+            seen += len(piece)
+            if seen > largest:
+                raise BadAnswer(self.provider.name, f"the answer is larger than {largest:,} bytes", 200)
+            yield piece
+
+
+class _Hurried(Unavailable):
+    """The caller had too little time left for this to say anything of the provider."""
+
+
+@dataclass(slots=True)
+class _Turns:
+    """Who may ask when, on one loop."""
+
+    loop: asyncio.AbstractEventLoop
+    rate: AsyncLimiter | None
+    at_once: asyncio.Semaphore | None
+
+
+def _until() -> float | None:
+    deadline = _deadline.get()
+    return None if deadline is math.inf else deadline
+
+
+def _next_wait(error: Exception, provider: Provider) -> float | bool:
+    """Tell whether to try again, or after how many seconds the provider wishes it."""
+    left = _deadline.get() - asyncio.get_running_loop().time()
+    if isinstance(error, RateLimited) and error.retry_after > 0:
+        return error.retry_after if error.retry_after <= min(LONGEST_WAIT, left) else False
+    status = error.status if isinstance(error, ProviderError) else None
+    mendable = (
+        isinstance(error, httpx.ConnectError | RateLimited)
+        or (status in _AGAIN and status not in provider.unsure)
+    )  # fmt: skip
+    return mendable and left > TELLING
+
+
+def _failure(name: str, status: int, retry_after: str | None) -> ProviderError:
+    """Give what an HTTP status stands for."""
+    reason = f"HTTP {status}"
+    if status in _GONE:
+        return NotFoundThere(name, reason, status)
+    if status == HTTPStatus.TOO_MANY_REQUESTS:
+        seconds = re.fullmatch(r"\d{1,6}", retry_after or "", re.ASCII)
+        return RateLimited(name, reason, status, float(seconds[0]) if seconds else 0.0)
+    return (Unavailable if status >= HTTPStatus.INTERNAL_SERVER_ERROR else BadAnswer)(name, reason, status)
