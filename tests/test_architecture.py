@@ -10,8 +10,9 @@ import pytest
 ROOT = Path(__file__).parents[1]
 LAYERS = (
     {"models", "errors", "settings", "cache", "logs"},
-    {"sources", "scoring"},
-    {"requests", "answers", "listing"},
+    {"sources", "scoring", "shelf", "purse"},
+    {"figures", "requests", "answers", "listing"},
+    {"facts"},
     {"questions"},
     {"recommend"},
     {"runtime"},

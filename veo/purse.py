@@ -1,0 +1,81 @@
+"""What paid sources may cost in a day: one account per provider, counted across the fleet before it is spent.
+
+While the shared tier cannot be reached, a container spends at most its share: the cap holds for as many
+containers as there are shares.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import date, timedelta
+from typing import NamedTuple
+
+from veo.cache import Cache
+from veo.errors import CapReached
+
+SHARES = 10  # a deployment has at most five web containers and four of each function in use at once
+MICRO = 1_000_000  # accounts are kept in whole millionths of a dollar
+KEPT = timedelta(days=2)
+
+
+class Cap(NamedTuple):
+    """How much a provider may cost in a day, in US dollars, and the setting that says so."""
+
+    usd: float
+    setting: str
+
+
+@dataclass(slots=True)
+class Account:
+    """One provider's day, in millionths: what this container spent, what it last heard of the fleet's sum."""
+
+    day: date
+    own: int = 0
+    fleet: int = 0
+
+
+class Purse:
+    """Pays for calls. `fleet` tells that other containers may share the caps."""
+
+    def __init__(
+        self, cache: Cache, caps: Mapping[str, Cap], today: Callable[[], date], *, fleet: bool
+    ) -> None:
+        self._cache, self._caps, self._today, self._fleet = cache, caps, today, fleet
+        self._accounts: dict[str, Account] = {}
+
+    async def pay(self, provider: str, usd: float) -> None:
+        """Take the price of one call; raise CapReached, and take nothing, when the day's cap is too low."""
+        account, cap, amount = self._account(provider), self._caps[provider], round(usd * MICRO)
+        limit = round(cap.usd * MICRO)
+        if max(account.own, account.fleet) + amount > limit:
+            raise CapReached(provider, cap.setting)
+        account.own += amount  # before the wait: calls at the same time must not all fit
+        total = await self._count(provider, account, amount)
+        alone = limit / SHARES if self._fleet else limit
+        if (account.own > alone) if total is None else (total > limit):
+            await self.settle(provider, -usd)
+            raise CapReached(provider, cap.setting)
+
+    async def settle(self, provider: str, usd: float) -> None:
+        """Correct what was taken: the call cost that much more, or with a minus less."""
+        account, amount = self._account(provider), round(usd * MICRO)
+        if amount:
+            account.own += amount
+            await self._count(provider, account, amount)
+
+    def spent(self) -> dict[str, float]:
+        """Give what each provider has cost today in US dollars, as far as this container knows."""
+        accounts = {provider: self._account(provider) for provider in self._caps}
+        return {name: max(account.own, account.fleet) / MICRO for name, account in accounts.items()}
+
+    def _account(self, provider: str) -> Account:
+        today = self._today()
+        account = self._accounts.get(provider)
+        if account is None or account.day != today:
+            account = self._accounts[provider] = Account(today)
+        return account
+
+    async def _count(self, provider: str, account: Account, amount: int) -> int | None:
+        """Count in the fleet, and give its sum; None when there is none or it cannot be reached."""
+        total = await self._cache.tally(f"usd:{provider}:{account.day.isoformat()}", amount, KEPT)
+        account.fleet = account.fleet if total is None else total
+        return total

@@ -1,0 +1,113 @@
+"""Where refreshed tables are kept: the shared tier, or without one a folder of this machine.
+
+A table is some hundred kilobytes of JSON, compressed, under a key of its own; each container looks for a
+newer one every quarter of an hour, behind its callers. A table that cannot be read counts as none.
+"""
+
+import asyncio
+import logging
+import time
+import zlib
+from base64 import b85decode, b85encode
+from collections.abc import Callable
+from datetime import timedelta
+from pathlib import Path
+from typing import Generic, TypeVar
+
+from veo.cache import Cache
+from veo.errors import SourceError
+from veo.models import Value
+
+T = TypeVar("T", bound=Value)
+log = logging.getLogger(__name__)
+
+LOOK_AGAIN = 900.0  # seconds
+KEPT = timedelta(days=400)
+LARGEST = 64 * 2**20  # bytes of a table unpacked: what is larger is none of ours
+
+
+class Table(Generic[T]):
+    """One table that is refreshed now and then: `take` gives the newest, `put` keeps a newer one."""
+
+    def __init__(
+        self,
+        name: str,
+        model: type[T],
+        cache: Cache,
+        folder: Path | None,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._key, self._model, self._cache = f"tables:{name}", model, cache
+        self._file = None if folder is None else folder.expanduser() / f"{name}.table"
+        self._clock = clock
+        self._known: T | None = None
+        self._content: str | None = None
+        self._looked = float("-inf")
+        self._looking: asyncio.Task[None] | None = None
+
+    async def take(self) -> T | None:
+        """Give the newest known table; the first caller waits for it, later ones for nothing."""
+        if self._clock() - self._looked > LOOK_AGAIN and not self._under_way():
+            self._looking = asyncio.get_running_loop().create_task(self._look())
+        if self._looking is not None and self._looked == float("-inf"):
+            await asyncio.shield(self._looking)
+        return self._known
+
+    async def put(self, table: T) -> None:
+        """Keep a table for all; raise SourceError when it could not be kept."""
+        content = await asyncio.to_thread(_packed, table)
+        if self._file is None:
+            kept = await self._cache.set(self._key, content, KEPT)
+            if not kept:
+                raise SourceError("cache", f"{self._key} could not be kept in the shared tier")
+        else:
+            await asyncio.to_thread(_write, self._file, content)
+        self._known, self._content, self._looked = table, content, self._clock()
+
+    def _under_way(self) -> bool:
+        looking = self._looking  # of a loop that has ended it would never be done
+        return (
+            looking is not None and not looking.done() and looking.get_loop() is asyncio.get_running_loop()
+        )
+
+    async def _look(self) -> None:
+        content = (
+            await self._cache.get(self._key)
+            if self._file is None
+            else await asyncio.to_thread(_read, self._file)
+        )
+        if isinstance(content, str) and content != self._content:
+            try:
+                self._known = await asyncio.to_thread(_unpacked, content, self._model)
+                self._content = content
+            except (ValueError, zlib.error) as error:
+                fault = {"event": "table_unreadable", "table": self._key}
+                log.warning("%s cannot be read: %s", self._key, type(error).__name__, extra=fault)
+        self._looked = self._clock()
+
+
+def _packed(table: Value) -> str:
+    return b85encode(zlib.compress(table.model_dump_json().encode(), 9)).decode()
+
+
+def _unpacked(content: str, model: type[T]) -> T:
+    unpacking = zlib.decompressobj()
+    text = unpacking.decompress(b85decode(content), LARGEST)
+    if not unpacking.eof:
+        raise ValueError("too large, or cut off")
+    return model.model_validate_json(text)
+
+
+def _read(file: Path) -> str | None:
+    try:
+        return file.read_text("ascii")
+    except (OSError, UnicodeDecodeError):
+        return None
+
+
+def _write(file: Path, content: str) -> None:
+    """Write beside and rename: a reader sees the old table or the new one."""
+    file.parent.mkdir(parents=True, exist_ok=True)
+    beside = file.with_suffix(".new")
+    beside.write_text(content, "ascii")
+    beside.replace(file)
