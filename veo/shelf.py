@@ -66,9 +66,7 @@ class Table(Generic[T]):
 
     def _under_way(self) -> bool:
         looking = self._looking  # of a loop that has ended it would never be done
-        return (
-            looking is not None and not looking.done() and looking.get_loop() is asyncio.get_running_loop()
-        )
+        return looking is not None and not looking.done() and looking.get_loop() is asyncio.get_running_loop()
 
     async def _look(self) -> None:
         content = (
