@@ -43,7 +43,7 @@ def cpu_of_load() -> float:
 
 async def in_process() -> list[tuple[str, str, str]]:
     """Measure inside one process, without a server."""
-    runtime = build(Settings(cache="memory"))
+    runtime = build(Settings(cache="memory", live="off"))
     budgets = itertools.count(700)
 
     async def cold() -> None:
@@ -79,7 +79,7 @@ async def served() -> list[tuple[str, str, str]]:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
     command = [sys.executable, "-m", "veo", "serve", "--port", str(port)]
-    environment = {**os.environ, "VEO_LOG_LEVEL": "WARNING"}
+    environment = {**os.environ, "VEO_LOG_LEVEL": "WARNING", "VEO_LIVE": "off"}
     server = subprocess.Popen(command, env=environment)  # noqa: ASYNC220, S603 - our own server
     try:
         limits = httpx.Limits(max_connections=200)

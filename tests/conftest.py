@@ -1,5 +1,6 @@
 """Fixtures that several modules share: the event loop's kind and the real servers."""
 
+import logging
 from collections.abc import AsyncIterator, Iterator
 
 import httpx
@@ -7,6 +8,7 @@ import pytest
 import stamina
 from fastapi import FastAPI
 
+from tests.support.environment import variables
 from tests.support.gateway import Gateway
 from tests.support.servers import Valkey
 from tests.support.web import client
@@ -25,6 +27,32 @@ def no_waiting_between_tries() -> Iterator[None]:
     """Try again at once what is tried again: three times, as in production."""
     with stamina.set_testing(True, attempts=3, cap=True):
         yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def no_real_provider() -> Iterator[None]:
+    """Switch live sources off: a test of them says where they are."""
+    with pytest.MonkeyPatch.context() as environment:
+        environment.setenv("VEO_LIVE", "off")
+        yield
+
+
+@pytest.fixture
+def nothing_configured(no_variables: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
+    """Configure nothing, but ask no real provider."""
+    no_variables.setenv("VEO_LIVE", "off")
+    return no_variables
+
+
+@pytest.fixture
+def no_variables(monkeypatch: pytest.MonkeyPatch) -> Iterator[pytest.MonkeyPatch]:
+    """Unset every variable, and leave logging as it was."""
+    for variable in variables():
+        monkeypatch.delenv(variable, raising=False)
+    logger = logging.getLogger("veo")
+    before = logger.handlers, logger.level, logger.propagate
+    yield monkeypatch
+    logger.handlers, logger.level, logger.propagate = before
 
 
 @pytest.fixture(scope="session")

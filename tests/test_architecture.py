@@ -13,7 +13,7 @@ LAYERS = (
     {"sources", "scoring", "shelf", "purse"},
     {"figures", "requests", "answers", "listing"},
     {"facts"},
-    {"questions"},
+    {"questions", "shortlist"},
     {"recommend"},
     {"runtime"},
     {"asking", "upkeep"},

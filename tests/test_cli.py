@@ -12,12 +12,10 @@ from urllib.request import Request, urlopen
 import pytest
 from typer.testing import CliRunner, Result
 
-from tests.support.environment import nothing_configured, variables
+from tests.support.environment import variables
 from tests.support.gateway import Gateway
 from tests.support.servers import free_port
 from veo.cli import app
-
-__all__ = ["nothing_configured"]
 
 pytestmark = pytest.mark.usefixtures("nothing_configured")
 
@@ -30,8 +28,9 @@ def veo(*arguments: str) -> Result:
 
 
 def clean() -> dict[str, str]:
-    """Give the environment of a process of its own."""
-    return {name: value for name, value in os.environ.items() if name not in variables()}
+    """Give the environment of a process of its own, which asks no real provider."""
+    inherited = {name: value for name, value in os.environ.items() if name not in variables()}
+    return {**inherited, "VEO_LIVE": "off"}
 
 
 def process(*arguments: str, **environment: str) -> subprocess.CompletedProcess[bytes]:

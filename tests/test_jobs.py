@@ -12,15 +12,12 @@ import pytest
 from typer.testing import CliRunner
 
 import modal_app
-from tests.support.environment import nothing_configured
 from tests.support.gateway import Gateway
 from veo import jobs
 from veo.cache import UpstreamThrottled
 from veo.cli import app as command_line
 from veo.errors import InvalidQuestion, NotFound, VeoError
 from veo.jobs import plain
-
-__all__ = ["nothing_configured"]
 
 pytestmark = [pytest.mark.anyio, pytest.mark.usefixtures("nothing_configured")]
 

@@ -18,10 +18,7 @@ from modal.cli.run import _get_click_command_for_function, _get_click_command_fo
 from pydantic import AliasChoices
 
 import modal_app
-from tests.support.environment import nothing_configured
 from veo.settings import Settings
-
-__all__ = ["nothing_configured"]
 
 pytestmark = pytest.mark.usefixtures("nothing_configured")
 

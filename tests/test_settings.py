@@ -8,12 +8,10 @@ import pytest
 from dotenv import dotenv_values
 from pydantic import ValidationError
 
-from tests.support.environment import nothing_configured, variables
+from tests.support.environment import variables
 from veo.settings import Settings
 
-__all__ = ["nothing_configured"]
-
-pytestmark = pytest.mark.usefixtures("nothing_configured")
+pytestmark = pytest.mark.usefixtures("no_variables")
 
 EXAMPLE = Path(__file__).parent.parent / "secrets.example"
 REQUIRED = ["UPSTASH_REDIS_REST_URL", "UPSTASH_REDIS_REST_TOKEN"]
@@ -46,23 +44,21 @@ def test_the_example_mentions_the_second_names() -> None:
     assert all(name in EXAMPLE.read_text() for name in SECOND_NAMES)
 
 
-def test_the_example_shows_the_true_defaults(nothing_configured: pytest.MonkeyPatch) -> None:
+def test_the_example_shows_the_true_defaults(no_variables: pytest.MonkeyPatch) -> None:
     for name, value in commented().items():
         if name not in SECRETS:  # shown by an example: their default is none
-            nothing_configured.setenv(name, value)
+            no_variables.setenv(name, value)
     assert Settings() == Settings.model_construct()
 
 
-def test_the_example_is_itself_accepted(nothing_configured: pytest.MonkeyPatch) -> None:
+def test_the_example_is_itself_accepted(no_variables: pytest.MonkeyPatch) -> None:
     for name, value in {**dotenv_values(EXAMPLE), **commented()}.items():
-        nothing_configured.setenv(name, value or "")
+        no_variables.setenv(name, value or "")
     assert Settings().upstash_url == "https://your-database.upstash.io"
 
 
 @pytest.mark.parametrize(("variable", "field"), variables().items())
-def test_a_variable_reaches_its_field(
-    nothing_configured: pytest.MonkeyPatch, variable: str, field: str
-) -> None:
+def test_a_variable_reaches_its_field(no_variables: pytest.MonkeyPatch, variable: str, field: str) -> None:
     other = {
         "VEO_CACHE": "off",
         "VEO_LIVE": "off",
@@ -73,31 +69,31 @@ def test_a_variable_reaches_its_field(
         "VEO_MORTGAGE_RATE": "0",
         "VEO_MORTGAGE_DEPOSIT": "0",
     }
-    nothing_configured.setenv(variable, other.get(variable, "7"))
+    no_variables.setenv(variable, other.get(variable, "7"))
     assert getattr(Settings(), field) != Settings.model_fields[field].default
 
 
 @pytest.mark.parametrize("variable", variables())
-def test_an_empty_variable_is_an_absent_one(nothing_configured: pytest.MonkeyPatch, variable: str) -> None:
-    nothing_configured.setenv(variable, "")
+def test_an_empty_variable_is_an_absent_one(no_variables: pytest.MonkeyPatch, variable: str) -> None:
+    no_variables.setenv(variable, "")
     assert Settings().model_fields_set == set()
 
 
 @pytest.mark.parametrize("variable", ["UPSTASH_REDIS_REST_TOKEN", "KV_REST_API_TOKEN", *SECRETS])
-def test_a_secret_never_shows_in_the_repr(nothing_configured: pytest.MonkeyPatch, variable: str) -> None:
-    nothing_configured.setenv(variable, "redis://hunter2-hunter2")
+def test_a_secret_never_shows_in_the_repr(no_variables: pytest.MonkeyPatch, variable: str) -> None:
+    no_variables.setenv(variable, "redis://hunter2-hunter2")
     assert "hunter2" not in repr(Settings())
 
 
-def test_upstash_has_the_word_over_the_name_that_vercel_gives(nothing_configured: pytest.MonkeyPatch) -> None:
-    nothing_configured.setenv("KV_REST_API_URL", "https://second.example")
-    nothing_configured.setenv("UPSTASH_REDIS_REST_URL", "https://first.example")
+def test_upstash_has_the_word_over_the_name_that_vercel_gives(no_variables: pytest.MonkeyPatch) -> None:
+    no_variables.setenv("KV_REST_API_URL", "https://second.example")
+    no_variables.setenv("UPSTASH_REDIS_REST_URL", "https://first.example")
     assert Settings().upstash_url == "https://first.example"
 
 
 @pytest.mark.parametrize("namespace", ["staging", "pr-7", "a" * 32])
-def test_a_namespace_is_part_of_every_key(nothing_configured: pytest.MonkeyPatch, namespace: str) -> None:
-    nothing_configured.setenv("VEO_NAMESPACE", namespace)
+def test_a_namespace_is_part_of_every_key(no_variables: pytest.MonkeyPatch, namespace: str) -> None:
+    no_variables.setenv("VEO_NAMESPACE", namespace)
     assert Settings().prefix == f"veo:{namespace}:"
 
 
@@ -107,9 +103,9 @@ def test_production_has_no_namespace() -> None:
 
 @pytest.mark.parametrize("namespace", ["Staging", "a:b", "a b", "a" * 33, "ä"])
 def test_a_namespace_that_could_forge_a_key_is_refused(
-    nothing_configured: pytest.MonkeyPatch, namespace: str
+    no_variables: pytest.MonkeyPatch, namespace: str
 ) -> None:
-    nothing_configured.setenv("VEO_NAMESPACE", namespace)
+    no_variables.setenv("VEO_NAMESPACE", namespace)
     with pytest.raises(ValidationError, match="VEO_NAMESPACE"):
         Settings()
 
@@ -136,17 +132,17 @@ def test_a_namespace_that_could_forge_a_key_is_refused(
     ],
 )
 def test_a_value_out_of_its_range_is_refused_by_name(
-    nothing_configured: pytest.MonkeyPatch, variable: str, value: str
+    no_variables: pytest.MonkeyPatch, variable: str, value: str
 ) -> None:
-    nothing_configured.setenv(variable, value)
+    no_variables.setenv(variable, value)
     with pytest.raises(ValidationError, match=variable):
         Settings()
 
 
 def test_origins_are_split_at_commas_and_lose_spaces_and_slashes(
-    nothing_configured: pytest.MonkeyPatch,
+    no_variables: pytest.MonkeyPatch,
 ) -> None:
-    nothing_configured.setenv("VEO_CORS_ORIGINS", "https://a.example/, https://b.example,")
+    no_variables.setenv("VEO_CORS_ORIGINS", "https://a.example/, https://b.example,")
     assert Settings().cors_origins == ("https://a.example", "https://b.example")
 
 

@@ -21,8 +21,8 @@ from veo.web.errors import Errors
 pytestmark = pytest.mark.anyio
 
 
-def failing(error: Exception) -> FastAPI:
-    """Give an app whose sources of crime and commutes fail."""
+def failing(error: Exception, *, crime_too: bool = True) -> FastAPI:
+    """Give an app whose source of commutes fails, and that of crime too."""
     runtime = build(Settings(cache="memory"))
 
     async def crime(area_code: str) -> Answer[CrimeData]:
@@ -36,7 +36,8 @@ def failing(error: Exception) -> FastAPI:
         raise error
 
     cache = Cache()
-    runtime.questions.cached_crime = cache.aside(CRIME)(crime)
+    if crime_too:
+        runtime.questions.cached_crime = cache.aside(CRIME)(crime)
     runtime.questions.cached_commute = cache.aside(COMMUTE)(commute)
     return create_app(runtime=runtime)
 
@@ -170,7 +171,7 @@ async def test_an_answer_that_has_begun_is_broken_off_not_answered_twice() -> No
 
 @pytest.mark.parametrize("error", [SourceError("tfl", "down"), TimeoutError(), OSError()])
 async def test_an_area_whose_commute_fails_is_answered_with_a_notice(error: Exception) -> None:
-    answer = await ask(failing(error), "GET", "/api/areas/E15?destination=UCL")
+    answer = await ask(failing(error, crime_too=False), "GET", "/api/areas/E15?destination=UCL")
     assert "commute" not in answer.json()["data"]
     notice = "No commute to University College London: its source did not answer."
     assert notice in answer.json()["metadata"]["notices"]

@@ -30,6 +30,7 @@ async def test_a_documented_answer_is_of_the_documented_model(endpoint: Any) -> 
     example = json.loads(EXAMPLES.read_text(encoding="utf-8"))[f"{endpoint.method} {endpoint.path}"]
     told = example.get("success") is False
     model = Failure if told else MODELS[endpoint.handler].answer
+    assert model is not None
     assert model.model_validate_json(json.dumps(example)).model_dump(mode="json") == example
 
 

@@ -4,6 +4,8 @@ An optional field without a source is left out of the JSON, never filled. Names 
 but for boundaries and research, whose contract is snake_case.
 """
 
+from typing import Literal
+
 from pydantic import ConfigDict, Field
 
 from veo.models import (
@@ -14,6 +16,7 @@ from veo.models import (
     Value,
     absent,
 )
+from veo.sources.boundaries import Geometry
 
 
 class Property(Value):
@@ -35,7 +38,10 @@ class Route(Value):
 
 
 class CommuteData(Value):
-    """Travel to a destination, in minutes; `legs` say how."""
+    """Travel to a destination, in minutes; `legs` say how, `fare` in GBP what a single trip costs.
+
+    `date` is the day (ISO) whose morning was asked about; a modelled journey has none.
+    """
 
     origin: str
     destination: str
@@ -43,15 +49,26 @@ class CommuteData(Value):
     modes: tuple[str, ...]
     routes: tuple[Route, ...] | None = Field(default=None, exclude_if=absent)
     legs: tuple[Leg, ...] | None = Field(default=None, exclude_if=absent)
+    fare: float | None = Field(default=None, exclude_if=absent)
+    date: str | None = Field(default=None, exclude_if=absent)
 
 
 class CrimeData(Value):
-    """Recorded crime: live counts and their mix; `crime_rate` is per 1,000 residents a year."""
+    """Recorded crime: live counts and their mix; `crime_rate` is per 1,000 residents a year.
+
+    Counts are of the months of `period` within `radius_miles` of the centre; `antisocial` incidents are no
+    crimes and not among them. `trend_pct` compares the last six months with the six before.
+    """
 
     total_crimes: int | None = Field(default=None, exclude_if=absent)
+    antisocial: int | None = Field(default=None, exclude_if=absent)
     crime_rate: float | None = Field(default=None, exclude_if=absent)
     breakdown: FrozenMap[str, int] | None = Field(default=None, exclude_if=absent)
     trend: str | None = Field(default=None, exclude_if=absent)
+    trend_pct: float | None = Field(default=None, exclude_if=absent)
+    period: str | None = Field(default=None, exclude_if=absent)
+    lag_weeks: int | None = Field(default=None, exclude_if=absent)
+    radius_miles: int | None = Field(default=None, exclude_if=absent)
     figures: Figures = FrozenMap()
 
 
@@ -133,13 +150,36 @@ class Codes(SnakeValue):
     admin_ward: str | None = None
 
 
+class AreaProperties(SnakeValue):
+    """What an outline is of: its level, GSS code and name, and the month of the boundaries."""
+
+    level: str
+    code: str
+    name: str
+    vintage: str
+
+
+class Feature(SnakeValue):
+    """An outline as GeoJSON, in WGS84."""
+
+    type: Literal["Feature"] = "Feature"
+    properties: AreaProperties
+    geometry: Geometry
+
+
 class BoundariesData(SnakeValue):
-    """Where a postcode lies, and in which areas."""
+    """Where a postcode lies, and in which areas.
+
+    `boundary` is the outline of its ward; at the full level `boundaries` has those of LSOA, MSOA, ward and
+    district.
+    """
 
     postcode: str
     location: LatLong
     administrative_areas: AdministrativeAreas
     codes: Codes
+    boundary: Feature | None = Field(default=None, exclude_if=absent)
+    boundaries: FrozenMap[str, Feature] | None = Field(default=None, exclude_if=absent)
     timestamp: str
 
 

@@ -101,4 +101,5 @@ def _metadata(hit: Hit[Answer[Any]], *more: str) -> Plain:
         "ageSeconds": round(hit.age),
         "notices": [*late, *hit.value.notices, *more],
         "assumptions": list(hit.value.assumptions),
+        "attribution": list(hit.value.attribution),
     }

@@ -188,7 +188,7 @@ def _run(work: Callable[[Runtime], Awaitable[Plain]]) -> Plain:
         try:
             return await work(runtime)
         finally:
-            await runtime.cache.close()
+            await runtime.close()
 
     return asyncio.run(run())
 

@@ -12,11 +12,13 @@ from veo.cache import UpstreamThrottled
 from veo.errors import InvalidQuestion, NotFound, VeoError
 from veo.runtime import Runtime, build, tables
 from veo.settings import Settings
+from veo.sources import http
 
 
 def preload() -> None:
     """Do before a memory snapshot what no secret and no connection is needed for."""
     import_module("veo.web")
+    http.preload()
     tables()
 
 

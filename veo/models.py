@@ -214,9 +214,15 @@ T = TypeVar("T")
 
 
 class Answer(Value, Generic[T]):
-    """What a question gives: data, the sources used, what is missing, what was assumed."""
+    """What a question gives: data, the sources used, what is missing, what was assumed.
+
+    `attribution` is what licences want shown with it. `partial` says that a part was left out that may be
+    there soon: such an answer is kept for a moment only.
+    """
 
     data: T
     sources: tuple[str, ...] = ()
     notices: tuple[str, ...] = ()
     assumptions: tuple[str, ...] = ()
+    attribution: tuple[str, ...] = ()
+    partial: bool = False

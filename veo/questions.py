@@ -1,43 +1,35 @@
 """The table of cached questions, and the questions themselves.
 
-Each question is one coroutine behind the cache: it composes an answer from the sources and says which
-ones it used and what is missing. `Questions` is built at the edge, with its cache and its sources.
+Each question is one coroutine behind the cache. Where live sources are on, it is their answer that is
+cached; while they fail or are late the embedded figures answer, outside of the cache, with a notice, and what
+comes later still lands in the cache. `Questions` is built at the edge, with its cache and its sources.
 """
 
-from collections.abc import Callable, Iterable
-from datetime import UTC, datetime, timedelta
-from math import dist
-from typing import Any, Literal
+import asyncio
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any, TypeVar
 
-from veo.answers import (
-    AdministrativeAreas,
-    Amenities,
-    AreaData,
-    BoundariesData,
-    Codes,
-    CommuteData,
-    CrimeData,
-    LatLong,
-    MapsData,
-    NearbyPlaces,
-    NearbyStation,
-    Property,
-    ResearchData,
-    Route,
-    SchoolsData,
-)
-from veo.cache import Aside, Cache, Hit, Policy
-from veo.errors import NotFound, SourceError, SourceUnavailable
-from veo.models import Answer, District, Figures, FrozenMap, Persona, Place, Station
-from veo.sources.embedded import Snapshot
-from veo.sources.places import FULL_POSTCODE, Places
-from veo.sources.rail import Rail
-from veo.sources.walk import point
+from veo.answers import AreaData, BoundariesData, CommuteData, CrimeData, MapsData, ResearchData, SchoolsData
+from veo.cache import Aside, Cache, Hit, Policy, UpstreamThrottled
+from veo.errors import CapReached, NotFound, SourceError, SourceUnavailable
+from veo.facts import boundaries, commute, crime, maps, research, schools
+from veo.facts.area import area
+from veo.facts.boundaries import Detail
+from veo.facts.sources import NAMES, Located, Sources, centre_notices
+from veo.models import Answer, District, Location, Persona, Place
+from veo.sources import postcodes
+from veo.sources.google import GeoPoint, Google
+from veo.sources.http import Blob
+from veo.sources.perplexity import Perplexity
+from veo.sources.places import FULL_POSTCODE
 
-SNAPSHOT, RAIL = "embedded figures", "modelled rail graph"
-FAILURES = (SourceError, OSError)
+T = TypeVar("T")
+
+FAILURES = (SourceError, OSError)  # a timeout is an OSError
+LOST = (*FAILURES, UpstreamThrottled)
 POSTCODE_OR_DISTRICT = f"{FULL_POSTCODE} or a London district such as E15"
-AT_CENTRE = {"postcode": "the centre of its district", "district": "its centre", "group": "its centre"}
+MOMENT = timedelta(seconds=30)  # an answer that had to leave a part out
 
 
 def _area_tags(*codes: str) -> tuple[str, ...]:
@@ -45,10 +37,15 @@ def _area_tags(*codes: str) -> tuple[str, ...]:
     return tuple(f"area:{code.split(' ', 1)[0]}" for code in codes)
 
 
+def _brief(answer: Answer[Any]) -> timedelta | None:
+    return MOMENT if answer.partial else None
+
+
 def _policy(
     family: str, key: str | Callable[..., Any], fresh: timedelta, stale: timedelta, **more: Any
 ) -> Policy:
-    return Policy(family=family, key=key, fresh_for=fresh, stale_if_error=stale, stale_on=FAILURES, **more)
+    terms = {"lifetime": _brief, "negative_on": (NotFound,), **more}
+    return Policy(family=family, key=key, fresh_for=fresh, stale_if_error=stale, stale_on=FAILURES, **terms)
 
 
 def _hours(count: int) -> timedelta:
@@ -68,15 +65,9 @@ RECOMMENDATIONS = _policy(
 )
 PERSONAL = _policy("personal", lambda query: query.key_parts(), _hours(1), _hours(1), shared=False)
 AREA = _policy("area", "area:{code}", _hours(24), _hours(24), tags=("area:{code}",))
-COMMUTE = _policy(
-    "commute",
-    "commute:{origin}:{destination}",
-    _days(7),
-    _days(30),
-    tags=_area_tags,
-)
+COMMUTE = _policy("commute", "commute:{origin}:{destination}", _days(7), _days(30), tags=_area_tags)
 CRIME = _policy("crime", "crime:{area_code}", _days(30), _days(30), tags=("area:{area_code}",))
-SCHOOLS = _policy("schools", "schools:{postcode}", _days(90), _days(30), tags=("area:{postcode}",))
+SCHOOLS = _policy("schools", "schools:{postcode}", _days(90), _days(30), tags=_area_tags)
 BOUNDARIES = _policy(
     "boundaries",
     lambda postcode, level="simple": (postcode,) if level == "simple" else (postcode, level),
@@ -85,6 +76,16 @@ BOUNDARIES = _policy(
     tags=lambda postcode, _level="simple": _area_tags(postcode),
 )
 MAPS = _policy("maps", "maps:{area_code}", _days(7), _days(7), tags=("area:{area_code}",))
+GOOGLE = _policy(  # Google's terms: a point for 30 days at most, stale ones included
+    "google",
+    "maps:{area_code}:google",
+    _days(29),
+    _days(1),
+    under="maps",
+    tags=("area:{area_code}",),
+    paid=True,
+    lifetime=None,
+)
 RESEARCH = _policy(
     "research",
     lambda area_code, persona=None: (area_code, persona or "any"),
@@ -92,27 +93,30 @@ RESEARCH = _policy(
     _hours(24),
     tags=lambda area_code, _persona=None: _area_tags(area_code),
     paid=True,
+    hard_timeout=timedelta(seconds=25),  # a rewrite in front cuts at 30
 )
-POLICIES = (RECOMMENDATIONS, PERSONAL, AREA, COMMUTE, CRIME, SCHOOLS, BOUNDARIES, MAPS, RESEARCH)
+POLICIES = (RECOMMENDATIONS, PERSONAL, AREA, COMMUTE, CRIME, SCHOOLS, BOUNDARIES, MAPS, GOOGLE, RESEARCH)
 
 
 class Questions:
     """What can be asked of areas and places. Texts are made canonical before they make a key.
 
     Every question gives a Hit around an Answer. They raise InvalidQuestion or NotFound for what makes no
-    sense, SourceError when nothing could answer.
+    sense, and SourceError where nothing embedded could answer instead.
     """
 
-    def __init__(self, cache: Cache, snapshot: Snapshot, rail: Rail, places: Places) -> None:
-        self._snapshot, self._rail, self.places = snapshot, rail, places
+    def __init__(self, cache: Cache, sources: Sources) -> None:
+        self._sources, self.places = sources, sources.places
         self.cached_area: Aside[[str], Answer[AreaData]] = cache.aside(AREA)(self._area)
         self.cached_commute: Aside[[str, str], Answer[CommuteData]] = cache.aside(COMMUTE)(self._commute)
         self.cached_crime: Aside[[str], Answer[CrimeData]] = cache.aside(CRIME)(self._crime)
         self.cached_schools: Aside[[str], Answer[SchoolsData]] = cache.aside(SCHOOLS)(self._schools)
         self.cached_boundaries = cache.aside(BOUNDARIES)(self._boundaries)
         self.cached_maps: Aside[[str], Answer[MapsData]] = cache.aside(MAPS)(self._maps)
+        self.cached_google: Aside[[str], GeoPoint] = cache.aside(GOOGLE)(self._google)
+        self.cached_research = cache.aside(RESEARCH)(self._research)
 
-    # ---- asked from outside: canonical, then cached ------------------------------------------------
+    # ---- asked from outside: canonical, then cached, else embedded -----------------------------------
 
     async def area(self, code: str) -> Hit[Answer[AreaData]]:
         """Tell everything known of a district or a group of districts."""
@@ -121,11 +125,23 @@ class Questions:
     async def commute(self, origin: str, destination: str) -> Hit[Answer[CommuteData]]:
         """Tell how long a journey takes, door to door."""
         start, end = self.places.destination(origin, "origin"), self.places.destination(destination)
-        return await self.cached_commute.lookup(start.code, end.code)
+
+        async def modelled(why: str) -> Answer[CommuteData]:
+            ends = await self.located(start), await self.located(end)
+            return commute.modelled_commute(
+                self._sources, *ends, f"{why}: this is a model of the rail network."
+            )
+
+        return await self._answered(self.cached_commute, (start.code, end.code), modelled)
 
     async def crime(self, area_code: str) -> Hit[Answer[CrimeData]]:
         """Tell the recorded crime of an area."""
-        return await self.cached_crime.lookup(self.places.canonical_area(area_code))
+        code = self.places.canonical_area(area_code)
+
+        async def dated(why: str) -> Answer[CrimeData]:
+            return _noted(crime.embedded_crime(await self._district(code)), f"{why}.")
+
+        return await self._answered(self.cached_crime, (code,), dated)
 
     async def schools(self, postcode: str) -> Hit[Answer[SchoolsData]]:
         """Tell the schools near a full postcode, or of a district."""
@@ -135,198 +151,145 @@ class Questions:
             place = self.places.canonical_postcode(postcode, accepted=POSTCODE_OR_DISTRICT)
         return await self.cached_schools.lookup(place)
 
-    async def boundaries(
-        self, postcode: str, level: Literal["simple", "full"] = "simple"
-    ) -> Hit[Answer[BoundariesData]]:
+    async def boundaries(self, postcode: str, level: Detail = "simple") -> Hit[Answer[BoundariesData]]:
         """Tell in which areas a postcode lies."""
-        return await self.cached_boundaries.lookup(self.places.canonical_postcode(postcode), level)
+        code = self.places.canonical_postcode(postcode)
+
+        async def central(why: str) -> Answer[BoundariesData]:
+            home = await self._district(code.split(" ", 1)[0])
+            return _noted(boundaries.embedded_boundaries(home, code, level), f"{why}.")
+
+        return await self._answered(self.cached_boundaries, (code, level), central)
 
     async def maps(self, area_code: str) -> Hit[Answer[MapsData]]:
         """Tell what lies around an area's centre."""
-        return await self.cached_maps.lookup(self.places.canonical_area(area_code))
+        code = self.places.canonical_area(area_code)
+
+        found, geocoded = await asyncio.gather(self._around(code), self._geocoded(code))
+        return found._replace(value=maps.with_google(found.value, await self._district(code), geocoded))
+
+    async def map_image(self, area_code: str) -> Blob:
+        """Give a picture of the map around an area, which may not be kept anywhere. Raises SourceError."""
+        code, client = self.places.canonical_area(area_code), self._google_client()
+        return await maps.google_map(client, self._sources.purse, await self._district(code))
 
     async def research(self, area_code: str, persona: Persona | None = None) -> Hit[Answer[ResearchData]]:
-        """Tell what the web says of an area."""
-        del persona
-        self.places.canonical_area(area_code)
-        # raised before the cache: what is not configured is not a failure to remember
-        raise SourceUnavailable("perplexity", "PERPLEXITY_API_KEY")
+        """Tell what the web says of an area. Raises SourceError."""
+        code = self.places.canonical_area(area_code)
+        self._perplexity_client()  # before the cache: what is not configured is not a failure to remember
+        return await self.cached_research.lookup(code, persona)
 
-    # ---- computed on a miss ------------------------------------------------------------------------
+    async def located(self, place: Place) -> Located:
+        """Give a place where it really lies: a full postcode at its own point, if that is known in time."""
+        if place.kind != "postcode" or self._sources.live is None:
+            return Located(place, centre_notices(place))
+        found = (await self.boundaries(place.code)).value
+        if postcodes.SOURCE not in found.sources:
+            return Located(place, centre_notices(place), partial=True)
+        at = Location(lat=found.data.location.latitude, lng=found.data.location.longitude)
+        return Located(place.model_copy(update={"location": at}))
+
+    async def _around(self, code: str) -> Hit[Answer[MapsData]]:
+        """Tell what may be kept of what lies around an area's centre."""
+
+        async def stations(why: str) -> Answer[MapsData]:
+            standing = await self._sources.figures.standing()
+            return _noted(maps.embedded_maps(standing.snapshot, standing.district(code)), f"{why}.")
+
+        return await self._answered(self.cached_maps, (code,), stations)
+
+    async def _answered(
+        self, question: Aside[Any, Answer[T]], asked: tuple[Any, ...], instead: Callable[[str], Any]
+    ) -> Hit[Answer[T]]:
+        """Answer within the deadline: from the cache or its sources, else by `instead`, which is told why."""
+        if self._sources.live is None:
+            return await question.lookup(*asked)
+        try:
+            async with asyncio.timeout(self._sources.deadline):
+                return await question.lookup(*asked)
+        except LOST as error:
+            answer = await instead(_why(error))
+        partial = answer.model_copy(update={"partial": True})
+        return Hit(partial, "source", age=0.0, cached=False, stale=False)
+
+    async def _geocoded(self, code: str) -> GeoPoint | str | None:
+        """Give Google's point of an area, a notice where it fails, None where it is not configured."""
+        try:
+            self._google_client()
+            async with asyncio.timeout(self._sources.deadline):
+                return await self.cached_google(code)
+        except SourceUnavailable:
+            return None
+        except LOST as error:
+            return f"{_why(error)}: no geocoding."
+
+    async def _district(self, code: str) -> District:
+        return (await self._sources.figures.standing()).district(code)
+
+    # ---- computed on a miss: live where sources are on -----------------------------------------------
 
     async def _area(self, code: str) -> Answer[AreaData]:
-        district = self.places.district(code)
-        block = _property(district)
-        return Answer(
-            data=AreaData(
-                area_code=district.code,
-                name=district.name,
-                borough=district.borough,
-                location=district.location,
-                scansan=block,
-                property=block,
-                crime=_crime(district),
-                schools=_schools(district),
-                amenities=Amenities(
-                    figures=_pick(district, ("food_venues", "pubs_bars", "stations_within_1km"))
-                ),
-                figures=district.figures,
-            ),
-            sources=_sources(district.figures.values()),
-            notices=(*_borough_notice(district), *_group_notice(district)),
-        )
+        parts = await asyncio.gather(self.crime(code), self.schools(code), self._around(code))
+        return area(await self._district(code), *parts)
 
     async def _commute(self, origin: str, destination: str) -> Answer[CommuteData]:
         start, end = self.places.destination(origin, "origin"), self.places.destination(destination)
-        journey = self._rail.journey(start.location, end.location)
-        modes = tuple(dict.fromkeys(leg.mode for leg in journey.legs)) or ("walk",)
-        steps = tuple(
-            f"{leg.line or 'Walk'}: {leg.start} to {leg.end}, {leg.minutes:.0f} min" for leg in journey.legs
-        )
-        minutes = round(journey.minutes)
-        return Answer(
-            data=CommuteData(
-                origin=start.label,
-                destination=end.label,
-                duration=minutes,
-                modes=modes,
-                routes=(Route(mode="+".join(modes), duration=minutes, steps=steps),),
-                legs=journey.rounded(),
-            ),
-            sources=(RAIL,),
-            notices=centre_notices(start, end),
-            assumptions=("Modelled on the rail network without buses, timetables or delays.",),
-        )
+        ends = await asyncio.gather(self.located(start), self.located(end))
+        if self._sources.live is None:
+            return commute.modelled_commute(self._sources, *ends)
+        return await commute.live_commute(self._sources, self._sources.live, *ends)
 
     async def _crime(self, area_code: str) -> Answer[CrimeData]:
-        district = self.places.district(area_code)
-        data = _crime(district)
-        return Answer(
-            data=data,
-            sources=_sources(data.figures.values()),
-            notices=(
-                "No live counts, mix or trend of offences: only dated rates.",
-                "crimeRate is the borough's, not the district's.",
-                *_group_notice(district),
-            ),
-        )
+        home = await self._district(area_code)
+        live = self._sources.live
+        return crime.embedded_crime(home) if live is None else await crime.live_crime(live, home)
 
     async def _schools(self, postcode: str) -> Answer[SchoolsData]:
-        district = self.places.district(postcode.split(" ", 1)[0])
-        data = _schools(district)
-        return Answer(
-            data=data,
-            sources=_sources(data.figures.values()),
-            notices=(
-                f"Counts are of {district.code} as a whole; no single schools are at hand.",
-                "Grades are legacy overall grades, which ended in September 2024.",
-            ),
-        )
+        return schools.embedded_schools(await self._district(postcode.split(" ", 1)[0]))
 
-    async def _boundaries(self, postcode: str, level: str = "simple") -> Answer[BoundariesData]:
-        district = self.places.district(postcode.split(" ", 1)[0])
-        missing = "No ward and no GSS codes" if level == "simple" else "No ward, no GSS codes and no outlines"
-        return Answer(
-            data=BoundariesData(
-                postcode=postcode,
-                location=LatLong(latitude=district.location.lat, longitude=district.location.lng),
-                administrative_areas=AdministrativeAreas(country="England", district=district.borough),
-                codes=Codes(),
-                timestamp=_timestamp(),
-            ),
-            sources=(SNAPSHOT,),
-            notices=(
-                f"The location is the centre of {district.code}, the borough that of most residents there.",
-                f"{missing} are at hand without a live source.",
-            ),
-        )
+    async def _boundaries(self, postcode: str, level: Detail = "simple") -> Answer[BoundariesData]:
+        if self._sources.live is None:
+            home = await self._district(postcode.split(" ", 1)[0])
+            return boundaries.embedded_boundaries(home, postcode, level)
+        return await boundaries.live_boundaries(self._sources.live, postcode, level)
 
     async def _maps(self, area_code: str) -> Answer[MapsData]:
-        district = self.places.district(area_code)
-        return Answer(
-            data=MapsData(
-                area_code=district.code,
-                location=district.location,
-                nearby_places=NearbyPlaces(),
-                nearest_stations=self._stations_near(district),
-                figures=_pick(district, ("food_venues", "pubs_bars", "schools_count", "stations_within_1km")),
-            ),
-            sources=(SNAPSHOT,),
-            notices=("No geocoding, map image or counts of single places without a live source.",),
-        )
+        standing, live = await self._sources.figures.standing(), self._sources.live
+        home = standing.district(area_code)
+        if live is None:
+            return maps.embedded_maps(standing.snapshot, home)
+        return await maps.live_maps(live, standing.snapshot, home)
 
-    def _stations_near(self, district: District, count: int = 5) -> tuple[NearbyStation, ...]:
-        centre = point(district.location)
+    async def _google(self, area_code: str) -> GeoPoint:
+        client, home = self._google_client(), await self._district(area_code)
+        return await maps.google_point(client, self._sources.purse, home)
 
-        def distance(station: Station) -> float:
-            return dist(centre, point(station.location))
+    async def _research(self, area_code: str, persona: Persona | None = None) -> Answer[ResearchData]:
+        client, home = self._perplexity_client(), await self._district(area_code)
+        return await research.live_research(client, self._sources.purse, home, persona)
 
-        nearest = sorted(self._snapshot.stations.values(), key=distance)[:count]
-        return tuple(NearbyStation(name=s.name, km=round(distance(s), 2), lines=s.lines) for s in nearest)
+    def _google_client(self) -> Google:
+        live = self._sources.live
+        if live is None or live.google is None:
+            raise SourceUnavailable("google", "GOOGLE_MAPS_API_KEY")
+        return live.google
 
-
-def _property(district: District) -> Property:
-    rent, sales = district.figures.get("rent_all"), district.figures.get("sales_12m")
-    insights = []
-    if rent is not None:
-        insights.append(f"Rents average £{rent.value:,.0f} a month ({rent.level}, {rent.vintage})")
-    if sales is not None:
-        insights.append(f"{sales.value:,.0f} sales in 12 months ({sales.vintage})")
-    return Property(
-        average_price=district.number("median_price"),
-        price_change=district.number("price_growth_1y_pct"),
-        insights=tuple(insights) or None,
-    )
+    def _perplexity_client(self) -> Perplexity:
+        live = self._sources.live
+        if live is None or live.perplexity is None:
+            raise SourceUnavailable("perplexity", "PERPLEXITY_API_KEY")
+        return live.perplexity
 
 
-def _crime(district: District) -> CrimeData:
-    names = ("crimes_per_1000", "violent_crimes_per_1000", "imd_crime_decile", "burglaries_per_1000")
-    return CrimeData(crime_rate=district.number("crimes_per_1000"), figures=_pick(district, names))
+def _why(error: Exception) -> str:
+    """Say in a reader's words why a live source is missing."""
+    if isinstance(error, UpstreamThrottled):
+        return "The live source failed a moment ago"
+    if not isinstance(error, SourceError):
+        return "The live source did not answer in time"
+    name = NAMES.get(error.service, error.service)
+    return f"{name} has spent the day's budget" if isinstance(error, CapReached) else f"{name} did not answer"
 
 
-def _schools(district: District) -> SchoolsData:
-    """Count graded schools back from their shares, which are published to three decimals."""
-    names = ("schools_count", "primary_count", "secondary_count", "schools_rated", "outstanding_share")
-    count, rated = district.number("schools_count"), district.number("schools_rated")
-    best, at_least_good = district.number("outstanding_share"), district.number("good_or_outstanding_share")
-    outstanding = round(rated * best) if rated and best is not None else None
-    good = round(rated * at_least_good) if rated and at_least_good is not None else None
-    return SchoolsData(
-        count=None if count is None else int(count),
-        outstanding=outstanding,
-        good=None if good is None or outstanding is None else good - outstanding,
-        figures=_pick(district, names),
-    )
-
-
-def _pick(district: District, names: Iterable[str]) -> Figures:
-    return FrozenMap({name: district.figures[name] for name in names if name in district.figures})
-
-
-def _sources(figures: Iterable[Any]) -> tuple[str, ...]:
-    return tuple(dict.fromkeys(figure.source for figure in figures))
-
-
-def _group_notice(district: District) -> tuple[str, ...]:
-    if not district.members:
-        return ()
-    return (f"{district.code} is a group: figures are weighted over {', '.join(district.members)}.",)
-
-
-def _borough_notice(district: District) -> tuple[str, ...]:
-    """Say which of the numbers that carry no level of their own describe the borough."""
-    columns = {"crimeRate": "crimes_per_1000", "priceChange": "price_growth_1y_pct"}
-    known = {name: district.figures.get(column) for name, column in columns.items()}
-    names = [name for name, figure in known.items() if figure is not None and figure.level == "borough"]
-    verb = "is" if len(names) == 1 else "are"
-    return (f"{' and '.join(names)} {verb} the borough's, not the district's.",) if names else ()
-
-
-def centre_notices(*places: Place) -> tuple[str, ...]:
-    """Say of places that are areas, or known only by their area, where a journey is taken to begin or end."""
-    known = [(place.code, AT_CENTRE[place.kind]) for place in places if place.kind in AT_CENTRE]
-    return tuple(f"{code} is taken to be at {centre}." for code, centre in known)
-
-
-def _timestamp() -> str:
-    return datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+def _noted(answer: Answer[T], notice: str) -> Answer[T]:
+    return answer.model_copy(update={"notices": (notice, *answer.notices)})

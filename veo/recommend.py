@@ -6,20 +6,26 @@ the beginning of the top 10, and one entry serves every length.
 
 import asyncio
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from typing import Self
+from dataclasses import replace
+from typing import NamedTuple, ParamSpec, Self, TypeVar
 
 from veo import scoring
 from veo.cache import Cache, Hit
+from veo.facts.sources import RAIL, SNAPSHOT, Located, Sources
+from veo.figures import Standing
 from veo.listing import CommuteSummary, Cost, Recommendation, Recommendations
-from veo.models import Answer, FactorName, FrozenMap, Home, Journey, Location, Persona, Place, Tenure, Value
-from veo.questions import PERSONAL, RAIL, RECOMMENDATIONS, SNAPSHOT, centre_notices
+from veo.models import Answer, FactorName, FrozenMap, Home, Persona, Tenure, Value
+from veo.questions import PERSONAL, RECOMMENDATIONS, Questions
 from veo.requests import RecommendationRequest
 from veo.scoring import Criteria, MortgageTerms, Ranked, Ranking
-from veo.sources.embedded import Snapshot
+from veo.shortlist import Commutes, Shortlist
+from veo.sources import tfl
 from veo.sources.places import Places
-from veo.sources.rail import Rail, Routes
+
+P = ParamSpec("P")
+T = TypeVar("T")
 
 JOB_CENTRES = ("bank", "canary-wharf", "kings-cross", "westminster", "oxford-circus", "london-bridge")
 """The main job centres: without a destination, commute is to the nearest of them."""
@@ -72,14 +78,22 @@ class Query(Value):
         return (*first, self.destination, self.home, *digest)
 
 
+class Draft(NamedTuple):
+    """A ranking in the making: by the rail graph, then by live minutes where every area has them."""
+
+    query: Query
+    standing: Standing
+    ends: tuple[Located, ...]
+    commutes: Commutes
+    criteria: Criteria
+    ranking: Ranking
+
+
 class Recommender:
     """Answers recommendation requests. Built once; the reference of all districts is computed here."""
 
-    def __init__(
-        self, cache: Cache, snapshot: Snapshot, rail: Rail, places: Places, terms: MortgageTerms
-    ) -> None:
-        self._snapshot, self._rail, self._places, self._terms = snapshot, rail, places, terms
-        self._reference = scoring.Reference(snapshot.districts.values())
+    def __init__(self, cache: Cache, sources: Sources, questions: Questions, terms: MortgageTerms) -> None:
+        self._sources, self._questions, self._terms = sources, questions, terms
         # one thread: ranking is pure CPU, and many new questions at once must not hold up the event loop
         self._ranking = ThreadPoolExecutor(max_workers=1, thread_name_prefix="veo-ranking")
         self.cached = cache.aside(RECOMMENDATIONS)(self._compute)
@@ -95,42 +109,24 @@ class Recommender:
 
     def query(self, request: RecommendationRequest) -> Query:
         """Make a request canonical, under the terms of a mortgage that hold here."""
-        return Query.of(request, self._places, self._terms)
+        return Query.of(request, self._sources.places, self._terms)
 
     async def _compute(self, query: Query) -> Answer[Recommendations]:
-        return await asyncio.get_running_loop().run_in_executor(self._ranking, self._rank, query)
+        standing = await self._sources.figures.standing()
+        places = [self._sources.places.destination(end) for end in _ends(query)]
+        ends = await asyncio.gather(*map(self._questions.located, places))
+        draft = await self._aside(self._draft, query, standing, tuple(ends))
+        live = await self._live(draft)
+        return await self._aside(self._answer, draft, live)
 
-    def _rank(self, query: Query) -> Answer[Recommendations]:
-        criteria, routes = self._criteria(query)
-        ranking = scoring.rank(self._reference, criteria, self._snapshot.districts.values())
-        stability = scoring.robustness(ranking.field, criteria.weights)
-        place = None if query.destination is None else self._places.destination(query.destination)
-        return Answer(
-            data=Recommendations(
-                persona=query.persona,
-                budget=query.budget,
-                location_type=query.location_type,
-                home=criteria.home,
-                destination=None if place is None else place.label,
-                weights=criteria.weights,
-                recommendations=tuple(
-                    self._recommendation(position, item, steady, criteria, routes)
-                    for position, (item, steady) in enumerate(zip(ranking.items, stability, strict=True), 1)
-                ),
-                said_for=tuple(scoring.notices(ranking, criteria, asked) for asked in range(1, 21)),
-            ),
-            sources=self._sources(ranking),
-            notices=() if place is None else centre_notices(place),
-            assumptions=self._assumptions(query, ranking, criteria, place),
-        )
+    async def _aside(self, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+        del kwargs  # an executor passes none on
+        return await asyncio.get_running_loop().run_in_executor(self._ranking, work, *args)
 
-    def _criteria(self, query: Query) -> "tuple[Criteria, Commutes]":
-        if query.destination is None:
-            ends = [self._places.destination(centre) for centre in JOB_CENTRES]
-        else:
-            ends = [self._places.destination(query.destination)]
-        commutes = Commutes(self._rail, ends)
-        districts = self._snapshot.districts.values()
+    def _draft(self, query: Query, standing: Standing, ends: tuple[Located, ...]) -> Draft:
+        """Rank by the rail graph, which takes milliseconds for all districts."""
+        commutes = Commutes(self._sources.rail, [end.place for end in ends])
+        districts = standing.snapshot.districts.values()
         criteria = Criteria(
             persona=query.persona,
             weights=scoring.effective_weights(query.persona, query.weights),
@@ -141,19 +137,69 @@ class Recommender:
             min_safety=query.min_safety,
             include_business=query.include_business,
         )
-        return criteria, commutes
+        ranking = scoring.rank(standing.reference, criteria, districts)
+        return Draft(query, standing, ends, commutes, criteria, ranking)
+
+    async def _live(self, draft: Draft) -> Shortlist:
+        """Ask for live minutes of the shortlist: one read of the cache, its gaps within the deadline."""
+        if self._sources.live is None:
+            return Shortlist(asked=False)
+        codes = [item.district.code for item in draft.ranking.items]
+        calls = [
+            (code, draft.commutes.nearest(item.district.location).code)
+            for code, item in zip(codes, draft.ranking.items, strict=True)
+        ]
+        found = await self._questions.cached_commute.lookups(calls, within=self._sources.deadline)
+        known = {
+            code: hit.value
+            for code, hit in zip(codes, found, strict=True)
+            if isinstance(hit, Hit) and tfl.SOURCE in hit.value.sources
+        }
+        return Shortlist(asked=True, areas=len(codes), known=known)
+
+    def _answer(self, draft: Draft, live: Shortlist) -> Answer[Recommendations]:
+        """Score by live minutes where every area has them, explain, and say what stayed on the snapshot."""
+        if live.complete:
+            draft = _rescored(draft, live)
+        query, criteria, ranking = draft.query, draft.criteria, draft.ranking
+        stability = scoring.robustness(ranking.field, criteria.weights)
+        named = query.destination is not None
+        return Answer(
+            data=Recommendations(
+                persona=query.persona,
+                budget=query.budget,
+                location_type=query.location_type,
+                home=criteria.home,
+                destination=draft.ends[0].place.label if named else None,
+                weights=criteria.weights,
+                recommendations=tuple(
+                    self._recommendation(position, item, steady, draft, live)
+                    for position, (item, steady) in enumerate(zip(ranking.items, stability, strict=True), 1)
+                ),
+                said_for=tuple(scoring.notices(ranking, criteria, asked) for asked in range(1, 21)),
+            ),
+            sources=_sources(ranking, live),
+            notices=(*(draft.ends[0].notices if named else ()), *live.notices()),
+            assumptions=_assumptions(draft, live),
+            attribution=live.attribution(),
+            partial=live.partial or any(end.partial for end in draft.ends),
+        )
 
     def _recommendation(
         self,
         position: int,
         item: Ranked,
         steady: scoring.Robustness,
-        criteria: Criteria,
-        commutes: "Commutes",
+        draft: Draft,
+        live: Shortlist,
     ) -> Recommendation:
-        district, limit = item.district, criteria.budget.limit
-        place, journey = commutes.journey(district.location)
-        reasons = scoring.explain(self._reference, criteria, item, journey, place.label)
+        district, criteria = item.district, draft.criteria
+        limit = criteria.budget.limit
+        place = draft.commutes.nearest(district.location)
+        journey = live.journey(district.code) or draft.commutes.journey(district.location)
+        # reasons rest on what was scored: a live way that was not is only shown
+        told = journey if live.complete else draft.commutes.journey(district.location)
+        reasons = scoring.explain(draft.standing.reference, criteria, item, told, place.label)
         over = max(0.0, item.cost.value / limit - 1) * 100
         return Recommendation(
             rank=position,
@@ -184,29 +230,37 @@ class Recommender:
             figures=FrozenMap({name: figure for name, figure in reasons.figures.items() if name != "cost"}),
         )
 
-    def _sources(self, ranking: Ranking) -> tuple[str, ...]:
-        figures = (figure for item in ranking.items for figure in item.district.figures.values())
-        return (SNAPSHOT, RAIL, *sorted({figure.source for figure in figures}))
 
-    def _assumptions(
-        self, query: Query, ranking: Ranking, criteria: Criteria, place: Place | None
-    ) -> tuple[str, ...]:
-        home = (scoring.BUYING_IGNORES_HOME,) if query.location_type == "buy" else ()
-        nearest = () if place is not None else ("Commute is to the nearest of the main job centres.",)
-        return (*scoring.assumptions(ranking, criteria), *home, *nearest)
+def _ends(query: Query) -> tuple[str, ...]:
+    """Give where a commute may lead: the destination, else the main job centres."""
+    return JOB_CENTRES if query.destination is None else (query.destination,)
 
 
-class Commutes:
-    """The ways to one or several ends; each district is served by the nearest of them."""
+def _rescored(draft: Draft, live: Shortlist) -> Draft:
+    """Order the shortlist anew by live minutes; the field behind it stays where it was."""
+    minutes = {code: float(answer.data.duration) for code, answer in live.known.items()}
+    criteria = draft.criteria.model_copy(update={"minutes": FrozenMap({**draft.criteria.minutes, **minutes})})
+    shortlisted = [item.district for item in draft.ranking.items]
+    ranked = scoring.rank(draft.standing.reference, criteria, shortlisted)
+    behind = draft.ranking.field[len(shortlisted) :]
+    # who is shut out by live minutes leaves the answer: nobody without them takes the place
+    items = ranked.field if len(ranked.field) < len(shortlisted) else (*ranked.field, *behind)
+    ranking = replace(
+        draft.ranking, field=items, nearest_commute=ranked.nearest_commute or draft.ranking.nearest_commute
+    )
+    return draft._replace(criteria=criteria, ranking=ranking)
 
-    def __init__(self, rail: Rail, ends: Iterable[Place]) -> None:
-        self._routes: list[tuple[Place, Routes]] = [(end, rail.routes_to(end.location)) for end in ends]
 
-    def minutes(self, start: Location) -> float:
-        """Give the minutes to the nearest end."""
-        return min(routes.minutes(start) for _, routes in self._routes)
+def _sources(ranking: Ranking, live: Shortlist) -> tuple[str, ...]:
+    figures = (figure for item in ranking.items for figure in item.district.figures.values())
+    of_tfl = (tfl.SOURCE,) if live.known else ()
+    return (SNAPSHOT, RAIL, *of_tfl, *sorted({figure.source for figure in figures}))
 
-    def journey(self, start: Location) -> tuple[Place, Journey]:
-        """Give the nearest end and the way there."""
-        place, routes = min(self._routes, key=lambda way: way[1].minutes(start))
-        return place, routes.journey(start)
+
+def _assumptions(draft: Draft, live: Shortlist) -> tuple[str, ...]:
+    query = draft.query
+    home = (scoring.BUYING_IGNORES_HOME,) if query.location_type == "buy" else ()
+    nearest = () if query.destination is not None else ("Commute is to the nearest of the main job centres.",)
+    days = sorted({date for answer in live.known.values() if (date := answer.data.date)})
+    leaving = (f"TfL's times are for leaving at 08:30 on {' and '.join(days)}.",) if days else ()
+    return (*scoring.assumptions(draft.ranking, draft.criteria), *home, *nearest, *leaving)

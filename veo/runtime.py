@@ -4,15 +4,23 @@ import logging
 from dataclasses import dataclass
 from functools import cache
 
+from pydantic import SecretStr
+
 from veo.cache import Cache, Store
+from veo.facts.sources import Sources
+from veo.figures import Figures
+from veo.purse import Cap, Purse
 from veo.questions import Questions
 from veo.recommend import Recommender
 from veo.scoring import MortgageTerms
 from veo.settings import Settings
+from veo.shelf import Table
 from veo.sources import embedded
 from veo.sources.embedded import Snapshot
+from veo.sources.live import Keys, Live, today
 from veo.sources.places import Places
 from veo.sources.rail import Rail
+from veo.sources.refresh import RefreshedTable
 
 log = logging.getLogger(__name__)
 
@@ -33,10 +41,17 @@ class Runtime:
     settings: Settings
     tables: Tables
     cache: Cache
+    sources: Sources
     questions: Questions
     recommender: Recommender
     shared: str | None
     shared_fault: str | None
+
+    async def close(self) -> None:
+        """Write what waits, and give back every connection."""
+        await self.cache.close()
+        if self.sources.live is not None:
+            await self.sources.live.http.close()
 
 
 @cache
@@ -58,19 +73,51 @@ def build(settings: Settings | None = None) -> Runtime:
         entries=0 if settings.cache == "off" else 1_000,
         commands_per_day=settings.commands_per_day,
     )
-    known = tables()
     terms = MortgageTerms(
         rate=settings.mortgage_rate, years=settings.mortgage_years, deposit=settings.mortgage_deposit
     )
+    sources = _sources(settings, cache_, shared=store is not None)
+    questions = Questions(cache_, sources)
     return Runtime(
         settings=settings,
-        tables=known,
+        tables=tables(),
         cache=cache_,
-        questions=Questions(cache_, known.snapshot, known.rail, known.places),
-        recommender=Recommender(cache_, known.snapshot, known.rail, known.places, terms),
+        sources=sources,
+        questions=questions,
+        recommender=Recommender(cache_, sources, questions, terms),
         shared=name,
         shared_fault=fault,
     )
+
+
+def _sources(settings: Settings, cache_: Cache, *, shared: bool) -> Sources:
+    """Wire what answers are made of; the refreshed tables stand in the shared tier, else in a folder."""
+    known, folder = tables(), None if shared else settings.tables
+    live = None
+    if settings.live == "auto":
+        keys = Keys(
+            tfl=_plain(settings.tfl_key),
+            google=_plain(settings.google_key),
+            perplexity=_plain(settings.perplexity_key),
+        )
+        live = Live.of(keys, settings.upstreams)
+    caps = {
+        "google": Cap(settings.google_usd_per_day, "VEO_GOOGLE_USD_PER_DAY"),
+        "perplexity": Cap(settings.perplexity_usd_per_day, "VEO_PERPLEXITY_USD_PER_DAY"),
+    }
+    refreshed = Table("figures", RefreshedTable, cache_, folder)
+    return Sources(
+        figures=Figures(known.snapshot, refreshed),
+        rail=known.rail,
+        places=known.places,
+        live=live,
+        purse=Purse(cache_, caps, today, fleet=shared),
+        deadline=settings.deadline,
+    )
+
+
+def _plain(secret: SecretStr | None) -> str | None:
+    return None if secret is None else secret.get_secret_value()
 
 
 def _store(settings: Settings) -> tuple[Store | None, str | None, str | None]:

@@ -139,6 +139,7 @@ def _provenance(out: Console, metadata: Plain) -> None:
     out.print()
     _lines(out, [f"Note: {text}" for text in metadata["notices"]])
     _lines(out, [f"Assumed: {text}" for text in metadata["assumptions"]])
+    _lines(out, metadata["attribution"])
     _lines(out, [f"Sources: {', '.join(metadata['sourcesUsed'])}{age}{stale}"])
 
 

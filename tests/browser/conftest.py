@@ -48,7 +48,9 @@ def browser() -> Iterator[Browser]:
 @pytest.fixture(scope="module")
 def served() -> Iterator[str]:
     """Serve with nothing configured on a free port, and give the address that is printed."""
-    environment = {name: value for name, value in os.environ.items() if name not in variables()}
+    environment = {name: value for name, value in os.environ.items() if name not in variables()} | {
+        "VEO_LIVE": "off"
+    }
     command = [sys.executable, "-m", "veo", "serve", "--port", "0"]
     with subprocess.Popen(  # noqa: S603 - our own program
         command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL

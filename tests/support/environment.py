@@ -1,9 +1,5 @@
-"""A process as it is with nothing configured, whatever the machine's environment says."""
+"""The variables of a process, so that it can be as it is with nothing configured."""
 
-import logging
-from collections.abc import Iterator
-
-import pytest
 from pydantic import AliasChoices
 
 from veo.settings import Settings
@@ -17,14 +13,3 @@ def variables() -> dict[str, str]:
         for variable in alias.choices if isinstance(alias, AliasChoices) else [alias]:
             found[str(variable)] = name
     return found
-
-
-@pytest.fixture
-def nothing_configured(monkeypatch: pytest.MonkeyPatch) -> Iterator[pytest.MonkeyPatch]:
-    """Unset every variable, and leave logging as it was."""
-    for variable in variables():
-        monkeypatch.delenv(variable, raising=False)
-    logger = logging.getLogger("veo")
-    before = logger.handlers, logger.level, logger.propagate
-    yield monkeypatch
-    logger.handlers, logger.level, logger.propagate = before

@@ -52,8 +52,8 @@ class KeyMaker:
         left_out = set(self._names) - {name for _, name in segments}
         if left_out:
             raise ValueError(f"key: {text!r} leaves out {', '.join(sorted(left_out))}")
-        if segments[0] != (self._policy.family, None):
-            raise ValueError(f"key: {text!r} does not begin with its family, {self._policy.family!r}")
+        if segments[0] != (self._policy.root, None):
+            raise ValueError(f"key: {text!r} does not begin with its family, {self._policy.root!r}")
         return segments
 
     def _numbers(self) -> tuple[int, ...] | None:
@@ -79,7 +79,7 @@ class KeyMaker:
             given = bound.arguments
         if callable(self._key):
             parts: Parts = self._key(*args, **kwargs)
-            key = ":".join((self._policy.family, *map(encode, parts)))
+            key = ":".join((self._policy.root, *map(encode, parts)))
         else:
             for name, value in given.items():
                 _check(name, value, self._hints.get(name))

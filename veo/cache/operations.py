@@ -49,11 +49,10 @@ class Operations:
         it answers the next call. Raises ValueError for a `ttl` that is not positive, or that with the
         stale time is beyond a century.
         """
-        engine, family = self._engine, key.split(":", 1)[0]
-        life = _life(ttl)
+        engine, life = self._engine, _life(ttl)
         if not timedelta(0) <= stale_for <= CENTURY - life:
             raise ValueError("stale_for: must be a timedelta of at least 0; with ttl at most a century")
-        bound = self._bounds.get(family)
+        bound = self._bound_of(key)
         own_tags: tuple[str, ...] = ()
         try:
             kept, codec = (to_json(value), PLAIN) if bound is None else (_typed(bound, value), bound.codec)
@@ -90,7 +89,7 @@ class Operations:
         """Remove a key everywhere; tell whether this container or the shared tier had it."""
         engine = self._engine
         had = engine.memory.drop(key)
-        bound = self._bounds.get(key.split(":", 1)[0])
+        bound = self._bound_of(key)
         life = timedelta(days=400) if bound is None else bound.policy.kept_for
         await engine.flush([key_tag(key)], life.total_seconds())
         if engine.tier is None:
@@ -126,7 +125,7 @@ class Operations:
             tags = [family]
         elif tag is not None:
             kind = tag.split(":", 1)[0]
-            tags = [tag, *(name for name, b in self._bounds.items() if kind in b.policy.flushed_with)]
+            tags = [tag, *(b.policy.root for b in self._bounds.values() if kind in b.policy.flushed_with)]
         else:
             tags = ["all"]
         return await self._engine.flush(tags)
@@ -200,6 +199,13 @@ class Operations:
             },
         }
 
+    def _bound_of(self, key: str) -> Bound | None:
+        """Give the function whose answers stand under a key; of several under one root, the one it fits."""
+        root = key.split(":", 1)[0]
+        related = [bound for bound in self._bounds.values() if bound.policy.root == root]
+        fitting = (bound for bound in related if bound.keys.tags_of(key) is not None)
+        return next(fitting, related[0] if related else None)
+
     def _fold_hits(self, key: str, entry: Entry) -> None:
         family = key.split(":", 1)[0]
         self._memory_hits[family] = self._memory_hits.get(family, 0) + entry.hits
@@ -207,7 +213,7 @@ class Operations:
     async def _peek(self, key: str) -> Peek | None:
         engine = self._engine
         engine.bind()
-        now, bound = engine.clock.now(), self._bounds.get(key.split(":", 1)[0])
+        now, bound = engine.clock.now(), self._bound_of(key)
         entry, where = engine.valid(key), "memory"
         shared = bound is None or bound.policy.shared
         if (entry is None or now >= entry.usable) and engine.tier is not None and shared:

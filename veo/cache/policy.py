@@ -15,6 +15,8 @@ _FAMILY = re.compile(r"[a-z][a-z0-9_-]+")
 class Policy:
     """The lifetimes and limits of one family; everything but the first three has a default.
 
+    `under` names another family whose keys and flushes these entries share.
+
     `key` is a template over the arguments (`"area:{code}"`) or a function of them that gives the parts
     after the family. `tags` are further groups to flush by, likewise: templates or a function;
     `flushed_with` names kinds of tags (`"area"`) whose flush takes the whole family along.
@@ -33,6 +35,7 @@ class Policy:
     key: str | Callable[..., Parts]
     fresh_for: timedelta
     stale_if_error: timedelta = timedelta(hours=24)
+    under: str | None = None
     tags: tuple[str, ...] | Callable[..., tuple[str, ...]] = ()
     flushed_with: tuple[str, ...] = ()
     paid: bool = False
@@ -71,6 +74,11 @@ class Policy:
         ):
             if not sound:
                 raise ValueError(f"{name}: {getattr(self, name)} {rule}")
+
+    @property
+    def root(self) -> str:
+        """Give what every key begins with, by which a whole family is flushed."""
+        return self.under or self.family
 
     @property
     def give_up(self) -> timedelta:

@@ -14,16 +14,18 @@ from contextvars import ContextVar
 from dataclasses import dataclass
 from functools import partial
 from http import HTTPStatus
-from typing import Any, Literal, NamedTuple, TypeVar
+from importlib import import_module
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeVar
 
-import httpx
-import stamina
-from aiolimiter import AsyncLimiter
 from pydantic_core import from_json
 
 from veo import __version__
 from veo.cache.breaker import Breaker
 from veo.errors import BadAnswer, NotFoundThere, ProviderError, RateLimited, Unavailable
+
+if TYPE_CHECKING:  # imported at the first call: who is answered from the cache needs no client
+    import httpx
+    from aiolimiter import AsyncLimiter
 
 T = TypeVar("T")
 Params = Mapping[str, str | int | float | None]
@@ -76,6 +78,12 @@ class Blob(NamedTuple):
     content: bytes
 
 
+def preload() -> None:
+    """Import what the first call would import."""
+    for name in ("aiolimiter", "httpx", "stamina", "stamina.instrumentation"):
+        import_module(name)
+
+
 @dataclass(slots=True)
 class Observed:
     """What was seen of a provider: calls, each with all its tries, and how the last one ended.
@@ -122,8 +130,10 @@ class Http:
         """Give every provider that may be asked."""
         return tuple(self._upstreams.values())
 
-    def client(self) -> httpx.AsyncClient:
+    def client(self) -> "httpx.AsyncClient":
         """Give the client of the running loop: connections cannot outlive theirs."""
+        import httpx  # noqa: PLC0415 - see above
+
         loop = asyncio.get_running_loop()
         if self._bound is None or self._bound[0] is not loop:
             agent = {"User-Agent": f"veo/{__version__} (London area recommendations)"}
@@ -142,7 +152,7 @@ class Http:
 class Upstream:
     """The way to one provider. Every call raises `ProviderError`s only."""
 
-    def __init__(self, provider: Provider, base: str, client: Callable[[], httpx.AsyncClient]) -> None:
+    def __init__(self, provider: Provider, base: str, client: "Callable[[], httpx.AsyncClient]") -> None:
         self.provider, self.seen = provider, Observed()
         self._base, self._client = base, client
         self._breaker, self._probing, self._rest_until = Breaker(), False, -math.inf
@@ -214,6 +224,8 @@ class Upstream:
     @contextmanager
     def _judged(self) -> Iterator[None]:
         """Keep calls from a provider that rests; learn from how this one ends."""
+        import httpx  # noqa: PLC0415 - see above
+
         began = asyncio.get_running_loop().time()
         with self._admitted(began):
             self.seen.calls += 1
@@ -265,6 +277,10 @@ class Upstream:
 
     async def _again(self, once: Callable[[], Awaitable[T]]) -> T:
         """Try until there is an answer, or a failure that another try in the time left cannot mend."""
+        import stamina  # noqa: PLC0415 - see above
+        from stamina.instrumentation import set_on_retry_hooks  # noqa: PLC0415 - likewise
+
+        set_on_retry_hooks(())  # a failure is logged once, by whoever does without the answer
         hook = partial(_next_wait, provider=self.provider)
         async for attempt in stamina.retry_context(
             on=hook, attempts=self.provider.tries, timeout=None, wait_max=1.0, wait_jitter=0.2
@@ -294,6 +310,8 @@ class Upstream:
     @asynccontextmanager
     async def _turn(self) -> AsyncIterator[None]:
         """Wait until the provider's rate and the number of its open requests allow one more."""
+        from aiolimiter import AsyncLimiter  # noqa: PLC0415 - see above
+
         loop = asyncio.get_running_loop()
         if self._turns is None or self._turns.loop is not loop:
             rate, most = self.provider.rate, self.provider.at_once
@@ -310,13 +328,15 @@ class Upstream:
             if turns.at_once is not None:
                 turns.at_once.release()
 
-    def _request(self, method: str, path: str, params: Params | None, **extra: Any) -> httpx.Request:
+    def _request(self, method: str, path: str, params: Params | None, **extra: Any) -> "httpx.Request":
         given = {name: value for name, value in (params or {}).items() if value is not None}
         headers = {**dict(self.provider.headers), **(extra.pop("headers", None) or {})}
         url = self._base + path
         return self._client().build_request(method, url, params=given or None, headers=headers, **extra)
 
-    async def _begun(self, request: Callable[[], httpx.Request], accept: Collection[int]) -> httpx.Response:
+    async def _begun(
+        self, request: "Callable[[], httpx.Request]", accept: Collection[int]
+    ) -> "httpx.Response":
         """Give an answer whose body is still to come; raise what its status stands for."""
         response = await self._client().send(request(), stream=True)
         if response.status_code in accept:
@@ -325,7 +345,7 @@ class Upstream:
         raise _failure(self.provider.name, response.status_code, response.headers.get("retry-after"))
 
     async def _whole(
-        self, request: Callable[[], httpx.Request], accept: Collection[int]
+        self, request: "Callable[[], httpx.Request]", accept: Collection[int]
     ) -> tuple[int, str, bytes]:
         response = await self._begun(request, accept)
         try:
@@ -335,7 +355,7 @@ class Upstream:
         kind = response.headers.get("content-type", "").partition(";")[0].strip().lower()
         return response.status_code, kind, content
 
-    async def _pieces(self, response: httpx.Response, largest: int) -> AsyncIterator[bytes]:
+    async def _pieces(self, response: "httpx.Response", largest: int) -> AsyncIterator[bytes]:
         seen = 0
         async for piece in response.aiter_bytes():
             seen += len(piece)
@@ -353,7 +373,7 @@ class _Turns:
     """Who may ask when, on one loop."""
 
     loop: asyncio.AbstractEventLoop
-    rate: AsyncLimiter | None
+    rate: "AsyncLimiter | None"
     at_once: asyncio.Semaphore | None
 
 
@@ -369,7 +389,7 @@ def _next_wait(error: Exception, provider: Provider) -> float | bool:
         return error.retry_after if error.retry_after <= min(LONGEST_WAIT, left) else False
     status = error.status if isinstance(error, ProviderError) else None
     mendable = (
-        isinstance(error, httpx.ConnectError | RateLimited)
+        isinstance(error, RateLimited) or type(error).__name__ == "ConnectError"
         or (status in _AGAIN and status not in provider.unsure)
     )  # fmt: skip
     return mendable and left > TELLING

@@ -60,7 +60,7 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     try:
         yield
     finally:
-        await runtime.cache.close()
+        await runtime.close()
 
 
 def _around(settings: Settings) -> list[Middleware]:

@@ -13,7 +13,7 @@ from starlette.routing import Match, Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from veo.cache import UpstreamThrottled
-from veo.errors import InvalidQuestion, NotFound, SourceError, SourceUnavailable
+from veo.errors import CapReached, InvalidQuestion, NotFound, SourceError, SourceUnavailable
 from veo.web.access import elapsed, shown_path
 from veo.web.body import JSON
 from veo.web.respond import elapsed_ms, timestamp
@@ -60,7 +60,7 @@ def problem(error: Exception, scope: Scope) -> Problem:  # noqa: PLR0911  # one 
             return Problem(400, "The request is not valid", {"errors": list(error.errors)})
         case NotFound():
             return Problem(404, str(error))
-        case SourceUnavailable():
+        case SourceUnavailable() | CapReached():
             return Problem(503, str(error), {"service": error.service, "missing": error.missing})
         case SourceError():  # its own words may quote the upstream
             return Problem(502, f"{error.service} failed to answer", {"service": error.service})

@@ -7,6 +7,7 @@ from pydantic import Field
 from veo import __version__
 from veo.models import Value, absent
 from veo.runtime import Runtime
+from veo.sources.http import Upstream
 from veo.web.respond import timestamp
 
 State = Literal["up", "down", "degraded"]
@@ -14,10 +15,11 @@ BREAKER: dict[str, State] = {"closed": "up", "half-open": "degraded", "open": "d
 
 
 class Service(Value):
-    """One part that answers depend on."""
+    """One part that answers depend on; `latency` in ms of the last good call to a live source."""
 
     name: str
     status: State
+    latency: int | None = Field(default=None, exclude_if=absent)
     error: str | None = Field(default=None, exclude_if=absent)
 
 
@@ -32,10 +34,17 @@ class Health(Value):
 
 
 def health(runtime: Runtime, uptime: float) -> Health:
-    """Give the state: healthy with nothing configured, degraded when something configured is down."""
-    services = (_cache(runtime), Service(name="figures", status="up"), Service(name="rail", status="up"))
+    """Give the state: healthy with nothing configured, degraded when something configured is down.
+
+    A live source counts as configured when it has a key; each is what its last call showed, and up before.
+    """
+    own = (_cache(runtime), Service(name="figures", status="up"), Service(name="rail", status="up"))
+    live = runtime.sources.live
+    keyed = () if live is None else live.keyed
+    services = (*own, *(_source(upstream) for upstream in (() if live is None else live.http.upstreams())))
+    counted = [s for s in services if s in own or s.name.partition("-")[0] in keyed]
     return Health(
-        status="healthy" if all(service.status == "up" for service in services) else "degraded",
+        status="healthy" if all(service.status == "up" for service in counted) else "degraded",
         version=__version__,
         timestamp=timestamp(),
         services=services,
@@ -53,3 +62,13 @@ def _cache(runtime: Runtime) -> Service:
     if shared is not None and shared["last"] == "down":
         return Service(name="cache", status="degraded", error=f"{runtime.shared}: the last call failed")
     return Service(name="cache", status="up")
+
+
+def _source(upstream: Upstream) -> Service:
+    seen = upstream.seen
+    return Service(
+        name=upstream.provider.name,
+        status="down" if upstream.state() == "down" else "up",
+        latency=None if seen.seconds is None else round(seen.seconds * 1000),
+        error=seen.error,
+    )

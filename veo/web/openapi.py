@@ -28,6 +28,10 @@ WRITTEN_OUT = {"weights": {"type": "string", "examples": ["safety:8,commute:5"]}
 """Objects have a form of their own in a query string."""
 
 Json = dict[str, Any]
+PICTURE: Json = {
+    "description": "A picture",
+    "content": {"image/png": {"schema": {"type": "string", "format": "binary"}}},
+}
 Schemas = Mapping[Any, Json]  # by model and mode
 
 
@@ -56,9 +60,9 @@ class Failure(Value):
 
 
 class Models(NamedTuple):
-    """What a route answers, and what it is asked where that is more than a path."""
+    """What a route answers (None: a picture), and what it is asked where that is more than a path."""
 
-    answer: type[BaseModel]
+    answer: type[BaseModel] | None
     question: type[BaseModel] | None = None
 
 
@@ -71,6 +75,7 @@ MODELS: Mapping[Handler, Models] = {
     routes.schools: Models(Success[SchoolsData]),
     routes.boundaries: Models(Success[BoundariesData], requests.BoundariesRequest),
     routes.maps: Models(Success[MapsData], requests.MapsRequest),
+    routes.map_image: Models(None),
     routes.research: Models(Success[ResearchData], requests.ResearchRequest),
     routes.personas: Models(Success[tuple[PersonaConfig, ...]]),
     routes.destinations: Models(Success[tuple[Destination, ...]]),
@@ -90,7 +95,7 @@ def document(endpoints: Iterable[Endpoint]) -> Json:
     schemas, definitions = _schemas()
     paths: dict[str, Json] = {}
     for endpoint in endpoints:
-        example = examples[f"{endpoint.method} {endpoint.path}"]
+        example = examples.get(f"{endpoint.method} {endpoint.path}", {})
         paths.setdefault(endpoint.path, {})[endpoint.method.lower()] = _operation(endpoint, schemas, example)
     return {
         "openapi": "3.1.0",
@@ -102,7 +107,7 @@ def document(endpoints: Iterable[Endpoint]) -> Json:
 
 def _schemas() -> tuple[Schemas, Json]:
     questions = dict.fromkeys(m.question for m in MODELS.values() if m.question is not None)
-    answers = dict.fromkeys(m.answer for m in MODELS.values())
+    answers = dict.fromkeys(m.answer for m in MODELS.values() if m.answer is not None)
     asked: list[tuple[type[BaseModel], JsonSchemaMode]] = [(model, "validation") for model in questions]
     told: list[tuple[type[BaseModel], JsonSchemaMode]] = [(model, "serialization") for model in answers]
     wanted = [*asked, *told, (Failure, "serialization")]
@@ -117,7 +122,11 @@ def _operation(endpoint: Endpoint, schemas: Schemas, example: Json) -> Json:
         "tags": ["questions"],
         "summary": summary.rstrip("."),
         "description": more.strip(),
-        "responses": _responses(schemas[answer, "serialization"], schemas[Failure, "serialization"], example),
+        "responses": _responses(
+            PICTURE if answer is None else _content("Answered", schemas[answer, "serialization"]),
+            schemas[Failure, "serialization"],
+            example,
+        ),
     }
     properties = {} if question is None else question.model_json_schema()
     if endpoint.method == "POST":
@@ -126,12 +135,13 @@ def _operation(endpoint: Endpoint, schemas: Schemas, example: Json) -> Json:
     return {**operation, "parameters": [*_path_parameters(endpoint), *_query_parameters(properties)]}
 
 
-def _responses(answer: Json, failure: Json, example: Json) -> Json:
+def _responses(answered: Json, failure: Json, example: Json) -> Json:
     """Give the example to what it is of: where nothing can answer by default, it is the refusal."""
     responses = {"4XX": _content("Refused", failure), "5XX": _content("Failed", failure)}
-    if example.get("success") is False:
-        return {"200": _content("Answered", answer), "503": _content("Off", failure, example), **responses}
-    return {"200": _content("Answered", answer, example), **responses}
+    if JSON not in answered["content"] or example.get("success") is False:
+        return {"200": answered, "503": _content("Off", failure, example), **responses}
+    answered["content"][JSON]["example"] = example
+    return {"200": answered, **responses}
 
 
 def _content(description: str, schema: Json, example: Json | None = None) -> Json:

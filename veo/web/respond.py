@@ -11,6 +11,7 @@ from starlette.types import Scope
 from veo.cache import Hit
 from veo.listing import Recommendation, Recommendations
 from veo.models import Answer, Persona, Value
+from veo.sources.http import Blob
 from veo.web.access import elapsed
 from veo.web.body import JSON
 
@@ -18,7 +19,10 @@ T = TypeVar("T")
 
 
 class Metadata(Value):
-    """How an answer came about; `cached`, `stale` and the age are the cache's word."""
+    """How an answer came about; `cached`, `stale` and the age are the cache's word.
+
+    `attribution` is what licences of the sources want shown with it.
+    """
 
     timestamp: str
     execution_time_ms: int
@@ -28,6 +32,7 @@ class Metadata(Value):
     age_seconds: int
     notices: tuple[str, ...]
     assumptions: tuple[str, ...]
+    attribution: tuple[str, ...]
 
 
 class Success(Value, Generic[T]):
@@ -73,6 +78,11 @@ def known(data: Any, *sources: str) -> Hit[Answer[Any]]:
     return Hit(Answer(data=data, sources=sources), "source", age=0.0, cached=False, stale=False)
 
 
+def uncached(blob: Blob) -> Response:
+    """Give an answer that nobody may keep."""
+    return Response(blob.content, media_type=blob.content_type, headers={"Cache-Control": "no-store"})
+
+
 def as_json(answer: BaseModel, status: int = 200) -> Response:
     """Serialise once, straight to bytes."""
     return Response(answer.model_dump_json(), status, media_type=JSON)
@@ -99,6 +109,7 @@ def _metadata(scope: Scope, hit: Hit[Answer[Any]], more: tuple[str, ...] = ()) -
         age_seconds=int(hit.age),
         notices=(*late, *hit.value.notices, *more),
         assumptions=hit.value.assumptions,
+        attribution=hit.value.attribution,
     )
 
 

@@ -8,7 +8,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from veo import __version__
-from veo.questions import SNAPSHOT
+from veo.facts.sources import SNAPSHOT
 from veo.requests import (
     AreaRequest,
     BoundariesRequest,
@@ -24,7 +24,7 @@ from veo.scoring import PERSONAS_BY_NAME
 from veo.web import compose
 from veo.web import health as condition
 from veo.web.body import json_body, query
-from veo.web.respond import answered, as_json, known, recommended
+from veo.web.respond import answered, as_json, known, recommended, uncached
 
 Handler = Callable[[Request], Awaitable[Response]]
 
@@ -98,6 +98,14 @@ async def maps(request: Request) -> Response:
     return answered(request, await compose.around(runtime, asked.area_code, asked.destination))
 
 
+async def map_image(request: Request) -> Response:
+    """Give a picture of the map around an area.
+
+    It is passed on from Google, whose terms let nobody keep it, and whose key stays here.
+    """
+    return uncached(await _runtime(request).questions.map_image(request.path_params["code"]))
+
+
 async def research(request: Request) -> Response:
     """Tell what the web says of an area, every statement by its source."""
     asked = read(ResearchRequest, query(request))
@@ -138,6 +146,7 @@ PUBLIC = (
     Endpoint("GET", "/api/schools/{postcode}", schools),
     Endpoint("GET", "/api/boundaries/postcode", boundaries),
     Endpoint("POST", "/api/maps/area", maps),
+    Endpoint("GET", "/api/maps/area/{code}/image", map_image),
     Endpoint("GET", "/api/research/area", research),
     Endpoint("GET", "/api/personas", personas),
     Endpoint("GET", "/api/destinations", destinations),

@@ -1,0 +1,77 @@
+"""The way from one place to another: TfL's journey planner, else the modelled rail graph."""
+
+from collections.abc import Iterable
+
+from veo.answers import CommuteData, Route
+from veo.errors import NotFoundThere
+from veo.facts.sources import RAIL, Located, Sources
+from veo.models import Answer, Leg
+from veo.sources import tfl
+from veo.sources.live import Live
+from veo.sources.tfl import TflJourney
+
+MODELLED = "Modelled on the rail network without buses, timetables or delays."
+NO_JOURNEY = "TfL knows no journey between these places: this is a model of the rail network."
+
+
+async def live_commute(sources: Sources, live: Live, start: Located, end: Located) -> Answer[CommuteData]:
+    """Ask TfL; where it knows no journey, the rail graph is the answer. Raises provider errors."""
+    try:
+        journeys = await live.tfl.journeys(start.place.location, end.place.location)
+    except NotFoundThere:
+        return modelled_commute(sources, start, end, NO_JOURNEY)
+    best = journeys[0]
+    disrupted = ("TfL reports a disruption on this way.",) if best.disrupted else ()
+    return Answer(
+        data=CommuteData(
+            origin=start.place.label,
+            destination=end.place.label,
+            duration=best.minutes,
+            modes=best.modes,
+            routes=tuple(_route(journey) for journey in journeys),
+            legs=best.legs,
+            fare=None if best.fare_pence is None else best.fare_pence / 100,
+            date=best.date.isoformat(),
+        ),
+        sources=(tfl.SOURCE,),
+        notices=(*_notices(start, end), *disrupted),
+        assumptions=(f"Leaving at 08:30 on {best.date:%A, %-d %B %Y}.",),
+        attribution=(tfl.ATTRIBUTION.format(year=best.date.year),),
+        partial=start.partial or end.partial,
+    )
+
+
+def modelled_commute(sources: Sources, start: Located, end: Located, *why: str) -> Answer[CommuteData]:
+    """Take the rail graph; `why` says why it is not TfL."""
+    journey = sources.rail.journey(start.place.location, end.place.location)
+    modes = tuple(dict.fromkeys(leg.mode for leg in journey.legs)) or ("walk",)
+    minutes = round(journey.minutes)
+    return Answer(
+        data=CommuteData(
+            origin=start.place.label,
+            destination=end.place.label,
+            duration=minutes,
+            modes=modes,
+            routes=(Route(mode="+".join(modes), duration=minutes, steps=_steps(journey.legs)),),
+            legs=journey.rounded(),
+        ),
+        sources=(RAIL,),
+        notices=(*why, *_notices(start, end)),
+        assumptions=(MODELLED,),
+        partial=start.partial or end.partial,
+    )
+
+
+def _notices(start: Located, end: Located) -> tuple[str, ...]:
+    return tuple(dict.fromkeys((*start.notices, *end.notices)))
+
+
+def _route(journey: TflJourney) -> Route:
+    return Route(mode="+".join(journey.modes), duration=journey.minutes, steps=_steps(journey.legs))
+
+
+def _steps(legs: Iterable[Leg]) -> tuple[str, ...]:
+    return tuple(
+        f"{leg.line or leg.mode.capitalize()}: {leg.start} to {leg.end}, {leg.minutes:.0f} min"
+        for leg in legs
+    )

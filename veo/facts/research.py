@@ -1,0 +1,33 @@
+"""What the web says of an area, by a model that must cite: never a source of figures."""
+
+from veo.answers import Overview, ResearchData
+from veo.facts.boundaries import timestamp
+from veo.models import Answer, District, Persona
+from veo.purse import Purse
+from veo.sources.perplexity import PERPLEXITY_ESTIMATE_USD, Perplexity
+
+WRITTEN = "Written by a language model from the pages cited; check them before you rely on it."
+
+
+async def live_research(
+    client: Perplexity, purse: Purse, district: District, persona: Persona | None
+) -> Answer[ResearchData]:
+    """Pay for research on an area, and settle what it cost. Raises source errors."""
+    await purse.pay("perplexity", PERPLEXITY_ESTIMATE_USD)
+    area = f"{district.name}, {district.code}, {district.borough}, London"
+    found = await client.research(area, persona)
+    if found.cost_usd is not None:
+        await purse.settle("perplexity", found.cost_usd - PERPLEXITY_ESTIMATE_USD)
+    return Answer(
+        data=ResearchData(
+            area_code=district.code,
+            research_type="area" if persona is None else f"area for a {persona}",
+            overview=Overview(
+                content=found.content, citations=found.citations, summary_points=found.summary_points
+            ),
+            persona_insights=found.persona_insights,
+            timestamp=timestamp(),
+        ),
+        sources=("Perplexity",),
+        notices=(WRITTEN,),
+    )
