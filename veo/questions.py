@@ -6,9 +6,10 @@ comes later still lands in the cache. `Questions` is built at the edge, with its
 """
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from datetime import timedelta
-from typing import Any, TypeVar
+from typing import Any, ParamSpec, TypeVar
 
 from veo.answers import AreaData, BoundariesData, CommuteData, CrimeData, MapsData, ResearchData, SchoolsData
 from veo.cache import Aside, Cache, Hit, Policy, UpstreamThrottled
@@ -24,6 +25,7 @@ from veo.sources.http import Blob
 from veo.sources.perplexity import Perplexity
 from veo.sources.places import FULL_POSTCODE
 
+P = ParamSpec("P")
 T = TypeVar("T")
 
 FAILURES = (SourceError, OSError)  # a timeout is an OSError
@@ -65,8 +67,10 @@ RECOMMENDATIONS = _policy(
 )
 PERSONAL = _policy("personal", lambda query: query.key_parts(), _hours(1), _hours(1), shared=False)
 AREA = _policy("area", "area:{code}", _hours(24), _hours(24), tags=("area:{code}",))
-COMMUTE = _policy("commute", "commute:{origin}:{destination}", _days(7), _days(30), tags=_area_tags)
-CRIME = _policy("crime", "crime:{area_code}", _days(30), _days(30), tags=("area:{area_code}",))
+COMMUTE = _policy(
+    "commute", "commute:{origin}:{destination}", _days(7), _days(30), tags=_area_tags, paid=True
+)
+CRIME = _policy("crime", "crime:{area_code}", _days(30), _days(30), tags=("area:{area_code}",), paid=True)
 SCHOOLS = _policy("schools", "schools:{postcode}", _days(90), _days(30), tags=_area_tags)
 BOUNDARIES = _policy(
     "boundaries",
@@ -75,7 +79,7 @@ BOUNDARIES = _policy(
     _days(30),
     tags=lambda postcode, _level="simple": _area_tags(postcode),
 )
-MAPS = _policy("maps", "maps:{area_code}", _days(7), _days(7), tags=("area:{area_code}",))
+MAPS = _policy("maps", "maps:{area_code}", _days(7), _days(7), tags=("area:{area_code}",), paid=True)
 GOOGLE = _policy(  # Google's terms: a point for 30 days at most, stale ones included
     "google",
     "maps:{area_code}:google",
@@ -95,6 +99,7 @@ RESEARCH = _policy(
     paid=True,
     hard_timeout=timedelta(seconds=25),  # a rewrite in front cuts at 30
 )
+# `paid` is also what TfL, police.uk and Overpass are: rationed, so asked once by the whole fleet
 POLICIES = (RECOMMENDATIONS, PERSONAL, AREA, COMMUTE, CRIME, SCHOOLS, BOUNDARIES, MAPS, GOOGLE, RESEARCH)
 
 
@@ -107,14 +112,19 @@ class Questions:
 
     def __init__(self, cache: Cache, sources: Sources) -> None:
         self._sources, self.places = sources, sources.places
-        self.cached_area: Aside[[str], Answer[AreaData]] = cache.aside(AREA)(self._area)
-        self.cached_commute: Aside[[str, str], Answer[CommuteData]] = cache.aside(COMMUTE)(self._commute)
-        self.cached_crime: Aside[[str], Answer[CrimeData]] = cache.aside(CRIME)(self._crime)
-        self.cached_schools: Aside[[str], Answer[SchoolsData]] = cache.aside(SCHOOLS)(self._schools)
-        self.cached_boundaries = cache.aside(BOUNDARIES)(self._boundaries)
-        self.cached_maps: Aside[[str], Answer[MapsData]] = cache.aside(MAPS)(self._maps)
-        self.cached_google: Aside[[str], GeoPoint] = cache.aside(GOOGLE)(self._google)
-        self.cached_research = cache.aside(RESEARCH)(self._research)
+
+        def aside(policy: Policy) -> Callable[[Callable[P, Awaitable[T]]], Aside[P, T]]:
+            """Ration nothing where no live source is asked."""
+            return cache.aside(policy if sources.live is not None else replace(policy, paid=False))
+
+        self.cached_area: Aside[[str], Answer[AreaData]] = aside(AREA)(self._area)
+        self.cached_commute: Aside[[str, str], Answer[CommuteData]] = aside(COMMUTE)(self._commute)
+        self.cached_crime: Aside[[str], Answer[CrimeData]] = aside(CRIME)(self._crime)
+        self.cached_schools: Aside[[str], Answer[SchoolsData]] = aside(SCHOOLS)(self._schools)
+        self.cached_boundaries = aside(BOUNDARIES)(self._boundaries)
+        self.cached_maps: Aside[[str], Answer[MapsData]] = aside(MAPS)(self._maps)
+        self.cached_google: Aside[[str], GeoPoint] = aside(GOOGLE)(self._google)
+        self.cached_research = aside(RESEARCH)(self._research)
 
     # ---- asked from outside: canonical, then cached, else embedded -----------------------------------
 
