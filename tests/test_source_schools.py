@@ -29,7 +29,6 @@ from tests.support.schools import (
 )
 from veo.errors import BadAnswer, NotFoundThere, ProviderError, RateLimited, Unavailable
 from veo.models import Location
-from veo.sources.gias import GIAS
 from veo.sources.http import Http
 from veo.sources.ofsted import Graded, Inspection, ReportCard, Ungraded
 from veo.sources.schools import FEWEST, MOST, School, SchoolTable, near, read_schools
@@ -345,10 +344,6 @@ async def test_columns_of_the_register_are_found_by_name_after_a_byte_order_mark
 ) -> None:
     server.serve(registered(TODAY), b"\xef\xbb\xbf" + register({}).replace(b'"', b""))
     assert (await only(http)).urn == 102793
-
-
-def test_the_register_is_allowed_to_be_three_times_as_large_as_it_is() -> None:
-    assert GIAS.largest > 2 * 62 * 10**6
 
 
 # ---- the inspections -----------------------------------------------------------------------------------
