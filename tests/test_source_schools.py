@@ -316,6 +316,7 @@ async def test_a_register_without_a_column_is_a_bad_answer(
         ({"URN": ""}, "no URN"),
         ({"URN": "²²²²²²"}, "no URN"),
         ({"EstablishmentName": " "}, "no name"),
+        ({"EstablishmentName": "\xad"}, "no name"),
         ({"StatutoryLowAge": "three"}, "an age"),
         ({"StatutoryHighAge": "-1"}, "an age"),
         ({"PhaseOfEducation (name)": "Tertiary"}, "phase"),

@@ -161,7 +161,7 @@ async def _rows(table: AsyncIterator[list[str]]) -> AsyncIterator[_Row]:
 
 
 def _is_wanted(row: _Row) -> bool:
-    """Tell whether it is an open school of London or near it; far from it nothing more is looked at."""
+    """Tell whether it is an open school of London or of the box around it."""
     if row.status not in _OPEN or row.group.casefold() not in _SECTORS:
         return False
     return row.in_london() or _on_grid(row) is not None
@@ -199,11 +199,12 @@ def _projection() -> "Transformer":
 
 
 def _entry(row: _Row, location: Location) -> Entry:
-    if not _URN.fullmatch(row.urn) or not row.name:
+    name = plain(row.name, _LONGEST_NAME)
+    if not _URN.fullmatch(row.urn) or not name:
         raise BadAnswer(GIAS.name, "a school has no URN or no name")
     return Entry(
         urn=int(row.urn),
-        name=plain(row.name, _LONGEST_NAME),
+        name=name,
         phase=_phase(row.phase),
         type=plain(row.type, _LONGEST_NAME),
         sector=_SECTORS[row.group.casefold()],
