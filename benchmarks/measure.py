@@ -42,6 +42,15 @@ def resident_mb(pid: int) -> float:
     return pages * os.sysconf("SC_PAGE_SIZE") / 2**20
 
 
+def peak_resident_mb() -> float:
+    """Give the most that this process ever had resident, in MB.
+
+    `getrusage` would count what the parent had when it started this one.
+    """
+    with open("/proc/self/status") as file:  # noqa: PTH123 - not a file of ours
+        return next(int(line.split()[1]) for line in file if line.startswith("VmHWM:")) / 2**10
+
+
 def table(title: str, rows: Sequence[tuple[str, str, str]]) -> None:
     """Print figures beside what they should reach."""
     width = max(len(row[0]) for row in rows)

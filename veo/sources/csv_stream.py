@@ -30,8 +30,11 @@ async def rows(pieces: AsyncIterator[bytes], encoding: str) -> AsyncIterator[lis
 def _end_of_rows(text: str) -> int:
     """Give where the last whole row ends: after a line break that stands in no quotes."""
     end = text.rfind("\n") + 1
-    while end and text.count('"', 0, end) % 2:
-        end = text.rfind("\n", 0, end - 1) + 1
+    quotes = text.count('"', 0, end)
+    while quotes % 2:  # down to 0 at the beginning, where none are left
+        before = text.rfind("\n", 0, end - 1) + 1
+        quotes -= text.count('"', before, end)  # each part once: an open quote would else take seconds
+        end = before
     return end
 
 

@@ -1,0 +1,48 @@
+"""One read of a large file, in a fresh process that holds nothing else: `python -m benchmarks.reading`.
+
+Prints the peak in MB above what the process held before it opened the client, the seconds, the number of
+rows of the table, and its size as it is kept in KB. Arguments: `schools` or `prices`, and the port.
+"""
+
+import asyncio
+import json
+import os
+import sys
+import time
+import zlib
+from datetime import date
+from typing import Any
+
+from benchmarks.measure import peak_resident_mb, resident_mb
+from veo.models import FrozenMap
+from veo.sources.http import Http
+from veo.sources.price_paid import PriceFacts, read_prices
+from veo.sources.schools import SchoolTable, read_schools
+
+PROVIDERS = ("gias", "gov-uk", "ofsted", "price-paid")
+DAY = date(2027, 3, 15)  # the twelve months of sales before it lie in one file
+
+
+async def read(name: str, port: int) -> dict[str, Any]:
+    """Read a file and tell what it took."""
+    baseline, began = resident_mb(os.getpid()), time.perf_counter()
+    http = Http(dict.fromkeys(PROVIDERS, f"http://127.0.0.1:{port}"))
+    found = await (read_schools(http, DAY) if name == "schools" else read_prices(http, DAY))
+    seconds, peak = time.perf_counter() - began, peak_resident_mb() - baseline
+    await http.close()
+    return {"peak": peak, "seconds": seconds, **counted(found)}
+
+
+def counted(found: SchoolTable | FrozenMap[str, PriceFacts]) -> dict[str, float]:
+    """Count the rows of a table, and weigh it."""
+    if not isinstance(found, SchoolTable):
+        return {"rows": len(found), "kilobytes": 0.0}
+    assert found.ofsted_vintage, found.gaps
+    return {
+        "rows": len(found.schools),
+        "kilobytes": len(zlib.compress(found.model_dump_json().encode(), 9)) / 2**10,
+    }
+
+
+if __name__ == "__main__":
+    print(json.dumps(asyncio.run(read(sys.argv[1], int(sys.argv[2])))))
