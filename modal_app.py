@@ -172,10 +172,14 @@ async def warm_cache() -> None:
     await jobs.warm()
 
 
-@container(schedule=modal.Cron("0 4 2 * *", timezone="Europe/London"))  # monthly, as the sources publish
+@container(
+    schedule=modal.Cron("0 4 24 * *", timezone="Europe/London"),  # monthly: rents and prices come mid-month
+    timeout=1800,  # seconds: 3,200 questions to data.police.uk at 15 a second, and some 500 MB of files
+    memory=1024,  # MiB: the workbook of rents is unpacked row by row, the register of schools is kept whole
+)
 async def refresh_tables() -> None:
-    """Check the embedded figures; no live source of tables is connected yet."""
-    jobs.check()
+    """Renew prices, rents, schools and crimes for all containers; what fails keeps what was there."""
+    await jobs.refresh()
 
 
 # ---- for a reader at a terminal --------------------------------------------------------------------

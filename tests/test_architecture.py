@@ -16,7 +16,7 @@ LAYERS = (
     {"questions", "shortlist"},
     {"recommend"},
     {"runtime"},
-    {"asking", "upkeep"},
+    {"asking", "upkeep", "renewal"},
     {"terminal", "jobs", "web", "cli"},
 )
 LEVELS = {name: level for level, names in enumerate(LAYERS) for name in names}

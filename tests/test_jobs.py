@@ -128,9 +128,12 @@ async def test_warming_prints_what_it_did(capsys: pytest.CaptureFixture[str]) ->
     assert json.loads(capsys.readouterr().out)["computed"] == 36
 
 
-async def test_refreshing_says_that_no_live_source_is_connected(capsys: pytest.CaptureFixture[str]) -> None:
+async def test_refreshing_without_live_sources_says_that_nothing_was_renewed(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
     await modal_app.refresh_tables.local()
-    assert "no live source of tables is connected" in json.loads(capsys.readouterr().out)["notice"]
+    told = json.loads(capsys.readouterr().out)
+    assert (told["districts"], told["notice"]) == (267, "Nothing was renewed: live sources are off.")
 
 
 async def test_web_serves_the_endpoints() -> None:

@@ -87,9 +87,13 @@ def test_the_app_is_called_veo() -> None:
     assert modal_app.app.name == "veo"
 
 
-@pytest.mark.parametrize("name", ALL)
+@pytest.mark.parametrize("name", sorted(set(ALL) - {"refresh_tables"}))
 def test_a_function_may_take_300_seconds(name: str) -> None:
     assert info(name).timeout == 300
+
+
+def test_renewing_the_tables_may_take_half_an_hour() -> None:
+    assert info("refresh_tables").timeout == 1800
 
 
 @pytest.mark.parametrize("name", ALL)
@@ -131,7 +135,7 @@ def test_the_cache_is_warmed_before_every_waking_hour() -> None:
 
 
 def test_the_tables_are_looked_at_once_a_month() -> None:
-    assert info("refresh_tables").schedule == "Cron('0 4 2 * *', Europe/London)"
+    assert info("refresh_tables").schedule == "Cron('0 4 24 * *', Europe/London)"
 
 
 @pytest.mark.parametrize("name", sorted(set(ALL) - SCHEDULED))

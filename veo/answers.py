@@ -73,17 +73,32 @@ class CrimeData(Value):
 
 
 class School(Value):
-    """One school; `distance` in km."""
+    """One school; `distance` in km as the crow flies.
+
+    `rating` is a legacy overall grade, which ended in September 2024; `report_card` has Ofsted's grade of each
+    area it looks at since, and there is none for the whole. `inspected` is the ISO date of either.
+    """
 
     name: str
+    stages: tuple[str, ...] = ()
+    type: str | None = Field(default=None, exclude_if=absent)
+    ages: str | None = Field(default=None, exclude_if=absent)
     rating: str | None = Field(default=None, exclude_if=absent)
+    report_card: FrozenMap[str, str] | None = Field(default=None, exclude_if=absent)
+    outcome: str | None = Field(default=None, exclude_if=absent)
+    inspected: str | None = Field(default=None, exclude_if=absent)
     distance: float | None = Field(default=None, exclude_if=absent)
 
 
 class SchoolsData(Value):
-    """State-funded schools. `outstanding` and `good` count legacy grades, which ended in September 2024."""
+    """State-funded schools. `outstanding` and `good` count legacy grades, which ended in September 2024.
+
+    Without `schools` the counts are of the whole district; with them, of those within reach of a point.
+    """
 
     count: int | None = Field(default=None, exclude_if=absent)
+    primary_count: int | None = Field(default=None, exclude_if=absent)
+    secondary_count: int | None = Field(default=None, exclude_if=absent)
     average_rating: str | None = Field(default=None, exclude_if=absent)
     outstanding: int | None = Field(default=None, exclude_if=absent)
     good: int | None = Field(default=None, exclude_if=absent)

@@ -1,4 +1,4 @@
-"""The same questions from a terminal: `veo recommend`, `area`, `commute`, `cache` and `serve`.
+"""The same questions from a terminal: `veo recommend`, `area`, `commute`, `cache`, `data` and `serve`.
 
 Bad input is one line on stderr and exit code 2; a source or a store that does not answer, exit code 1.
 """
@@ -16,7 +16,7 @@ from pydantic import ValidationError
 from typer.core import TyperGroup
 from typer.exceptions import TyperException
 
-from veo import logs, terminal, upkeep
+from veo import logs, renewal, terminal, upkeep
 from veo.asking import ask
 from veo.requests import messages
 from veo.runtime import Runtime, build
@@ -54,7 +54,9 @@ app = typer.Typer(
     cls=Commands, help="London postcode districts for a student, parent or developer.", **PLAIN_HELP
 )
 cache = typer.Typer(help="Look at the configured cache, and clear it.", **PLAIN_HELP)
+data = typer.Typer(help="Renew the tables that are too large for a request.", **PLAIN_HELP)
 app.add_typer(cache, name="cache")
+app.add_typer(data, name="data")
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print the answer as JSON.")]
 Key = Annotated[str, typer.Argument(help="A key without its prefix, such as area:E15.")]
@@ -160,6 +162,24 @@ def flush(
 ) -> None:
     """Make all entries, a family's or an area's unreachable everywhere."""
     _show(_run(lambda runtime: upkeep.flush(runtime, what)), terminal.cache_change, as_json)
+
+
+@data.command("refresh")
+def refresh(
+    part: Annotated[
+        list[str] | None, typer.Option(help="figures, schools or crime; may be repeated. Default: all.")
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Renew prices, rents, schools and crimes from their publishers: some minutes, some 500 MB."""
+    parts = tuple(part or renewal.PARTS)
+    if unknown := set(parts) - set(renewal.PARTS):
+        terminal.fail(
+            f"part: must be some of {', '.join(renewal.PARTS)}, not {', '.join(sorted(unknown))}", 2
+        )
+    with terminal.progress("Crimes by district") as told:
+        done = _run(lambda runtime: renewal.renew(runtime, parts, told))
+    _show(done, terminal.renewed, as_json)
 
 
 def main() -> None:

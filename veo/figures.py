@@ -1,6 +1,7 @@
 """The figures that answers rest on: the embedded ones, with what a refresh has brought since."""
 
 import asyncio
+from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
 from veo.models import District
@@ -22,20 +23,23 @@ class Standing(NamedTuple):
 
 
 class Figures:
-    """Gives the newest valid figures; the embedded ones are the floor."""
+    """Gives the newest valid figures; the embedded ones are the floor.
 
-    def __init__(self, snapshot: Snapshot, table: Table[RefreshedTable]) -> None:
-        self.table, self._embedded = table, snapshot
-        self._applied: RefreshedTable | None = None
+    `tables` are the refreshed ones by source, each with columns of its own: one that fails keeps its last.
+    """
+
+    def __init__(self, snapshot: Snapshot, tables: Mapping[str, Table[RefreshedTable]]) -> None:
+        self.tables, self._embedded = tables, snapshot
+        self._applied: tuple[RefreshedTable | None, ...] = (None,) * len(tables)
         self._standing = _standing(snapshot)
         self._changing = asyncio.Lock()
 
     async def standing(self) -> Standing:
         """Give the figures as they stand; a new table is worked in once, beside the event loop."""
-        newest = await self.table.take()
-        if newest is not None and newest is not self._applied:
+        newest = tuple([await table.take() for table in self.tables.values()])
+        if newest != self._applied:
             async with self._changing:
-                if newest is not self._applied:
+                if newest != self._applied:
                     self._standing = await asyncio.to_thread(_refreshed, self._embedded, newest)
                     self._applied = newest
         return self._standing
@@ -45,5 +49,8 @@ def _standing(snapshot: Snapshot) -> Standing:
     return Standing(snapshot, Reference(snapshot.districts.values()))
 
 
-def _refreshed(snapshot: Snapshot, table: RefreshedTable) -> Standing:
-    return _standing(apply(snapshot, table))
+def _refreshed(snapshot: Snapshot, newest: Iterable[RefreshedTable | None]) -> Standing:
+    for table in newest:
+        if table is not None:
+            snapshot = apply(snapshot, table)
+    return _standing(snapshot)

@@ -7,7 +7,7 @@ from functools import lru_cache
 from importlib import import_module
 from typing import Any
 
-from veo import asking, logs, upkeep
+from veo import asking, logs, renewal, upkeep
 from veo.cache import UpstreamThrottled
 from veo.errors import InvalidQuestion, NotFound, VeoError
 from veo.runtime import Runtime, build, tables
@@ -51,9 +51,16 @@ def say(done: dict[str, Any]) -> dict[str, Any]:
     return done
 
 
-def check() -> dict[str, Any]:
-    """Check the embedded figures, and print what was found."""
-    return say(upkeep.check())
+async def refresh() -> dict[str, Any]:
+    """Check the embedded figures, renew what live sources have of newer ones, and print what that did."""
+    checked = upkeep.check()
+    return say({**checked, **await _within(_renewed)})
+
+
+async def _renewed(runtime: Runtime) -> dict[str, Any]:
+    if runtime.sources.live is None:
+        return {"notice": "Nothing was renewed: live sources are off."}
+    return await renewal.renew(runtime)
 
 
 async def _within(work: Callable[[Runtime], Awaitable[dict[str, Any]]]) -> dict[str, Any]:

@@ -255,7 +255,11 @@ class Questions:
         return crime.embedded_crime(home) if live is None else await crime.live_crime(live, home)
 
     async def _schools(self, postcode: str) -> Answer[SchoolsData]:
-        return schools.embedded_schools(await self._district(postcode.split(" ", 1)[0]))
+        home = await self._district(postcode.split(" ", 1)[0])
+        table = None if self._sources.live is None else await self._sources.schools.take()
+        if table is None:
+            return schools.embedded_schools(home)
+        return schools.nearby_schools(table, await self.located(self.places.destination(postcode)), home)
 
     async def _boundaries(self, postcode: str, level: Detail = "simple") -> Answer[BoundariesData]:
         if self._sources.live is None:

@@ -20,7 +20,8 @@ from veo.sources.embedded import Snapshot
 from veo.sources.live import Keys, Live, today
 from veo.sources.places import Places
 from veo.sources.rail import Rail
-from veo.sources.refresh import RefreshedTable
+from veo.sources.refresh import SOURCES, RefreshedTable
+from veo.sources.schools import SchoolTable
 
 log = logging.getLogger(__name__)
 
@@ -105,12 +106,15 @@ def _sources(settings: Settings, cache_: Cache, *, shared: bool) -> Sources:
         "google": Cap(settings.google_usd_per_day, "VEO_GOOGLE_USD_PER_DAY"),
         "perplexity": Cap(settings.perplexity_usd_per_day, "VEO_PERPLEXITY_USD_PER_DAY"),
     }
-    refreshed = Table("figures", RefreshedTable, cache_, folder)
+    refreshed = {
+        name: Table(name, RefreshedTable, cache_, folder) for name in (SOURCES if live is not None else ())
+    }
     return Sources(
         figures=Figures(known.snapshot, refreshed),
         rail=known.rail,
         places=known.places,
         live=live,
+        schools=Table("schools", SchoolTable, cache_, folder),
         purse=Purse(cache_, caps, today, fleet=shared),
         deadline=settings.deadline,
     )

@@ -2,17 +2,19 @@
 
 import os
 import sys
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from typing import Any, NoReturn
 
 from rich.console import Console
+from rich.progress import Progress
 from rich.table import Table
 
 from veo.cache import UpstreamThrottled
 from veo.errors import InvalidQuestion, NotFound, VeoError
 
 Plain = Mapping[str, Any]
+FAILURES_SHOWN = 10
 PIPE_WIDTH = 1_000  # characters: nothing is wrapped or cut for a program that reads lines
 ONLY_HERE = "No shared tier is configured: this is the memory of one process."
 
@@ -126,6 +128,30 @@ def cache_change(done: Plain) -> None:
     else:
         out.print(f"{done['key']}: {'deleted' if done['deleted'] else 'was not there'}")
     out.print(f"Other containers follow within {done['withinSeconds']} s." if done["store"] else ONLY_HERE)
+
+
+def renewed(done: Plain) -> None:
+    """Print what a refresh renewed and what it failed at; exit with 1 when a part renewed nothing."""
+    out = _console()
+    for part, told in done.items():
+        what = told["renewed"]
+        shown = (
+            ", ".join(f"{name} ({', '.join(columns)})" for name, columns in what.items())
+            if isinstance(what, dict)
+            else what
+        )
+        out.print(f"{part}: {shown or 'nothing'}")
+        _lines(out, [f"Note: {text}" for text in told["failures"][:FAILURES_SHOWN]])
+    if not all(told["renewed"] for told in done.values()):
+        fail("some parts renewed nothing", 1)
+
+
+@contextmanager
+def progress(title: str) -> Iterator[Callable[[int, int], None]]:
+    """Show a bar on stderr while something long goes on; the first call says how long it is."""
+    with Progress(console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task(title, total=None)
+        yield lambda done, total: bar.update(task, completed=done, total=total)
 
 
 def _way(summary: Plain | None) -> str:

@@ -8,9 +8,11 @@ from veo.figures import Figures
 from veo.models import District, FrozenMap, Place
 from veo.models import Figures as Named
 from veo.purse import Purse
+from veo.shelf import Table
 from veo.sources.live import Live
 from veo.sources.places import Places
 from veo.sources.rail import Rail
+from veo.sources.schools import SchoolTable
 
 SNAPSHOT, RAIL = "embedded figures", "modelled rail graph"
 NAMES = {
@@ -37,6 +39,7 @@ class Sources:
     rail: Rail
     places: Places
     live: Live | None
+    schools: Table[SchoolTable]
     purse: Purse
     deadline: float
 

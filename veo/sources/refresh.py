@@ -176,6 +176,10 @@ _SOURCES = (
 )
 
 
+SOURCES = tuple(source.name for source in _SOURCES)
+"""The names of the tables that a refresh may give."""
+
+
 def _ends(vintage: str) -> tuple[int, int]:
     """Give year and month of the end of a vintage such as `Sep 2025 to Aug 2026`; (0, 0) for others."""
     match = _MONTH_AT_END.search(vintage)

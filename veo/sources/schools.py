@@ -15,7 +15,7 @@ from veo.errors import ProviderError
 from veo.models import Location, Value, absent
 from veo.sources.gias import Phase, Register, Sector, read_register
 from veo.sources.http import Http
-from veo.sources.ofsted import Inspection, Inspections, read_inspections
+from veo.sources.ofsted import Inspection, Inspections, LegacyGrade, read_inspections
 from veo.sources.walk import point
 
 FEWEST = 2_000
@@ -55,6 +55,12 @@ class School(Value):
     postcode: str | None = Field(default=None, exclude_if=absent)
     location: Location
     inspection: Inspection | None = Field(default=None, exclude_if=absent)
+
+    @property
+    def legacy_grade(self) -> LegacyGrade | None:
+        """Its last overall grade, None where Ofsted gave none."""
+        graded = None if self.inspection is None else self.inspection.graded
+        return None if graded is None else graded.overall
 
     def stages(self) -> tuple[Stage, ...]:
         """Tell what it counts as: by its phase, or where an independent school has none, by its ages.
@@ -105,11 +111,18 @@ class NearbySchool(Value):
 
 
 class SchoolsNearby(Value):
-    """The nearest schools: at most `MOST` primaries and `MOST` secondaries, and how many there are in all."""
+    """The nearest schools: at most `MOST` primaries and `MOST` secondaries, and how many there are in all.
+
+    `count` is of all within reach, an all-through school once; `outstanding` and `good` are those among them
+    whose last overall grade, a legacy one, was that.
+    """
 
     schools: tuple[NearbySchool, ...]
+    count: int
     primary_count: int
     secondary_count: int
+    outstanding: int
+    good: int
 
 
 async def read_schools(http: Http, today: date, *, fewest: int = FEWEST) -> SchoolTable:
@@ -155,10 +168,14 @@ def near(
     )
     stages = {stage: [found for found in within if stage in found.stages] for stage in _REACH}
     named = {found.school.urn for ranked in stages.values() for found in ranked[:most]}
+    grades = [found.school.legacy_grade for found in within]
     return SchoolsNearby(
         schools=tuple(found for found in within if found.school.urn in named),
+        count=len(within),
         primary_count=len(stages["primary"]),
         secondary_count=len(stages["secondary"]),
+        outstanding=grades.count(1),
+        good=grades.count(2),
     )
 
 

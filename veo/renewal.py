@@ -1,0 +1,105 @@
+"""What is too large or too rationed for a request: prices, rents, schools and a year of crimes everywhere.
+
+A scheduled job renews them for all containers. Each part is by itself: what one fails at is said, and what
+was there before stays.
+"""
+
+import asyncio
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from veo.cache import UpstreamThrottled
+from veo.errors import SourceError, SourceUnavailable
+from veo.models import Value
+from veo.runtime import Runtime, tables
+from veo.shelf import Table
+from veo.sources.live import Live, today
+from veo.sources.refresh import refresh_tables
+from veo.sources.schools import read_schools
+
+PARTS = ("figures", "schools", "crime")
+AT_ONCE = 3  # districts of twelve requests each: enough to use up what data.police.uk allows in a second
+FAILED = (SourceError, UpstreamThrottled, OSError)
+
+Told = Callable[[int, int], None]
+"""Is told how many districts of how many are done."""
+
+
+async def renew(runtime: Runtime, parts: Iterable[str] = PARTS, told: Told | None = None) -> dict[str, Any]:
+    """Renew some of `PARTS`, and tell what was renewed and what failed, and why.
+
+    Raises SourceUnavailable where live sources are off.
+    """
+    live, wanted = runtime.sources.live, set(parts)
+    if live is None:
+        raise SourceUnavailable("a live source", "VEO_LIVE=auto")
+    done: dict[str, Any] = {}
+    if "figures" in wanted:
+        done["figures"] = await _figures(runtime, live)
+    if "schools" in wanted:
+        done["schools"] = await _schools(runtime, live)
+    if "crime" in wanted:
+        done["crime"] = await _crime(runtime, told)
+    return done
+
+
+async def _figures(runtime: Runtime, live: Live) -> dict[str, Any]:
+    """Bring newer prices, their growth and rents, each only if they are believed."""
+    refreshed = await refresh_tables(live.http, tables().snapshot, today())
+    failures = [f"{failure.source}: {failure.reason}" for failure in refreshed.failures]
+    kept: dict[str, list[str]] = {}
+    for table in refreshed.tables:
+        if await _kept(runtime.sources.figures.tables[table.name], table, failures):
+            kept[table.name] = sorted({column for row in table.rows.values() for column in row})
+    if kept:
+        await _flush(runtime, "recommendations", "personal", "area")
+    return {"renewed": kept, "failures": failures}
+
+
+async def _schools(runtime: Runtime, live: Live) -> dict[str, Any]:
+    """Bring the register of schools and what Ofsted found."""
+    try:
+        table = await read_schools(live.http, today())
+    except SourceError as error:
+        return {"renewed": 0, "failures": [str(error)]}
+    failures = list(table.gaps)
+    if not await _kept(runtime.sources.schools, table, failures):
+        return {"renewed": 0, "failures": failures}
+    await _flush(runtime, "schools", "area")
+    return {"renewed": len(table.schools), "failures": failures}
+
+
+async def _crime(runtime: Runtime, told: Told | None) -> dict[str, Any]:
+    """Ask for the crimes around every district's centre, a few districts at a time."""
+    codes, turns = list(runtime.tables.snapshot.districts), asyncio.Semaphore(AT_ONCE)
+    failures: list[str] = []
+    done = 0
+
+    async def one(code: str) -> None:
+        nonlocal done
+        async with turns:
+            try:
+                await runtime.questions.cached_crime.refresh(code)
+            except FAILED as error:
+                failures.append(f"{code}: {error}")
+            done += 1
+            if told is not None:
+                told(done, len(codes))
+
+    await asyncio.gather(*map(one, codes))
+    return {"renewed": len(codes) - len(failures), "failures": failures}
+
+
+async def _kept(shelf: Table[Any], table: Value, failures: list[str]) -> bool:
+    try:
+        await shelf.put(table)
+    except (SourceError, OSError) as error:
+        failures.append(str(error))
+        return False
+    return True
+
+
+async def _flush(runtime: Runtime, *families: str) -> None:
+    """Let every container compose its answers anew: they rest on what was renewed."""
+    for family in families:
+        await runtime.cache.flush(family=family)
