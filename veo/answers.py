@@ -75,8 +75,8 @@ class CrimeData(Value):
 class School(Value):
     """One school; `distance` in km as the crow flies.
 
-    `rating` is a legacy overall grade, which ended in September 2024; `report_card` has Ofsted's grade of each
-    area it looks at since, and there is none for the whole. `inspected` is the ISO date of either.
+    `rating` is a legacy overall grade, which ended in September 2024; `report_card` has Ofsted's grade of
+    each area it looks at since, and there is none for the whole. `inspected` is the ISO date of either.
     """
 
     name: str
