@@ -55,8 +55,10 @@ class Policy:
     throttle_at_most: timedelta = timedelta(seconds=120)
 
     def __post_init__(self) -> None:
-        if not _FAMILY.fullmatch(self.family):
-            raise ValueError(f"family: {self.family!r} is not two or more of a-z, 0-9, - and _")
+        for name in ("family", "under"):
+            text = getattr(self, name)
+            if text is not None and not _FAMILY.fullmatch(text):
+                raise ValueError(f"{name}: {text!r} is not two or more of a-z, 0-9, - and _")
         for field in fields(self):
             value = getattr(self, field.name)
             if isinstance(value, timedelta) and value < timedelta(0):
