@@ -14,6 +14,8 @@ from veo.web.routes import PUBLIC
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text()
+SOURCES = (ROOT / "docs" / "sources.md").read_text()
+PROVIDER = re.compile(r"""= Provider\(\s*"([a-z.-]+)"()""")
 
 
 def rows(heading: str) -> list[list[str]]:
@@ -57,6 +59,14 @@ def test_the_settings_of_the_readme_are_those_of_the_code() -> None:
         read |= {str(name) for name in alias.choices} if isinstance(alias, AliasChoices) else {str(alias)}
     _, _, table = README.partition("| setting |")
     assert set(re.findall(r"`([A-Z][A-Z_]+)`", table.split("\n\n", 1)[0])) == read
+
+
+def test_the_providers_of_the_documentation_are_those_of_the_code() -> None:
+    text = "".join(path.read_text() for path in (ROOT / "veo" / "sources").glob("*.py"))
+    named = {name for pair in PROVIDER.findall(text) for name in pair if name}
+    table, _, _ = SOURCES.partition("| provider |")[2].partition("\n\n")
+    first = [line.split("|")[1] for line in table.splitlines()[2:]]
+    assert {name for cell in first for name in re.findall(r"`([a-z.-]+)`", cell)} == named
 
 
 def test_the_readme_is_short() -> None:
