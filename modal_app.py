@@ -12,6 +12,7 @@ from typing import Any
 import modal
 
 EXTRA = os.environ.get("VEO_EXTRA_SECRET", "")  # names a second secret: provider keys, the admin token
+EDGE = os.environ.get("VEO_EDGE_REGION", "")  # such as eu-west: deploys Edge, reached through that region
 
 image = (
     modal.Image.debian_slim(python_version="3.11")
@@ -28,10 +29,11 @@ app = modal.App(
         modal.Secret.from_name(
             "upstash-redis", required_keys=["UPSTASH_REDIS_REST_URL", "UPSTASH_REDIS_REST_TOKEN"]
         ),
-        modal.Secret.from_dict({"VEO_EXTRA_SECRET": EXTRA}),  # a container must declare the same secrets
-        *([modal.Secret.from_name(EXTRA)] if EXTRA else []),
+        # a container must declare the same things
+        modal.Secret.from_dict({"VEO_EXTRA_SECRET": EXTRA, "VEO_EDGE_REGION": EDGE}),
     ],
 )
+keys = [modal.Secret.from_name(EXTRA)] if EXTRA else []  # for what asks sources or knows the admin token
 
 # Within the memory snapshot; a machine that only deploys needs modal and nothing else.
 with image.imports():  # type: ignore[no-untyped-call]  # modal ships this method without types
@@ -48,6 +50,7 @@ container = partial(
 )
 fetch = partial(
     container,
+    secrets=keys,
     max_containers=4,  # a cost cap: further calls wait
     scaledown_window=60,  # seconds: a job's next call finds the memory tier warm
 )
@@ -140,7 +143,7 @@ async def ask(question: str, fields: dict[str, Any]) -> dict[str, Any]:
     return await jobs.ask(question, fields)
 
 
-@fetch()
+@fetch(secrets=[])  # least privilege: it asks no source
 async def cache_operation(operation: str, argument: str = "") -> dict[str, Any]:
     """Do stats, get, delete or flush where the secret is."""
     return await jobs.operate(operation, argument)
@@ -150,6 +153,7 @@ async def cache_operation(operation: str, argument: str = "") -> dict[str, Any]:
 
 
 @container(
+    secrets=keys,
     max_containers=5,  # a cost cap: 5 x 100 requests at once are far above the promised 100 users
     scaledown_window=300,  # seconds: a reader who thinks for five minutes finds the memory tier warm
     cpu=0.5,  # cores: a ranking computed takes a tenth of a second of one
@@ -163,16 +167,53 @@ def web() -> Any:
     return create_app()
 
 
+if EDGE:
+
+    @app.server(
+        port=8000,
+        secrets=keys,
+        routing_region=EDGE,
+        compute_region=EDGE,  # beside the shared tier and the readers, or the detour would be longer
+        unauthenticated=True,  # the endpoints are public, and guard themselves
+        target_concurrency=50,
+        max_concurrency=100,  # beyond it a request is refused with 429: there is no queue in front
+        max_containers=5,  # a cost cap, as for web
+        scaledown_window=300,  # seconds, as for web
+        exit_grace_period=25,  # seconds: requests in flight get 20, and the last writes follow
+        cpu=0.5,
+        memory=256,
+        enable_memory_snapshot=True,
+    )
+    class Edge:
+        """The same endpoints as `web`, reached through a region near the reader."""
+
+        @modal.enter()
+        def start(self) -> None:
+            """Listen; secrets and connections come after the snapshot."""
+            from veo.edge import Served  # noqa: PLC0415 - only this container serves on a port
+
+            self.served = Served()
+            self.served.start()
+
+        @modal.exit()
+        def stop(self) -> None:
+            """End what is in flight, and write what waits."""
+            self.served.stop()
+
+
 # ---- scheduled -------------------------------------------------------------------------------------
 
 
-@container(schedule=modal.Cron("50 6-22 * * *", timezone="Europe/London"))  # waking hours save commands
+@container(
+    secrets=keys, schedule=modal.Cron("50 6-22 * * *", timezone="Europe/London")
+)  # waking hours save commands
 async def warm_cache() -> None:
     """Ask what is asked most, so that a reader finds it answered."""
     await jobs.warm()
 
 
 @container(
+    secrets=keys,
     schedule=modal.Cron("0 4 24 * *", timezone="Europe/London"),  # monthly: rents and prices come mid-month
     timeout=1800,  # seconds: 3,200 questions to data.police.uk at 15 a second, and some 500 MB of files
     memory=1024,  # MiB: the workbook of rents is unpacked row by row, the register of schools is kept whole

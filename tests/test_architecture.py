@@ -18,6 +18,7 @@ LAYERS = (
     {"runtime"},
     {"asking", "upkeep", "renewal"},
     {"terminal", "jobs", "web", "cli"},
+    {"edge"},
 )
 LEVELS = {name: level for level, names in enumerate(LAYERS) for name in names}
 ALONE = {

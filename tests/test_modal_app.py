@@ -166,14 +166,15 @@ def test_every_function_has_the_secrets_of_the_app() -> None:
 
 def test_a_second_secret_is_named_at_deployment(nothing_configured: pytest.MonkeyPatch) -> None:
     nothing_configured.setenv("VEO_EXTRA_SECRET", "veo-providers")
-    names = [secret._name for secret in secrets(loaded_again().app)]  # noqa: SLF001 - see the module's docstring
-    assert names == ["upstash-redis", None, "veo-providers"]
+    again = loaded_again()
+    asking = [name for name in ALL if "veo-providers" in str(getattr(again, name).info().secrets)]
+    assert asking == [name for name in ALL if name != "cache_operation"]
 
 
 def test_a_container_learns_the_name_of_the_second_secret(nothing_configured: pytest.MonkeyPatch) -> None:
     nothing_configured.setenv("VEO_EXTRA_SECRET", "veo-providers")
     inline = secrets(loaded_again().app)[1]
-    assert inline._load_env_dict() == {"VEO_EXTRA_SECRET": "veo-providers"}  # noqa: SLF001 - see the module's docstring
+    assert inline._load_env_dict() == {"VEO_EXTRA_SECRET": "veo-providers", "VEO_EDGE_REGION": ""}  # noqa: SLF001 - see the module's docstring
 
 
 # ---- the image ---------------------------------------------------------------------------------------
@@ -294,3 +295,28 @@ def test_an_entrypoint_takes_its_arguments(name: str, arguments: tuple[str, ...]
     command = _get_click_command_for_local_entrypoint(modal_app.app, state().local_entrypoints[name])
     given = command.make_context(name, list(arguments)).params
     assert given.keys() >= {part[2:].replace("-", "_") for part in arguments[::2]}
+
+
+# ---- the server near the reader ----------------------------------------------------------------------
+
+
+@pytest.fixture
+def edge(nothing_configured: pytest.MonkeyPatch) -> Any:
+    nothing_configured.setenv("VEO_EDGE_REGION", "eu-west")
+    return loaded_again()
+
+
+def test_no_edge_is_deployed_unless_a_region_is_named() -> None:
+    assert "Edge" not in state().functions
+
+
+def test_an_edge_is_deployed_beside_the_functions(edge: Any) -> None:
+    assert sorted(state(edge.app).functions) == sorted([*ALL, "Edge"])
+
+
+def test_an_edge_is_a_server(edge: Any) -> None:
+    assert isinstance(edge.Edge, modal.Server)
+
+
+def test_an_edge_starts_from_a_memory_snapshot(edge: Any) -> None:
+    assert nonlocals(state(edge.app).functions["Edge"])["enable_memory_snapshot"] is True
