@@ -327,7 +327,7 @@ async def test_a_small_answer_that_unpacks_to_a_large_one_is_refused(
     ),
     kind=st.text(st.characters(min_codepoint=33, max_codepoint=126), min_size=1, max_size=20),
 )
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 async def test_any_answer_is_a_reply_or_a_provider_error(
     http: Http, server: LoopbackProvider, status: int, body: bytes, kind: str
 ) -> None:
