@@ -1,6 +1,7 @@
 """The figures that answers rest on: the embedded ones, with what a refresh has brought since."""
 
 import asyncio
+import logging
 from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
@@ -9,6 +10,8 @@ from veo.scoring import Reference
 from veo.shelf import Table
 from veo.sources.embedded import Snapshot
 from veo.sources.refresh import RefreshedTable, apply
+
+log = logging.getLogger(__name__)
 
 
 class Standing(NamedTuple):
@@ -26,23 +29,41 @@ class Figures:
     """Gives the newest valid figures; the embedded ones are the floor.
 
     `tables` are the refreshed ones by source, each with columns of its own: one that fails keeps its last.
+    They are put in place in their order.
     """
 
     def __init__(self, snapshot: Snapshot, tables: Mapping[str, Table[RefreshedTable]]) -> None:
         self.tables, self._embedded = tables, snapshot
         self._applied: tuple[RefreshedTable | None, ...] = (None,) * len(tables)
         self._standing = _standing(snapshot)
-        self._changing = asyncio.Lock()
+        self._looked = False
+        self._working: asyncio.Task[None] | None = None
 
     async def standing(self) -> Standing:
-        """Give the figures as they stand; a new table is worked in once, beside the event loop."""
-        newest = tuple([await table.take() for table in self.tables.values()])
-        if newest != self._applied:
-            async with self._changing:
-                if newest != self._applied:
-                    self._standing = await asyncio.to_thread(_refreshed, self._embedded, newest)
-                    self._applied = newest
+        """Give the figures as they stand; newer tables are worked in once, beside the event loop."""
+        if await self._newest() != self._applied:
+            if self._working is None or not self._under_way(self._working):
+                self._working = asyncio.get_running_loop().create_task(self._work_in())
+            await asyncio.shield(self._working)
         return self._standing
+
+    async def _newest(self) -> tuple[RefreshedTable | None, ...]:
+        tables = self.tables.values()
+        if self._looked:  # nobody waits any more, and a task for each would take longer than the look
+            return tuple([await table.take() for table in tables])
+        newest = await asyncio.gather(*(table.take() for table in tables))  # one read of the shared tier
+        self._looked = True
+        return tuple(newest)
+
+    @staticmethod
+    def _under_way(working: asyncio.Task[None]) -> bool:
+        """Tell whether a task will end: one of a loop that has ended itself never will."""
+        return not working.done() and working.get_loop() is asyncio.get_running_loop()
+
+    async def _work_in(self) -> None:
+        newest = await self._newest()
+        self._standing = await asyncio.to_thread(_refreshed, self._embedded, newest)
+        self._applied = newest
 
 
 def _standing(snapshot: Snapshot) -> Standing:
@@ -51,6 +72,11 @@ def _standing(snapshot: Snapshot) -> Standing:
 
 def _refreshed(snapshot: Snapshot, newest: Iterable[RefreshedTable | None]) -> Standing:
     for table in newest:
-        if table is not None:
+        if table is None:
+            continue
+        try:
             snapshot = apply(snapshot, table)
+        except (ArithmeticError, ValueError) as error:  # such as a figure so large that no mean exists
+            fault = {"event": "table_unusable", "table": table.name}
+            log.warning("the table of %s cannot be used: %s", table.name, type(error).__name__, extra=fault)
     return _standing(snapshot)

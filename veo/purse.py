@@ -1,7 +1,7 @@
 """What paid sources may cost in a day: one account per provider, counted across the fleet before it is spent.
 
-While the shared tier cannot be reached, a container spends at most its share: the cap holds for as many
-containers as there are shares.
+While the shared tier cannot be reached, a container goes on only until its own day has cost its share of
+the cap; what it spends meanwhile is counted as soon as the tier is back.
 """
 
 from collections.abc import Callable, Mapping
@@ -26,11 +26,15 @@ class Cap(NamedTuple):
 
 @dataclass(slots=True)
 class Account:
-    """One provider's day, in millionths: what this container spent, what it last heard of the fleet's sum."""
+    """One provider's day, in millionths: what this container spent, what it last heard of the fleet's sum.
+
+    `uncounted` is what it spent and could not count in the fleet yet.
+    """
 
     day: date
     own: int = 0
     fleet: int = 0
+    uncounted: int = 0
 
 
 class Purse:
@@ -46,13 +50,14 @@ class Purse:
         """Take the price of one call; raise CapReached, and take nothing, when the day's cap is too low."""
         account, cap, amount = self._account(provider), self._caps[provider], round(usd * MICRO)
         limit = round(cap.usd * MICRO)
-        if max(account.own, account.fleet) + amount > limit:
+        if not limit or max(account.own, account.fleet) + amount > limit:
             raise CapReached(provider, cap.setting)
         account.own += amount  # before the wait: calls at the same time must not all fit
         total = await self._count(provider, account, amount)
         alone = limit / SHARES if self._fleet else limit
         if (account.own > alone) if total is None else (total > limit):
-            await self.settle(provider, -usd)
+            account.own -= amount
+            await self._count(provider, account, -amount)
             raise CapReached(provider, cap.setting)
 
     async def settle(self, provider: str, usd: float) -> None:
@@ -76,6 +81,10 @@ class Purse:
 
     async def _count(self, provider: str, account: Account, amount: int) -> int | None:
         """Count in the fleet, and give its sum; None when there is none or it cannot be reached."""
-        total = await self._cache.tally(f"usd:{provider}:{account.day.isoformat()}", amount, KEPT)
-        account.fleet = account.fleet if total is None else total
+        due, account.uncounted = amount + account.uncounted, 0
+        total = await self._cache.tally(f"usd:{provider}:{account.day.isoformat()}", due, KEPT)
+        if total is None:
+            account.uncounted += due
+        else:
+            account.fleet = total
         return total

@@ -12,6 +12,7 @@ from base64 import b85decode, b85encode
 from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
+from secrets import token_hex
 from typing import Generic, TypeVar
 
 from veo.cache import Cache
@@ -57,11 +58,15 @@ class Table(Generic[T]):
         """Keep a table for all; raise SourceError when it could not be kept."""
         content = await asyncio.to_thread(_packed, table)
         if self._file is None:
-            kept = await self._cache.set(self._key, content, KEPT)
-            if not kept:
+            # not in memory, which would hide a newer one of another container
+            if not await self._cache.set(self._key, content, KEPT, local=False):
                 raise SourceError("cache", f"{self._key} could not be kept in the shared tier")
         else:
-            await asyncio.to_thread(_write, self._file, content)
+            try:
+                await asyncio.to_thread(_write, self._file, content)
+            except OSError as error:
+                reason = f"{self._key} could not be written: {error.strerror}"
+                raise SourceError("tables", reason) from None
         self._known, self._content, self._looked = table, content, self._clock()
 
     def _under_way(self) -> bool:
@@ -69,18 +74,21 @@ class Table(Generic[T]):
         return looking is not None and not looking.done() and looking.get_loop() is asyncio.get_running_loop()
 
     async def _look(self) -> None:
+        before = self._content
         content = (
             await self._cache.get(self._key)
             if self._file is None
             else await asyncio.to_thread(_read, self._file)
         )
-        if isinstance(content, str) and content != self._content:
+        if isinstance(content, str) and content != before:
             try:
-                self._known = await asyncio.to_thread(_unpacked, content, self._model)
-                self._content = content
+                known = await asyncio.to_thread(_unpacked, content, self._model)
             except (ValueError, zlib.error) as error:
                 fault = {"event": "table_unreadable", "table": self._key}
                 log.warning("%s cannot be read: %s", self._key, type(error).__name__, extra=fault)
+            else:
+                if self._content is before:  # else a newer one was put meanwhile
+                    self._known, self._content = known, content
         self._looked = self._clock()
 
 
@@ -104,8 +112,11 @@ def _read(file: Path) -> str | None:
 
 
 def _write(file: Path, content: str) -> None:
-    """Write beside and rename: a reader sees the old table or the new one."""
+    """Write beside and rename: a reader sees the old table or the new one, whoever else writes."""
     file.parent.mkdir(parents=True, exist_ok=True)
-    beside = file.with_suffix(".new")
-    beside.write_text(content, "ascii")
-    beside.replace(file)
+    beside = file.with_name(f"{file.name}.{token_hex(4)}")
+    try:
+        beside.write_text(content, "ascii")
+        beside.replace(file)
+    finally:
+        beside.unlink(missing_ok=True)

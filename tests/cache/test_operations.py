@@ -47,6 +47,19 @@ async def test_get_gives_a_private_copy(here: Container) -> None:
     assert await here.cache.get("note:1") == {"a": [1]}
 
 
+async def test_what_memory_is_not_to_hold_is_read_from_the_shared_tier(
+    here: Container, there: Container
+) -> None:
+    await here.cache.set("note:1", 1, 60)
+    await here.cache.set("note:1", 2, 60, local=False)
+    await there.cache.set("note:1", 3, 60)
+    assert await here.cache.get("note:1") == 3
+
+
+async def test_what_no_tier_holds_was_not_kept() -> None:
+    assert await Cache().set("note:1", 1, 60, local=False) is False
+
+
 async def test_set_reaches_other_containers(here: Container, there: Container) -> None:
     assert await here.cache.set("note:1", {"a": [1]}, 60)
     assert await there.cache.get("note:1") == {"a": [1]}

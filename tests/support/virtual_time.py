@@ -40,6 +40,10 @@ class VirtualTimeLoop(asyncio.SelectorEventLoop):
         """Give virtual seconds since the loop was made."""
         return self._jumping.now
 
+    def leap(self, seconds: float) -> None:
+        """Set the clock forward, or with a minus back, as waking on another machine does."""
+        self._jumping.now += seconds
+
 
 class FakeClock:
     """The wall clock of one container on the running loop's time; `skew` in seconds sets it wrong."""

@@ -41,12 +41,19 @@ class Operations:
         return None if peek is None or peek.negative else peek.value
 
     async def set(
-        self, key: str, value: Any, ttl: int | timedelta, *, stale_for: timedelta = timedelta()
+        self,
+        key: str,
+        value: Any,
+        ttl: int | timedelta,
+        *,
+        stale_for: timedelta = timedelta(),
+        local: bool = True,
     ) -> bool:
         """Keep a value for `ttl` (whole seconds or a timedelta); False when no tier that is asked to took it.
 
         In a family that has a decorated function the value must be one that the function could return;
-        it answers the next call. Raises ValueError for a `ttl` that is not positive, or that with the
+        it answers the next call. Without `local` memory does not hold it: every `get` reads the shared tier.
+        Raises ValueError for a `ttl` that is not positive, or that with the
         stale time is beyond a century.
         """
         engine, life = self._engine, _life(ttl)
@@ -72,7 +79,9 @@ class Operations:
         usable = fresh + stale_for.total_seconds()
         entry = Entry(kept, codec, computed=now, fresh=fresh, usable=usable, stamps=stamps)
         entry.local_until = fresh if engine.tier is None else min(fresh, now + life.total_seconds() / 4)
-        fits = engine.memory.put(key, entry, len(payload))
+        fits = local and engine.memory.put(key, entry, len(payload))
+        if not local:
+            engine.memory.drop(key)
         if engine.tier is not None:
             engine.tier.writes.forget(key)  # an older answer must not come after
         if engine.tier is None or (bound is not None and not bound.policy.shared):

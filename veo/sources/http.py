@@ -5,6 +5,7 @@ headers may hold a key: they appear in no error and in no log.
 """
 
 import asyncio
+import json
 import logging
 import math
 import re
@@ -38,6 +39,7 @@ STREAM_LIMIT = 900.0  # seconds for a whole file
 _AGAIN = frozenset({HTTPStatus.BAD_GATEWAY, HTTPStatus.SERVICE_UNAVAILABLE, HTTPStatus.GATEWAY_TIMEOUT})
 _REFUSED = frozenset({HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN})
 _GONE = frozenset({HTTPStatus.NOT_FOUND, HTTPStatus.GONE})
+_HUGE = re.compile(rb"[eE]\+?0*[1-9]\d\d|\d{300}")  # what a number beyond every float has in it
 
 for _noisy in ("httpx", "httpcore"):  # they log whole addresses, which may hold a key
     logging.getLogger(_noisy).setLevel(logging.WARNING)
@@ -88,7 +90,8 @@ def preload() -> None:
 class Observed:
     """What was seen of a provider: calls, each with all its tries, and how the last one ended.
 
-    `seconds` are those of the last good answer; `error` is None when the last call was good.
+    `seconds` are those of the last good answer; `error` is None when the last call was good. A call that
+    says nothing of the provider leaves both as they are.
     """
 
     calls: int = 0
@@ -171,55 +174,55 @@ class Upstream:
     ) -> Reply:
         """Give a JSON answer whose status is one of `accept`."""
         request = partial(self._request, method, path, params, headers=headers, json=body, data=form)
-        status, _, content = await self._tried(partial(self._whole, request, accept))
-        try:
-            return Reply(status, from_json(content, allow_inf_nan=False))
-        except ValueError:  # its message quotes the answer
-            raise self.failed(BadAnswer(self.provider.name, "the answer is not JSON", status)) from None
+        with self._judged():
+            status, _, content = await self._whole(request, accept)
+            try:
+                return Reply(status, _decoded(content))
+            except ValueError:  # its message quotes the answer
+                raise BadAnswer(self.provider.name, "the answer is not JSON", status) from None
 
     async def blob(self, path: str, *, params: Params | None = None, types: Collection[str]) -> Blob:
         """Give an answer as it is, if its content type is one of `types`."""
         request = partial(self._request, "GET", path, params)
-        status, kind, content = await self._tried(partial(self._whole, request, (HTTPStatus.OK,)))
-        if kind not in types:
-            reason = f"the answer is not {' or '.join(types)}"
-            raise self.failed(BadAnswer(self.provider.name, reason, status))
-        return Blob(kind, content)
+        with self._judged():
+            status, kind, content = await self._whole(request, (HTTPStatus.OK,))
+            if kind not in types:
+                raise BadAnswer(self.provider.name, f"the answer is not {' or '.join(types)}", status)
+            return Blob(kind, content)
 
     @asynccontextmanager
     async def stream(self, path: str, *, largest: int) -> AsyncIterator[AsyncIterator[bytes]]:
         """Give a file in pieces, at most `largest` bytes of it; only its beginning is tried again."""
         request = partial(self._request, "GET", path, None, timeout=self.provider.timeout)
+        longest = asyncio.get_running_loop().time() + STREAM_LIMIT
         with self._judged():
             try:
-                async with asyncio.timeout(STREAM_LIMIT), self._turn():
+                async with asyncio.timeout_at(min(longest, _deadline.get())) as limit, self._turn():
                     response = await self._again(partial(self._begun, request, (HTTPStatus.OK,)))
                     try:
                         yield self._pieces(response, largest)
                     finally:
                         await response.aclose()
             except TimeoutError:
-                raise self._late(STREAM_LIMIT) from None
+                if not limit.expired():
+                    raise  # of whoever reads the pieces
+                raise self._late(STREAM_LIMIT, told=longest <= _deadline.get()) from None
             except ValueError as error:  # of whoever reads the pieces
                 reason = f"the file is not as documented: {type(error).__name__}"
                 raise BadAnswer(self.provider.name, reason, HTTPStatus.OK) from error
 
-    def failed(self, error: ProviderError) -> ProviderError:
-        """Hold against the provider what only the body of an answer said, and give it back to be raised."""
-        self.seen.failures += 1
-        self.seen.error = str(error)
-        self._blame(error, asyncio.get_running_loop().time())
-        return error
-
     def state(self) -> Literal["unasked", "up", "down"]:
         """Tell how the last call ended."""
-        return "unasked" if not self.seen.calls else "up" if self.seen.error is None else "down"
+        if self.seen.error is not None:
+            return "down"
+        return "unasked" if self.seen.seconds is None else "up"
 
     # ---- a call: all its tries -----------------------------------------------------------------------
 
-    async def _tried(self, once: Callable[[], Awaitable[T]]) -> T:
-        with self._judged():
-            return await self._again(partial(self._timed, once))
+    async def _whole(
+        self, request: "Callable[[], httpx.Request]", accept: Collection[int]
+    ) -> tuple[int, str, bytes]:
+        return await self._again(partial(self._timed, partial(self._read, request, accept)))
 
     @contextmanager
     def _judged(self) -> Iterator[None]:
@@ -233,19 +236,19 @@ class Upstream:
                 yield
             except httpx.HTTPError as error:
                 reason = f"the connection failed ({type(error).__name__})"
-                raise self.failed(Unavailable(self.provider.name, reason)) from None
+                raise self._failed(Unavailable(self.provider.name, reason)) from None
             except NotFoundThere:
                 self._answered(began)
                 raise
             except ProviderError as error:
-                raise self.failed(error) from None
+                raise self._failed(error) from error.__cause__
             else:
                 self._answered(began)
 
     @contextmanager
     def _admitted(self, now: float) -> Iterator[None]:
-        if now < self._rest_until:
-            left = self._rest_until - now
+        left = self._rest_left(now)
+        if left > 0:
             raise RateLimited(self.provider.name, "it asked to be left alone", retry_after=left)
         state = self._breaker.state(now)
         if state == "open" or (state == "half-open" and self._probing):
@@ -259,19 +262,31 @@ class Upstream:
         finally:
             self._probing = False
 
+    def _rest_left(self, now: float) -> float:
+        """Give the seconds for which it asked to be left alone still, 0 when they are over."""
+        left = self._rest_until - now
+        # what is longer than any rest comes from a clock that was set back since: it is over
+        return left if 0 < left <= LONGEST_REST else 0.0
+
     def _answered(self, began: float) -> None:
         self.seen.seconds = asyncio.get_running_loop().time() - began
         self.seen.error = None
         self._breaker.succeeded(began)
+
+    def _failed(self, error: ProviderError) -> ProviderError:
+        """Note a failure that says something of the provider; give it back to be raised."""
+        if not isinstance(error, _Hurried) and error.status not in self.provider.unsure:
+            self.seen.failures += 1
+            self.seen.error = str(error)
+            self._blame(error, asyncio.get_running_loop().time())
+        return error
 
     def _blame(self, error: ProviderError, now: float) -> None:
         """Let it rest when it asks to, refuses us, or fails again and again."""
         if error.status in self.provider.refusals:
             self._breaker.failed(now, refused=True)
         elif isinstance(error, RateLimited) and error.retry_after > 0:
-            self._rest_until = now + min(error.retry_after, LONGEST_REST)
-        elif isinstance(error, _Hurried) or error.status in self.provider.unsure:
-            pass
+            self._rest_until = now + max(min(error.retry_after, LONGEST_REST), self._rest_left(now))
         elif not isinstance(error, BadAnswer) or error.status == HTTPStatus.OK:
             self._breaker.failed(now)
 
@@ -300,10 +315,11 @@ class Upstream:
                 began = clock()
                 return await once()
         except TimeoutError:
-            raise self._late(0.0 if began is None else clock() - began) from None
+            seconds = 0.0 if began is None else clock() - began
+            raise self._late(seconds, told=seconds >= min(TELLING, self.provider.timeout)) from None
 
-    def _late(self, seconds: float) -> Unavailable:
-        told = seconds >= min(TELLING, self.provider.timeout)
+    def _late(self, seconds: float, *, told: bool) -> Unavailable:
+        """Give the error of a try without an answer in time; `told` when that tells of the provider."""
         reason = f"no answer within {seconds:.1f} s" if seconds else "no turn to ask it in time"
         return (Unavailable if told else _Hurried)(self.provider.name, reason)
 
@@ -329,10 +345,16 @@ class Upstream:
                 turns.at_once.release()
 
     def _request(self, method: str, path: str, params: Params | None, **extra: Any) -> "httpx.Request":
+        import httpx  # noqa: PLC0415 - see above
+
         given = {name: value for name, value in (params or {}).items() if value is not None}
         headers = {**dict(self.provider.headers), **(extra.pop("headers", None) or {})}
         url = self._base + path
-        return self._client().build_request(method, url, params=given or None, headers=headers, **extra)
+        try:
+            return self._client().build_request(method, url, params=given or None, headers=headers, **extra)
+        except (UnicodeError, httpx.InvalidURL):  # they quote what may be a key
+            reason = "the request holds a character that cannot be sent"
+            raise BadAnswer(self.provider.name, reason) from None
 
     async def _begun(
         self, request: "Callable[[], httpx.Request]", accept: Collection[int]
@@ -344,7 +366,7 @@ class Upstream:
         await response.aclose()
         raise _failure(self.provider.name, response.status_code, response.headers.get("retry-after"))
 
-    async def _whole(
+    async def _read(
         self, request: "Callable[[], httpx.Request]", accept: Collection[int]
     ) -> tuple[int, str, bytes]:
         response = await self._begun(request, accept)
@@ -386,13 +408,21 @@ def _next_wait(error: Exception, provider: Provider) -> float | bool:
     """Tell whether to try again, or after how many seconds the provider wishes it."""
     left = _deadline.get() - asyncio.get_running_loop().time()
     if isinstance(error, RateLimited) and error.retry_after > 0:
-        return error.retry_after if error.retry_after <= min(LONGEST_WAIT, left) else False
+        return error.retry_after if error.retry_after <= min(LONGEST_WAIT, left - TELLING) else False
     status = error.status if isinstance(error, ProviderError) else None
     mendable = (
         isinstance(error, RateLimited) or type(error).__name__ == "ConnectError"
         or (status in _AGAIN and status not in provider.unsure)
     )  # fmt: skip
     return mendable and left > TELLING
+
+
+def _decoded(content: bytes) -> Any:
+    """Give what JSON says; raise ValueError for what is none, or holds a number that no float can."""
+    data = from_json(content, allow_inf_nan=False)
+    if _HUGE.search(content):  # `from_json` reads 1e999 as infinite
+        json.dumps(data, allow_nan=False)
+    return data
 
 
 def _failure(name: str, status: int, retry_after: str | None) -> ProviderError:
