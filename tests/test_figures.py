@@ -11,7 +11,7 @@ from tests.support.scoring import district
 from veo.cache import Cache
 from veo.figures import Figures
 from veo.models import Figure, FrozenMap
-from veo.shelf import LOOK_AGAIN, Table
+from veo.shelf import KEPT, LOOK_AGAIN, Table
 from veo.sources.embedded import Snapshot
 from veo.sources.groups import groups
 from veo.sources.refresh import SOURCES, RefreshedTable
@@ -59,7 +59,9 @@ def store() -> ChaosStore:
 def container(store: ChaosStore, timer: Timer) -> Figures:
     """Make the figures of one container of a fleet."""
     cache = Cache(store)
-    return Figures(EMBEDDED, {name: Table(name, RefreshedTable, cache, None, timer) for name in SOURCES})
+    return Figures(
+        EMBEDDED, {name: Table(name, RefreshedTable, cache, None, clock=timer) for name in SOURCES}
+    )
 
 
 @pytest.fixture
@@ -177,8 +179,8 @@ async def test_the_first_look_for_all_tables_is_one_read(
     await put(container(store, timer), PRICES, GROWTH, RENTS)
     store.calls.clear()
     await here.standing()
-    assert len([call for call in store.calls if "cache:v1:tables:ons" in call.keys]) == 1
-    assert store.calls[0].keys == tuple(f"cache:v1:tables:{name}" for name in SOURCES)
+    assert len([call for call in store.calls if "cache:v1:t:ons" in call.keys]) == 1
+    assert store.calls[0].keys == tuple(f"cache:v1:t:{name}" for name in SOURCES)
 
 
 async def looked_again(figures: Figures, timer: Timer) -> None:
@@ -211,7 +213,7 @@ async def test_a_table_that_cannot_be_read_leaves_the_others(
     here: Figures, store: ChaosStore, timer: Timer
 ) -> None:
     await put(container(store, timer), PRICES, RENTS)
-    await Cache(store).set("tables:ons", "garbage", 60)
+    await Cache(store).keep("ons", "garbage", KEPT)
     assert await stand(here) == (600_000, 10.0, 1700)
 
 

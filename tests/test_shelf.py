@@ -31,7 +31,7 @@ class Elsewhere(Value):
     median: str
 
 
-KEY = "cache:v1:tables:rents"
+KEY = "cache:v1:t:rents"
 OLD, NEW = Rents(mean=1500), Rents(mean=1600)
 
 
@@ -58,13 +58,13 @@ def store() -> ChaosStore:
 @pytest.fixture
 def here(store: ChaosStore, timer: Timer) -> Table[Rents]:
     """The table as one container sees it."""
-    return Table("rents", Rents, Cache(store), None, timer)
+    return Table("rents", Rents, Cache(store), None, clock=timer)
 
 
 @pytest.fixture
 def there(store: ChaosStore, timer: Timer) -> Table[Rents]:
     """The same table as another container sees it."""
-    return Table("rents", Rents, Cache(store), None, timer)
+    return Table("rents", Rents, Cache(store), None, clock=timer)
 
 
 @pytest.fixture
@@ -75,7 +75,7 @@ def file(tmp_path: Path) -> Path:
 @pytest.fixture
 def filed(file: Path, timer: Timer) -> Table[Rents]:
     """The table as a machine without a shared tier sees it."""
-    return Table("rents", Rents, Cache(), file.parent, timer)
+    return Table("rents", Rents, Cache(), file.parent, clock=timer)
 
 
 def lay(file: Path, content: str) -> None:
@@ -145,9 +145,9 @@ async def test_a_table_that_is_put_during_a_look_is_not_replaced_by_what_was_the
     timer: Timer,
 ) -> None:
     store = ChaosStore(timer)
-    await Table("rents", Rents, Cache(store), None, timer).put(OLD)
+    await Table("rents", Rents, Cache(store), None, clock=timer).put(OLD)
     timer.now, store.lag = 100.0, 50.0  # a read that is under way sees what was there before
-    table = Table("rents", Rents, Cache(store), None, timer)
+    table = Table("rents", Rents, Cache(store), None, clock=timer)
     store.fault(Fault(delay=0.1), method="mget")
     looking = asyncio.create_task(table.take())
     await asyncio.sleep(0)
@@ -240,7 +240,7 @@ async def test_what_cannot_be_read_in_the_shared_tier_keeps_the_last(
     here: Table[Rents], timer: Timer, store: ChaosStore, content: str
 ) -> None:
     await here.put(OLD)
-    await Cache(store).set("tables:rents", content, KEPT)
+    await Cache(store).keep("rents", content, KEPT)
     assert await looked_again(here, timer) is OLD
 
 
@@ -263,13 +263,6 @@ async def test_a_table_that_unpacks_to_too_much_counts_as_none(file: Path, filed
     assert await filed.take() is None
 
 
-async def test_what_is_no_text_in_the_shared_tier_counts_as_none(
-    here: Table[Rents], store: ChaosStore
-) -> None:
-    await Cache(store).set("tables:rents", {"mean": 1500}, KEPT)
-    assert await here.take() is None
-
-
 async def test_what_cannot_be_read_is_logged_by_its_key(
     file: Path, filed: Table[Rents], caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -277,17 +270,28 @@ async def test_what_cannot_be_read_is_logged_by_its_key(
     with caplog.at_level(logging.WARNING):
         await filed.take()
     assert [record.getMessage() for record in caplog.records] == [
-        "tables:rents cannot be read: ValueError",
+        "the table rents cannot be read: ValueError",
     ]
 
 
 async def test_a_whole_table_after_one_that_could_not_be_read_is_taken(
     here: Table[Rents], there: Table[Rents], timer: Timer, store: ChaosStore
 ) -> None:
-    await Cache(store).set("tables:rents", "no table", KEPT)
+    await Cache(store).keep("rents", "no table", KEPT)
     await here.take()
     await there.put(NEW)
     assert await looked_again(here, timer) == NEW
+
+
+async def test_a_flush_of_the_family_that_rests_on_a_table_lets_the_next_caller_wait_for_a_newer_one(
+    store: ChaosStore, timer: Timer
+) -> None:
+    cache = Cache(store)
+    here = Table("rents", Rents, cache, None, follows="area", clock=timer)
+    await here.take()
+    await Table("rents", Rents, Cache(store), None, clock=timer).put(NEW)
+    await cache.flush(family="area")
+    assert await here.take() == NEW
 
 
 async def test_a_tier_that_is_away_keeps_the_last(
@@ -329,7 +333,7 @@ async def test_a_table_that_the_shared_tier_does_not_take_is_an_error(
     here: Table[Rents], store: ChaosStore, befalls: Callable[[ChaosStore], None]
 ) -> None:
     befalls(store)
-    assert await refused(here) == "tables:rents could not be kept in the shared tier"
+    assert await refused(here) == "the table rents could not be kept in the shared tier"
 
 
 async def test_a_table_that_was_not_kept_is_not_taken(here: Table[Rents], store: ChaosStore) -> None:
@@ -346,7 +350,7 @@ async def test_without_a_shared_tier_and_a_folder_nothing_is_kept() -> None:
 async def test_a_folder_that_cannot_be_made_is_an_error_without_its_path(tmp_path: Path) -> None:
     (tmp_path / "taken").write_text("a file")
     table = Table("rents", Rents, Cache(), tmp_path / "taken")
-    assert (await refused(table)).startswith("tables:rents could not be written: ")
+    assert (await refused(table)).startswith("the table rents could not be written: ")
     assert str(tmp_path) not in await refused(table)
 
 

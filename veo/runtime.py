@@ -107,14 +107,15 @@ def _sources(settings: Settings, cache_: Cache, *, shared: bool) -> Sources:
         "perplexity": Cap(settings.perplexity_usd_per_day, "VEO_PERPLEXITY_USD_PER_DAY"),
     }
     refreshed = {
-        name: Table(name, RefreshedTable, cache_, folder) for name in (SOURCES if live is not None else ())
+        name: Table(name, RefreshedTable, cache_, folder, follows="recommendations")
+        for name in (SOURCES if live is not None else ())
     }
     return Sources(
         figures=Figures(known.snapshot, refreshed),
         rail=known.rail,
         places=known.places,
         live=live,
-        schools=Table("schools", SchoolTable, cache_, folder),
+        schools=Table("schools", SchoolTable, cache_, folder, follows="schools"),
         purse=Purse(cache_, caps, today, fleet=shared),
         deadline=settings.deadline,
     )

@@ -1,7 +1,8 @@
 """Where refreshed tables are kept: the shared tier, or without one a folder of this machine.
 
 A table is some hundred kilobytes of JSON, compressed, under a key of its own; each container looks for a
-newer one every quarter of an hour, behind its callers. A table that cannot be read counts as none.
+newer one every quarter of an hour, behind its callers, and before its callers when the family that rests on
+it was flushed. A table that cannot be read counts as none.
 """
 
 import asyncio
@@ -28,7 +29,10 @@ LARGEST = 64 * 2**20  # bytes of a table unpacked: what is larger is none of our
 
 
 class Table(Generic[T]):
-    """One table that is refreshed now and then: `take` gives the newest, `put` keeps a newer one."""
+    """One table that is refreshed now and then: `take` gives the newest, `put` keeps a newer one.
+
+    `follows` names a family that rests on the table: its flush may mean that there is a newer one.
+    """
 
     def __init__(
         self,
@@ -36,18 +40,24 @@ class Table(Generic[T]):
         model: type[T],
         cache: Cache,
         folder: Path | None,
+        *,
+        follows: str = "all",
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._key, self._model, self._cache = f"tables:{name}", model, cache
+        self._name, self._model, self._cache, self._follows = name, model, cache, follows
         self._file = None if folder is None else folder.expanduser() / f"{name}.table"
         self._clock = clock
         self._known: T | None = None
         self._content: str | None = None
         self._looked = float("-inf")
+        self._flushed: str | None = None
         self._looking: asyncio.Task[None] | None = None
 
     async def take(self) -> T | None:
-        """Give the newest known table; the first caller waits for it, later ones for nothing."""
+        """Give the newest known table; the first caller after start or flush waits, others for nothing."""
+        flushed = self._cache.stamp(self._follows)
+        if flushed != self._flushed:
+            self._flushed, self._looked = flushed, float("-inf")
         if self._clock() - self._looked > LOOK_AGAIN and not self._under_way():
             self._looking = asyncio.get_running_loop().create_task(self._look())
         if self._looking is not None and self._looked == float("-inf"):
@@ -58,14 +68,13 @@ class Table(Generic[T]):
         """Keep a table for all; raise SourceError when it could not be kept."""
         content = await asyncio.to_thread(_packed, table)
         if self._file is None:
-            # not in memory, which would hide a newer one of another container
-            if not await self._cache.set(self._key, content, KEPT, local=False):
-                raise SourceError("cache", f"{self._key} could not be kept in the shared tier")
+            if not await self._cache.keep(self._name, content, KEPT):
+                raise SourceError("cache", f"the table {self._name} could not be kept in the shared tier")
         else:
             try:
                 await asyncio.to_thread(_write, self._file, content)
             except OSError as error:
-                reason = f"{self._key} could not be written: {error.strerror}"
+                reason = f"the table {self._name} could not be written: {error.strerror}"
                 raise SourceError("tables", reason) from None
         self._known, self._content, self._looked = table, content, self._clock()
 
@@ -76,16 +85,16 @@ class Table(Generic[T]):
     async def _look(self) -> None:
         before = self._content
         content = (
-            await self._cache.get(self._key)
+            await self._cache.kept(self._name)
             if self._file is None
             else await asyncio.to_thread(_read, self._file)
         )
-        if isinstance(content, str) and content != before:
+        if content is not None and content != before:
             try:
                 known = await asyncio.to_thread(_unpacked, content, self._model)
             except (ValueError, zlib.error) as error:
-                fault = {"event": "table_unreadable", "table": self._key}
-                log.warning("%s cannot be read: %s", self._key, type(error).__name__, extra=fault)
+                fault = {"event": "table_unreadable", "table": self._name}
+                log.warning("the table %s cannot be read: %s", self._name, type(error).__name__, extra=fault)
             else:
                 if self._content is before:  # else a newer one was put meanwhile
                     self._known, self._content = known, content

@@ -47,17 +47,39 @@ async def test_get_gives_a_private_copy(here: Container) -> None:
     assert await here.cache.get("note:1") == {"a": [1]}
 
 
-async def test_what_memory_is_not_to_hold_is_read_from_the_shared_tier(
-    here: Container, there: Container
-) -> None:
-    await here.cache.set("note:1", 1, 60)
-    await here.cache.set("note:1", 2, 60, local=False)
-    await there.cache.set("note:1", 3, 60)
-    assert await here.cache.get("note:1") == 3
+async def test_a_kept_text_is_read_by_other_containers(here: Container, there: Container) -> None:
+    assert await here.cache.keep("rents", "a table", timedelta(days=1))
+    assert await there.cache.kept("rents") == "a table"
 
 
-async def test_what_no_tier_holds_was_not_kept() -> None:
-    assert await Cache().set("note:1", 1, 60, local=False) is False
+async def test_a_kept_text_outlives_a_flush_of_everything(here: Container) -> None:
+    await here.cache.keep("rents", "a table", timedelta(days=1))
+    await here.cache.flush(all=True)
+    assert await here.cache.kept("rents") == "a table"
+
+
+async def test_a_kept_text_ends_with_its_life(here: Container) -> None:
+    await here.cache.keep("rents", "a table", timedelta(seconds=60))
+    await passing(61)
+    assert await here.cache.kept("rents") is None
+
+
+async def test_without_a_shared_tier_no_text_is_kept() -> None:
+    cache = Cache()
+    assert (await cache.keep("rents", "x", timedelta(days=1)), await cache.kept("rents")) == (False, None)
+
+
+async def test_with_the_tier_away_no_text_is_kept(here: Container, store: ChaosStore) -> None:
+    store.down = True
+    kept = await here.cache.keep("rents", "x", timedelta(days=1)), await here.cache.kept("rents")
+    assert kept == (False, None)
+
+
+async def test_a_flush_changes_the_stamp_of_its_tag(here: Container) -> None:
+    await here.fact("E15")
+    before = here.cache.stamp("fact")
+    await here.cache.flush(family="fact")
+    assert here.cache.stamp("fact") != before
 
 
 async def test_set_reaches_other_containers(here: Container, there: Container) -> None:

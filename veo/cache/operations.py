@@ -41,19 +41,12 @@ class Operations:
         return None if peek is None or peek.negative else peek.value
 
     async def set(
-        self,
-        key: str,
-        value: Any,
-        ttl: int | timedelta,
-        *,
-        stale_for: timedelta = timedelta(),
-        local: bool = True,
+        self, key: str, value: Any, ttl: int | timedelta, *, stale_for: timedelta = timedelta()
     ) -> bool:
         """Keep a value for `ttl` (whole seconds or a timedelta); False when no tier that is asked to took it.
 
         In a family that has a decorated function the value must be one that the function could return;
-        it answers the next call. Without `local` memory does not hold it: every `get` reads the shared tier.
-        Raises ValueError for a `ttl` that is not positive, or that with the
+        it answers the next call. Raises ValueError for a `ttl` that is not positive, or that with the
         stale time is beyond a century.
         """
         engine, life = self._engine, _life(ttl)
@@ -79,9 +72,7 @@ class Operations:
         usable = fresh + stale_for.total_seconds()
         entry = Entry(kept, codec, computed=now, fresh=fresh, usable=usable, stamps=stamps)
         entry.local_until = fresh if engine.tier is None else min(fresh, now + life.total_seconds() / 4)
-        fits = local and engine.memory.put(key, entry, len(payload))
-        if not local:
-            engine.memory.drop(key)
+        fits = engine.memory.put(key, entry, len(payload))
         if engine.tier is not None:
             engine.tier.writes.forget(key)  # an older answer must not come after
         if engine.tier is None or (bound is not None and not bound.policy.shared):
@@ -145,6 +136,34 @@ class Operations:
             return await self._peek(key)
         except StoreError:
             return None
+
+    async def keep(self, key: str, text: str, life: timedelta) -> bool:
+        """Keep a text in the shared tier alone, out of reach of flushes; False when it was not taken.
+
+        For what is no answer, such as a table that answers are made of.
+        """
+        self._engine.bind()
+        if self._engine.tier is None:
+            return False
+        try:
+            await self._engine.tier.shared.set(f"t:{key}", text, round(life.total_seconds() * 1000))
+        except StoreError:
+            return False
+        return True
+
+    async def kept(self, key: str) -> str | None:
+        """Read such a text; None when there is none or the shared tier is away."""
+        self._engine.bind()
+        if self._engine.tier is None:
+            return None
+        try:
+            return (await self._engine.tier.shared.read([f"t:{key}"]))[0]
+        except StoreError:
+            return None
+
+    def stamp(self, tag: str) -> str | None:
+        """Give the stamp of a tag as this container knows it: a flush by the tag changes it."""
+        return self._engine.generations.stamp(tag)
 
     async def tally(self, key: str, amount: int, life: timedelta) -> int | None:
         """Add to a counter that the fleet shares, and give the sum; None while it cannot be reached.
