@@ -124,8 +124,14 @@ class Ledger:
     is to be added up.
     """
 
-    def __init__(self, engine: Engine, bounds: Mapping[str, Bound], every: float | None) -> None:
-        self._engine, self._bounds = engine, bounds
+    def __init__(
+        self,
+        engine: Engine,
+        bounds: Mapping[str, Bound],
+        bound_of: Callable[[str], Bound | None],
+        every: float | None,
+    ) -> None:
+        self._engine, self._bounds, self._bound_of = engine, bounds, bound_of
         self._every = every or 0.0
         self.sources: Callable[[], Mapping[str, Sums]] = dict
         self._before: Record = {}
@@ -145,8 +151,8 @@ class Ledger:
 
     def fold(self, key: str, entry: Entry) -> None:
         """Bring the hits of an entry into the books of its family: the hit itself only counts them."""
-        if count := entry.hits - entry.told:
-            bound = self._bounds[key.split(":", 1)[0]]
+        count = entry.hits - entry.told
+        if count and (bound := self._bound_of(key)) is not None:
             entry.told = entry.hits
             bound.counters.memory += count
             bound.usage.hits(key, entry, count, max(0.0, self._engine.clock.now() - entry.computed))

@@ -34,7 +34,7 @@ class Operations:
     def __init__(self, engine: Engine, ledger_every: float | None = None) -> None:
         self._engine = engine
         self._bounds: dict[str, Bound] = {}
-        self.ledger = Ledger(engine, self._bounds, ledger_every)
+        self.ledger = Ledger(engine, self._bounds, self._bound_of, ledger_every)
 
     async def get(self, key: str) -> Any:
         """Give the fresh or stale value under a key as plain JSON data, or None."""
