@@ -16,6 +16,7 @@ LAYERS = (
     {"questions", "shortlist"},
     {"recommend"},
     {"runtime"},
+    {"savings"},
     {"asking", "upkeep", "renewal"},
     {"terminal", "jobs", "web", "cli"},
     {"edge"},

@@ -74,6 +74,39 @@ async def test_a_value_comes_back_as_it_was_written(store: Store, value: str) ->
     assert await store.mget(["k"]) == [value]
 
 
+async def test_a_hash_is_read_back_whole(store: Store) -> None:
+    await store.hset("h", "one", LONG, 60_000)
+    await store.hset("h", "two", "naïve 🏙", 60_000)
+    assert await store.hgetall("h") == {"one": LONG, "two": "naïve 🏙"}
+
+
+async def test_a_field_is_written_over(store: Store) -> None:
+    await store.hset("h", "one", "old", 60_000)
+    await store.hset("h", "one", "new", 60_000)
+    assert await store.hgetall("h") == {"one": "new"}
+
+
+async def test_a_hash_that_is_absent_has_no_fields(store: Store) -> None:
+    assert await store.hgetall("h") == {}
+
+
+async def test_a_field_that_is_new_gives_its_hash_a_life(store: Store) -> None:
+    await store.hset("h", "one", "v", 60_000)
+    assert 50_000 < await store.pttl("h") <= 60_000
+
+
+async def test_a_field_written_over_leaves_the_life_of_its_hash(store: Store) -> None:
+    await store.hset("h", "one", "v", 60_000)
+    await store.hset("h", "one", "v", 600_000)
+    assert await store.pttl("h") <= 60_000
+
+
+async def test_a_hash_of_another_kind_is_a_fault(remote: Store) -> None:
+    await remote.set("h", "text")
+    with pytest.raises(StoreError):
+        await remote.hgetall("h")
+
+
 async def test_a_key_may_hold_any_text(store: Store) -> None:
     await store.set("veo:v1:a%3Ab/🏙 NX", "v")
     assert await store.mget(["veo:v1:a%3Ab/🏙 NX"]) == ["v"]
@@ -467,3 +500,10 @@ async def test_a_store_that_is_down_counts_the_calls_it_does_not_answer() -> Non
     with pytest.raises(StoreError):
         await store.ping()
     assert store.count("ping") == 1
+
+
+async def test_a_field_that_is_no_text_is_left_out(valkey: Valkey) -> None:
+    valkey.client.hset("h", "f", b"\xff\xfe")
+    store = RedisStore(valkey.url)
+    assert await store.hgetall("h") == {}
+    await store.close()

@@ -17,6 +17,7 @@ from veo.listing import Recommendations
 from veo.models import Answer
 from veo.questions import RECOMMENDATIONS
 from veo.recommend import Query
+from veo.requests import RecommendationRequest
 from veo.runtime import Runtime, build
 from veo.settings import Settings
 
@@ -48,6 +49,79 @@ def unreachable() -> Runtime:
 async def test_stats_say_that_there_is_no_shared_tier(alone: Runtime) -> None:
     found = await upkeep.stats(alone)
     assert (found["store"], found["reachable"], found["shared"]) == (None, None, None)
+
+
+async def test_stats_tell_the_figures_of_this_process_where_there_is_no_fleet(alone: Runtime) -> None:
+    for _ in range(4):
+        await ask(alone, "crime", {"area_code": "E15"})
+    found = await upkeep.stats(alone)
+    assert (found["of"], found["fleet"], found["cache_hit_rate"], found["cache_hit_rate_text"]) == (
+        "this process", None, 0.75, "75%",
+    )  # fmt: skip
+
+
+async def test_stats_tell_the_figures_of_the_fleet(database: Gateway) -> None:
+    first, second = await shared(database), await shared(database)
+    found = await upkeep.stats(second)
+    for runtime in (first, second):
+        await runtime.cache.close()
+    assert (found["of"], found["fleet"]["containers"]) == ("fleet", 2)
+    assert found["fleet"]["families"]["area"]["shared"] == 1
+
+
+async def test_stats_before_any_question_know_nothing(alone: Runtime) -> None:
+    found = await upkeep.stats(alone)
+    assert [found[name] for name in upkeep.OWNERS if name != "currency"] == [None] * 6
+
+
+async def test_stats_of_another_day_are_the_fleets(database: Gateway) -> None:
+    runtime = await shared(database)
+    found = await upkeep.stats(runtime, "2020-02-29")
+    await runtime.cache.close()
+    assert (found["fleet"]["day"], found["fleet"]["containers"]) == ("2020-02-29", 0)
+
+
+@pytest.mark.parametrize("day", ["yesterday", "2026-02-30", "20261124", "2026-11-24:x"])
+async def test_a_day_that_is_no_date_is_refused(alone: Runtime, day: str) -> None:
+    with pytest.raises(InvalidQuestion, match="day: must be a date"):
+        await upkeep.stats(alone, day)
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"persona": "student", "budget": 1000},
+        {"persona": "parent", "budget": 2000, "destination": "WC1E 6BT"},
+        {"persona": "student", "budget": 900, "destination": "UCL", "home": "1bed"},
+    ],
+)
+def test_a_key_of_recommendations_tells_its_question(alone: Runtime, fields: dict[str, Any]) -> None:
+    request = RecommendationRequest(location_type="rent", **fields)
+    query = alone.recommender.query(request)
+    assert upkeep.query_of(alone.recommender.cached.key(query)) == query
+
+
+@pytest.mark.parametrize(
+    "key",
+    [
+        "area:E15",
+        "recommendations:student:1000:rent:-:-:1a2b",
+        "recommendations:nobody:1:rent",
+        "recommendations",
+    ],
+)
+def test_a_key_that_does_not_tell_its_question_is_left_out(key: str) -> None:
+    assert upkeep.query_of(key) is None
+
+
+async def test_what_the_fleet_was_asked_most_is_warmed_as_well(database: Gateway) -> None:
+    first = build(Settings(upstash_url=database.url, upstash_token=database.token, live="off"))
+    await ask(first, "recommendations", {"persona": "student", "budget": 1234, "location_type": "rent"})
+    await first.cache.close()
+    other = build(Settings(upstash_url=database.url, upstash_token=database.token, live="off"))
+    (query,) = await upkeep.learned(other)
+    await other.cache.close()
+    assert (query.persona, query.budget) == ("student", 1234)
 
 
 async def test_stats_say_why_a_configured_tier_is_not_used() -> None:

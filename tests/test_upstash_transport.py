@@ -338,7 +338,7 @@ async def test_an_answer_that_is_none_has_a_kind(
     assert (await error_of(store)).kind == kind
 
 
-@pytest.mark.parametrize("method", ["set", "claim", "mset", "delete", "pttl", "ping"])
+@pytest.mark.parametrize("method", ["set", "claim", "mset", "delete", "hset", "hgetall", "pttl", "ping"])
 async def test_an_answer_of_another_type_is_a_fault(
     store: UpstashStore, database: Gateway, method: str
 ) -> None:
@@ -347,6 +347,8 @@ async def test_an_answer_of_another_type_is_a_fault(
         "claim": lambda: store.claim("k", "v"),
         "mset": lambda: store.mset({"k": "v"}),
         "delete": lambda: store.delete("k"),
+        "hset": lambda: store.hset("k", "f", "v", 1),
+        "hgetall": lambda: store.hgetall("k"),
         "pttl": lambda: store.pttl("k"),
         "ping": store.ping,
     }
@@ -354,6 +356,19 @@ async def test_an_answer_of_another_type_is_a_fault(
     with pytest.raises(StoreError) as caught:
         await calls[method]()
     assert caught.value.kind == "failed"
+
+
+@pytest.mark.parametrize("body", ['{"result":["f"]}', '{"result":["f",1]}', '{"result":[["f"],"v"]}'])
+async def test_a_hash_of_another_shape_is_a_fault(store: UpstashStore, database: Gateway, body: str) -> None:
+    database.fault(body=body.encode())
+    with pytest.raises(StoreError):
+        await store.hgetall("k")
+
+
+async def test_a_hash_whose_life_cannot_be_set_is_a_fault(store: UpstashStore, database: Gateway) -> None:
+    database.fault(body=b'{"result":1}')
+    with pytest.raises(StoreError, match="PEXPIRE"):
+        await store.hset("absent", "f", "v", 1)
 
 
 async def test_a_redirect_is_not_followed(database: Gateway) -> None:

@@ -17,6 +17,7 @@ from veo.settings import Settings
 from veo.shelf import Table
 from veo.sources import embedded
 from veo.sources.embedded import Snapshot
+from veo.sources.http import made
 from veo.sources.live import Keys, Live, today
 from veo.sources.places import Places
 from veo.sources.rail import Rail
@@ -24,6 +25,8 @@ from veo.sources.refresh import SOURCES, RefreshedTable
 from veo.sources.schools import SchoolTable
 
 log = logging.getLogger(__name__)
+
+LEDGER_EVERY = 60.0  # seconds of use: with keeping in step every 30 s, three commands a minute
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,11 +76,14 @@ def build(settings: Settings | None = None) -> Runtime:
         prefix=settings.prefix,
         entries=0 if settings.cache == "off" else 1_000,
         commands_per_day=settings.commands_per_day,
+        meter=made,
+        ledger_every=LEDGER_EVERY,
     )
     terms = MortgageTerms(
         rate=settings.mortgage_rate, years=settings.mortgage_years, deposit=settings.mortgage_deposit
     )
     sources = _sources(settings, cache_, shared=store is not None)
+    cache_.ledger.sources = lambda: _observed(sources.live)
     questions = Questions(cache_, sources)
     return Runtime(
         settings=settings,
@@ -119,6 +125,12 @@ def _sources(settings: Settings, cache_: Cache, *, shared: bool) -> Sources:
         purse=Purse(cache_, caps, today, fleet=shared),
         deadline=settings.deadline,
     )
+
+
+def _observed(live: Live | None) -> dict[str, dict[str, float]]:
+    """Give the calls and failures of each provider since start."""
+    seen = {} if live is None else {one.provider.name: one.seen for one in live.http.upstreams()}
+    return {name: {"calls": one.calls, "failures": one.failures} for name, one in seen.items()}
 
 
 def _plain(secret: SecretStr | None) -> str | None:

@@ -1,14 +1,20 @@
 """What keeps the cache and the figures in order: operations by key, warming, the check of the tables."""
 
 import time
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
+from urllib.parse import unquote
+
+from pydantic import ValidationError
 
 from veo.cache import Hit
 from veo.errors import InvalidQuestion, NotFound, SourceError
 from veo.models import Persona, Tenure
 from veo.questions import POLICIES
+from veo.recommend import Query
 from veo.requests import RecommendationRequest
 from veo.runtime import Runtime, tables
+from veo.savings import Prices, popular, report
 
 UNIVERSITIES = ("UCL", "Imperial", "KCL", "LSE")
 """The places to commute to that the frontend offers."""
@@ -23,20 +29,59 @@ USUAL: tuple[tuple[Persona, Tenure, tuple[int, ...]], ...] = (
 FOLLOW = 30
 """Seconds within which every other container in use has seen a deletion or a flush."""
 
+PRICES = Prices()
+
+QUERY_PARTS = ("persona", "budget", "location_type", "destination", "home")
+"""What stands in a key of recommendations after its family: the first three, or all."""
+
 FAMILIES = tuple(policy.family for policy in POLICIES)
 
 
-async def stats(runtime: Runtime) -> dict[str, Any]:
-    """Make contact with the shared tier and give the counters of this process since its start."""
+OWNERS = (
+    "cache_hit_rate",
+    "cache_hit_rate_text",
+    "avg_cache_response_ms",
+    "avg_uncached_response_ms",
+    "daily_api_calls_saved",
+    "estimated_cost_savings",
+    "currency",
+)
+"""The figures that are told first."""
+
+
+async def stats(runtime: Runtime, day: str | None = None, prices: Prices = PRICES) -> dict[str, Any]:
+    """Make contact with the shared tier and give the figures of a day, by default today (UTC).
+
+    The first ones are the fleet's, or where it cannot be read those of this process; `families`, `memory`
+    and `shared` are the counters of this process since its start. Raises InvalidQuestion for no date.
+    """
+    if day is not None and not _is_date(day):
+        raise InvalidQuestion("day: must be a date such as 2026-11-24")
     await runtime.cache.preload()
     counted = runtime.cache.stats()
     shared = counted["shared"]
+    read = await runtime.cache.ledger.fleet(day)
+    fleet = None if read is None else report(read, prices)
+    here = report(runtime.cache.ledger.today(), prices)
+    first = here if fleet is None else fleet
     return {
         "store": runtime.shared,
         "fault": runtime.shared_fault,
         "reachable": None if shared is None else not shared["faults"] + shared["skipped"],
+        "of": "this process" if fleet is None else "fleet",
+        **{name: first[name] for name in OWNERS},
+        "fleet": fleet,
+        "here": here,
+        "prices": prices.model_dump(),
         **counted,
     }
+
+
+def _is_date(text: str) -> bool:
+    try:
+        return date.fromisoformat(text).isoformat() == text
+    except ValueError:
+        return False
 
 
 async def get(runtime: Runtime, key: str) -> dict[str, Any]:
@@ -110,10 +155,34 @@ def wanted() -> list[RecommendationRequest]:
     ]
 
 
+async def learned(runtime: Runtime) -> list[Query]:
+    """Give what the fleet was asked most, today or, while that is nothing yet, yesterday."""
+    today = datetime.now(UTC).date()
+    for day in (today, today - timedelta(days=1)):
+        read = await runtime.cache.ledger.fleet(day.isoformat())
+        asked = [] if read is None else [query_of(one["key"]) for one in popular(read)]
+        if found := [query for query in asked if query is not None]:
+            return found
+    return []
+
+
+def query_of(key: str) -> Query | None:
+    """Give the question behind a key of recommendations; None for another key, or one with a digest."""
+    family, *parts = key.split(":")
+    named = dict(zip(QUERY_PARTS, (None if part == "-" else unquote(part) for part in parts), strict=False))
+    if family != "recommendations" or len(parts) not in (3, len(QUERY_PARTS)):
+        return None
+    try:
+        return Query.model_validate(named)
+    except ValidationError:
+        return None  # of an older version
+
+
 async def warm(runtime: Runtime) -> dict[str, Any]:
     """Ask what is asked most, with one read of the shared tier, and tell what had to be computed."""
     began = time.monotonic()
-    queries = [runtime.recommender.query(request) for request in wanted()]
+    usual = [runtime.recommender.query(request) for request in wanted()]
+    queries = list(dict.fromkeys([*usual, *await learned(runtime)]))
     found = await runtime.recommender.cached.lookups((query,) for query in queries)
     hits = [one for one in found if isinstance(one, Hit)]
     return {

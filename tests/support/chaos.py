@@ -1,6 +1,7 @@
 """A `Store` in process whose time and faults a test controls."""
 
 import asyncio
+import json
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -115,6 +116,21 @@ class ChaosStore(Store):
             left = px if standing.value is None else round((standing.expires - self.now()) * 1000)
             self._write(key, str(total), left)
         return total
+
+    async def hset(self, key: str, field: str, value: str, px: int) -> None:
+        """Write a field, unless the write is lost."""
+        fault = await self._befall("hset", key)
+        if not fault.lost:
+            standing = self._entry(key)
+            fields = json.loads(standing.value or "{}")
+            left = px if field not in fields else round((standing.expires - self.now()) * 1000)
+            self._write(key, json.dumps({**fields, field: value}), left)
+
+    async def hgetall(self, key: str) -> dict[str, str]:
+        """Read all fields as a replica does."""
+        fault = await self._befall("hgetall", key)
+        fields: dict[str, str] = json.loads(self._entry(key, self.lag).value or "{}")
+        return fields if fault.garbage is None else dict.fromkeys(fields, fault.garbage)
 
     async def pttl(self, key: str) -> int:
         """Read the remaining life as a replica does."""

@@ -17,6 +17,7 @@ from veo.cache.operations import Operations
 from veo.cache.policy import Policy
 from veo.cache.shared import Shared
 from veo.cache.store import Store
+from veo.cache.usage import Meter
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -80,7 +81,8 @@ class Cache(Operations):
     `prefix` and `version` stand before every key of the shared tier: a new version makes all older
     entries unreachable. `entries` and `bytes_at_most` bound the memory tier. `sync_every` is the time in
     seconds within which a flush elsewhere is seen here. `commands_per_day` bounds what this container
-    sends to the shared tier; times of the shared tier are in seconds.
+    sends to the shared tier; times of the shared tier are in seconds. `meter` is where the sources add up
+    their calls; with `ledger_every` the counters go to the shared tier once in so many seconds of use.
     """
 
     def __init__(
@@ -98,6 +100,8 @@ class Cache(Operations):
         write_timeout: float = 2.0,
         first_timeout: float = 2.0,
         rng: random.Random | None = None,
+        meter: Meter | None = None,
+        ledger_every: float | None = None,
     ) -> None:
         clock = clock or SystemClock()
         tier = shared and Shared(
@@ -109,9 +113,9 @@ class Cache(Operations):
             first_timeout=first_timeout,
             commands_per_day=commands_per_day,
         )
-        self._memory_hits: dict[str, int] = {}
         memory = Memory(entries, bytes_at_most, self._fold_hits)
-        super().__init__(Engine(memory, tier or None, clock, rng or random.Random(), sync_every))  # noqa: S311 - jitter
+        rng = rng or random.Random()  # noqa: S311 - jitter
+        super().__init__(Engine(memory, tier or None, clock, rng, sync_every, meter=meter), ledger_every)
 
     def aside(self, policy: Policy) -> Callable[[Callable[P, Awaitable[T]]], Aside[P, T]]:
         """Decorate an async function with a policy.

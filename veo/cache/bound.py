@@ -11,6 +11,7 @@ from veo.cache.frozen import check_frozen
 from veo.cache.generations import key_tag
 from veo.cache.keys import KeyMaker
 from veo.cache.policy import Policy
+from veo.cache.usage import Usage
 
 
 class Negative(NamedTuple):
@@ -60,7 +61,7 @@ class Bound:
         self.policy, self.function = policy, function
         self.codec, self.negative = Codec(returns), NEGATIVE
         self.keys = KeyMaker(policy, function)
-        self.counters = Counters()
+        self.counters, self.usage = Counters(), Usage()
 
     def call(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Call:
         """Give a call with its key and everything by which its entry can be flushed."""

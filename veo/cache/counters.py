@@ -8,7 +8,8 @@ class Counters:
     """Events of one family since start.
 
     Every lookup ends as one of memory, shared, source, stale or failed; `negative` are those of them
-    that ended in a remembered "there is none".
+    that ended in a remembered "there is none". `commands` are those for answers; a read that several share
+    counts for each.
     """
 
     memory: int = 0
@@ -23,6 +24,7 @@ class Counters:
     early_refreshes: int = 0
     throttled: int = 0
     not_stored: int = 0
+    commands: int = 0
 
     def as_dict(self) -> dict[str, int]:
         """Give the counts by name."""

@@ -8,6 +8,7 @@ import asyncio
 import contextvars
 import math
 import random
+from collections.abc import Callable
 from contextlib import suppress
 from typing import Any, NamedTuple
 
@@ -25,6 +26,7 @@ from veo.cache.shared import Shared
 from veo.cache.source import Source
 from veo.cache.store import StoreError
 from veo.cache.tier import make_tier
+from veo.cache.usage import Meter
 
 _under_way: contextvars.ContextVar[frozenset[Flight]] = contextvars.ContextVar(
     "under_way", default=frozenset()
@@ -47,7 +49,14 @@ class Engine:
     """The state of one cache, and the lookup."""
 
     def __init__(
-        self, memory: Memory, shared: Shared | None, clock: Clock, rng: random.Random, sync_every: float
+        self,
+        memory: Memory,
+        shared: Shared | None,
+        clock: Clock,
+        rng: random.Random,
+        sync_every: float,
+        *,
+        meter: Meter | None = None,
     ) -> None:
         self.memory, self.clock, self.rng = memory, clock, rng
         self.tier = None if shared is None else make_tier(shared, memory, clock, sync_every)
@@ -61,7 +70,9 @@ class Engine:
             throttles=self.throttles,
             clock=clock,
             rng=rng,
+            meter=meter,
         )
+        self.beat: Callable[[float], None] | None = None  # what wants to know that time passes in use
         self.flights: dict[str, Flight] = {}
         self._loop: asyncio.AbstractEventLoop | None = None
 
@@ -80,18 +91,20 @@ class Engine:
         asking = _under_way.get()
         if self.flights.get(key) in asking:
             raise RecursiveLookup(f"{key} asked for itself")
-        self.bind()
+        began = self.bind().time()
         trusted = await self._in_step(bound)
         now = self.clock.now()
+        if self.beat is not None:
+            self.beat(now)
         entry = self.valid(key)
         if entry is not None and trusted and not force:
             self.memory.used(entry)
             if now < entry.fresh:
                 self._look_ahead(bound, call, entry, now)
-                return self._found(bound, entry, "memory", now)
+                return self._found(bound, key, Landing(entry, "memory"), began)
             if now < entry.usable and self.throttles.left(key, now):
                 bound.counters.throttled += 1
-                return self._found(bound, entry, "stale", now)
+                return self._found(bound, key, Landing(entry, "stale"), began)
         while True:
             flight = self._join(bound, call, force=force, gate=gate)
             try:
@@ -103,7 +116,7 @@ class Engine:
                 now = self.clock.now()
                 if landing.origin == "memory" and now < landing.entry.fresh:
                     self._look_ahead(bound, call, landing.entry, now)
-                return self._found(bound, landing.entry, landing.origin, now)
+                return self._found(bound, key, landing, began)
 
     async def _in_step(self, bound: Bound) -> bool:
         """Tell whether the known stamps are recent enough to answer from memory by them.
@@ -236,6 +249,7 @@ class Engine:
         """Lease → source; None leaves it to another container."""
         policy = bound.policy
         if self.leader is not None and policy.paid and flight.in_touch:
+            bound.counters.commands += 1
             try:
                 verdict = await self.leader.lead(
                     policy,
@@ -260,6 +274,7 @@ class Engine:
         """Read entry, stamps and lease in one MGET; `flight.held` is then the better of both tiers."""
         policy, text, values = bound.policy, None, []
         if self.tier is not None and policy.shared and not policy.sensitive:
+            bound.counters.commands += 1
             names = [flight.key, *map(stamp_key, flight.tags), *([lease_key(flight.key)] * policy.paid)]
             try:
                 text, *values = await self.tier.shared.read(names)
@@ -340,22 +355,27 @@ class Engine:
         left = self.throttles.left(flight.key, now)
         return fleet.UpstreamThrottled(f"{bound.policy.family} failed a moment ago", left) if left else None
 
-    def _found(self, bound: Bound, entry: Entry, origin: Origin, now: float) -> Found:
-        counters = bound.counters
+    def _found(self, bound: Bound, key: str, landing: Landing, began: float) -> Found:
+        """Count an answer that was asked for at `began` of the loop's time, and give it."""
+        entry, origin = landing
+        counters, age = bound.counters, max(0.0, self.clock.now() - entry.computed)
         setattr(counters, origin, getattr(counters, origin) + 1)
+        took = asyncio.get_running_loop().time() - began
+        bound.usage.answered(key, entry, origin, age, took, outer=not _under_way.get())
         if entry.negative:
             counters.negative += 1
             raise bound.absence(entry.value)
-        return Found(entry, origin, max(0.0, now - entry.computed))
+        return Found(entry, origin, age)
 
-    def bind(self) -> None:
-        """Belong to the running loop; raise RuntimeError while another one runs this cache."""
+    def bind(self) -> asyncio.AbstractEventLoop:
+        """Belong to the running loop, and give it; raise RuntimeError while another one runs this cache."""
         loop = asyncio.get_running_loop()
         if loop is self._loop:
-            return
+            return loop
         if self._loop is not None and self._loop.is_running():
             raise RuntimeError("this cache is in use on another event loop; give each loop its own")
         self._loop = loop
         self.flights.clear()
         if self.tier is not None:
             self.tier.start()
+        return loop

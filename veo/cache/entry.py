@@ -1,11 +1,12 @@
 """One cached answer, and its envelope in the shared tier.
 
-    {"v":1,"m":"fingerprint","c":…,"f":…,"s":…,"d":…,"g":{…},"e":null,"n":0,"p":…}
+    {"v":1,"m":"fingerprint","c":…,"f":…,"s":…,"d":…,"g":{…},"e":null,"n":0,"u":{…},"p":…}
 
 v envelope version · m schema fingerprint · c computed at · f fresh until · s usable on error until (all in
 Unix milliseconds) · d cost of the compute in milliseconds · g generation stamps seen before the compute ·
-e validator of the upstream (ETag) · n 1 for a negative answer, then p is its error · p the payload, last by
-contract: the head is cut off and judged before the payload is validated.
+e validator of the upstream (ETag) · n 1 for a negative answer, then p is its error · u the calls that the
+compute made, by source, absent for none · p the payload, last by contract: the head is cut off and judged
+before the payload is validated.
 """
 
 import json
@@ -26,14 +27,15 @@ Stamps = Mapping[str, str | None]
 class Entry:
     """A value with its times, in seconds of this container's wall clock.
 
-    `computed`, `fresh` and `usable` are c, f and s; `cost` is the seconds the compute took. `quiet_until`
-    is the time before which nothing about the entry needs to be looked at, provided that `epoch` is the
-    cache's current one: the memory hit compares these two and no more.
+    `computed`, `fresh` and `usable` are c, f and s; `cost` is the seconds the compute took, `calls` what it
+    asked of each source; `told` are the hits that are in the family's counters already. `quiet_until` is the
+    time before which nothing about the entry needs to be looked at, provided that `epoch` is the cache's
+    current one: the memory hit compares these two and no more.
     """
 
     __slots__ = (
-        "codec", "computed", "cost", "epoch", "etag", "fresh", "hits", "hits_at_turn", "local_until",
-        "negative", "quiet_until", "stamps", "usable", "value", "weight",
+        "calls", "codec", "computed", "cost", "epoch", "etag", "fresh", "hits", "hits_at_turn", "local_until",
+        "negative", "quiet_until", "stamps", "told", "usable", "value", "weight",
     )  # fmt: skip
 
     def __init__(
@@ -45,17 +47,18 @@ class Entry:
         fresh: float,
         usable: float,
         cost: float = 0.0,
+        calls: Mapping[str, int] = {},
         stamps: Stamps = {},  # noqa: B006 - never changed
         etag: str | None = None,
         negative: bool = False,
     ) -> None:
         self.value, self.codec = value, codec
         self.computed, self.fresh, self.usable, self.cost = computed, fresh, usable, cost
-        self.stamps, self.etag, self.negative = stamps, etag, negative
+        self.calls, self.stamps, self.etag, self.negative = calls, stamps, etag, negative
         self.local_until = fresh
         self.quiet_until = -math.inf
         self.epoch = -1
-        self.hits = self.hits_at_turn = 0
+        self.hits = self.hits_at_turn = self.told = 0
         self.weight = 0
 
     def newer_than(self, other: "Entry | None") -> bool:
@@ -83,6 +86,7 @@ def encode(entry: Entry, payload: str) -> str:
         "g": {tag: stamp for tag, stamp in entry.stamps.items() if stamp is not None},
         "e": entry.etag,
         "n": int(entry.negative),
+        **({"u": dict(entry.calls)} if entry.calls else {}),
     }
     return f"{json.dumps(head, separators=(',', ':'))[:-1]}{_CUT}{payload}}}"
 
@@ -126,6 +130,7 @@ def decode(text: str, codec: Codec, negative: Codec, now: float) -> Entry | None
         fresh=now + min(fresh - now, fresh - computed),
         usable=now + min(usable - now, usable - computed),
         cost=head["d"] / 1000,
+        calls=head.get("u", {}),
         stamps=head["g"],
         etag=head["e"],
         negative=bool(head["n"]),
@@ -145,4 +150,9 @@ def _well_formed(head: Mapping[str, Any]) -> bool:
         and isinstance(head.get("m"), str)
         and head.get("n") in (0, 1)
         and (head.get("e") is None or isinstance(head["e"], str))
+        and _counts(head.get("u", {}))
     )
+
+
+def _counts(calls: object) -> bool:
+    return isinstance(calls, dict) and all(type(n) is int and 0 <= n < LATEST for n in calls.values())

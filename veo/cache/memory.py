@@ -65,6 +65,10 @@ class Memory:
         for key in list(self._entries):
             self.drop(key)
 
+    def items(self) -> list[tuple[str, Entry]]:
+        """Give what is kept now, by key."""
+        return list(self._entries.items())
+
     def __iter__(self) -> Iterator[str]:
         return iter(list(self._entries))
 

@@ -1,14 +1,14 @@
 """What can be done to a cache by key: the six operations, flushes, and its life cycle."""
 
-from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any, NamedTuple
 
 from veo.cache.bound import Bound, all_tags
 from veo.cache.codec import PlainCodec, Unserialisable, to_json
 from veo.cache.engine import Engine
-from veo.cache.entry import Entry, decode, encode, read_head
+from veo.cache.entry import Entry, Stamps, decode, encode, read_head
 from veo.cache.generations import key_tag
+from veo.cache.ledger import Ledger
 from veo.cache.source import LARGEST
 from veo.cache.store import StoreError
 
@@ -25,15 +25,16 @@ class Peek(NamedTuple):
     usable: float
     where: str
     negative: bool
+    stamps: Stamps
 
 
 class Operations:
     """The operations by key. None of them raises because the shared tier is away."""
 
-    def __init__(self, engine: Engine) -> None:
+    def __init__(self, engine: Engine, ledger_every: float | None = None) -> None:
         self._engine = engine
         self._bounds: dict[str, Bound] = {}
-        self._memory_hits: dict[str, int] = {}
+        self.ledger = Ledger(engine, self._bounds, self._bound_of, ledger_every)
 
     async def get(self, key: str) -> Any:
         """Give the fresh or stale value under a key as plain JSON data, or None."""
@@ -189,14 +190,17 @@ class Operations:
 
     async def drain(self, timeout: float = 2.0) -> int:  # noqa: ASYNC109 - the bound is part of the promise
         """Write what waits, and give up leases nobody waits for; give the number of writes left over."""
+        self.ledger.settle(last=False)
         return await self._engine.drain(timeout)
 
     async def restored(self) -> None:
         """Begin again after a snapshot restore: new randomness, new connections, stamps to be checked."""
+        self.ledger.begin()
         await self._engine.restored()
 
     async def close(self) -> None:
         """Write what waits, give up all leases, and give back the connections."""
+        self.ledger.settle(last=True)
         await self._engine.drain(2.0, last=True)
         if self._engine.tier is not None:
             await self._engine.tier.shared.hang_up()
@@ -204,18 +208,10 @@ class Operations:
     def stats(self) -> dict[str, Any]:
         """Give the counters of every family, of memory and of the shared tier."""
         engine = self._engine
-        hits: dict[str, int] = dict(self._memory_hits)
-        for key in engine.memory:
-            entry = engine.memory.get(key)
-            family = key.split(":", 1)[0]
-            hits[family] = hits.get(family, 0) + (entry.hits if entry is not None else 0)
-        families: dict[str, Mapping[str, int]] = {}
-        for name, bound in self._bounds.items():
-            counts = bound.counters.as_dict()
-            families[name] = {**counts, "memory": counts["memory"] + hits.get(name, 0)}
+        self.ledger.collect()
         tier = engine.tier
         return {
-            "families": families,
+            "families": {name: bound.counters.as_dict() for name, bound in self._bounds.items()},
             "memory": {"entries": len(engine.memory), "bytes": engine.memory.weight},
             "shared": None
             if tier is None
@@ -235,8 +231,7 @@ class Operations:
         return next(fitting, related[0] if related else None)
 
     def _fold_hits(self, key: str, entry: Entry) -> None:
-        family = key.split(":", 1)[0]
-        self._memory_hits[family] = self._memory_hits.get(family, 0) + entry.hits
+        self.ledger.fold(key, entry)
 
     async def _peek(self, key: str) -> Peek | None:
         engine = self._engine
@@ -262,7 +257,7 @@ class Operations:
         if entry is None or now >= entry.usable:
             return None
         value = entry.codec.plain(entry.value)
-        return Peek(value, entry.computed, entry.fresh, entry.usable, where, entry.negative)
+        return Peek(value, entry.computed, entry.fresh, entry.usable, where, entry.negative, entry.stamps)
 
 
 def _life(ttl: int | timedelta) -> timedelta:

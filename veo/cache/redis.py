@@ -75,6 +75,17 @@ class RedisStore:
             await self._bounded("PEXPIRE", lambda: self._redis.pexpire(key, px))
         return total
 
+    async def hset(self, key: str, field: str, value: str, px: int) -> None:
+        """Write one field of a hash; a field that is new gives the whole of it the life `px`."""
+        if await self._bounded("HSET", lambda: self._redis.hset(key, field, value)):
+            await self._bounded("PEXPIRE", lambda: self._redis.pexpire(key, px))
+
+    async def hgetall(self, key: str) -> dict[str, str]:
+        """Read all fields of a hash in one command, but those that are not text."""
+        found = await self._bounded("HGETALL", lambda: self._redis.hgetall(key))
+        named = ((text(field), text(value)) for field, value in found.items())
+        return {field: value for field, value in named if field is not None and value is not None}
+
     async def pttl(self, key: str) -> int:
         """Give the remaining life in milliseconds, -1 without expiry, -2 when absent."""
         return int(await self._bounded("PTTL", lambda: self._redis.pttl(key)))

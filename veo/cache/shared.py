@@ -104,6 +104,16 @@ class Shared:
         self.counters.writes += 1
         return await self._guard(lambda: self.store.add(self._prefix + key, amount, px), self._read_timeout)
 
+    async def keep(self, key: str, field: str, value: str, px: int) -> None:
+        """Write one field of a hash of the fleet."""
+        self.counters.writes += 1
+        await self._guard(lambda: self.store.hset(self._prefix + key, field, value, px), self._write_timeout)
+
+    async def kept(self, key: str) -> dict[str, str]:
+        """Read all fields of a hash; there may be many, so it may take as long as a write."""
+        self.counters.reads += 1
+        return await self._guard(lambda: self.store.hgetall(self._prefix + key), self._write_timeout)
+
     async def ping(self) -> None:
         """Make first contact; bounded by the longer first timeout."""
         await self._guard(self.store.ping, self._first_timeout)

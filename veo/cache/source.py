@@ -16,6 +16,7 @@ from veo.cache.leader import Note, lease_key
 from veo.cache.memory import Memory
 from veo.cache.policy import Policy
 from veo.cache.tier import Tier
+from veo.cache.usage import Meter
 from veo.cache.writebehind import EntryWrite
 
 log = logging.getLogger("veo.cache")
@@ -35,9 +36,10 @@ class Source:
         throttles: Throttles,
         clock: Clock,
         rng: random.Random,
+        meter: Meter | None,
     ) -> None:
         self._memory, self._tier, self._generations = memory, tier, generations
-        self._throttles, self._clock, self._rng = throttles, clock, rng
+        self._throttles, self._clock, self._rng, self._meter = throttles, clock, rng, meter
 
     async def compute(self, bound: Bound, flight: Flight) -> Landing:
         """Ask the source; fill both tiers; on a failure answer stale, or raise it."""
@@ -48,8 +50,9 @@ class Source:
         counters.computes += 1
         try:
             computed, started = self._clock.now(), flight.loop.time()
-            async with asyncio.timeout(policy.give_up.total_seconds()):
-                value = await bound.function(*flight.call.args, **flight.call.kwargs)
+            with bound.usage.computing(self._meter, flight.loop.time) as calls:
+                async with asyncio.timeout(policy.give_up.total_seconds()):
+                    value = await bound.function(*flight.call.args, **flight.call.kwargs)
             codec = bound.codec
         except NotModified:
             if held is None:
@@ -82,11 +85,14 @@ class Source:
             + life
             + (0 if codec is bound.negative else policy.stale_if_error.total_seconds()),
             cost=cost,
+            calls=calls,
             stamps=flight.stamps,
             etag=None if codec is bound.negative else asked.etag,
             negative=codec is bound.negative,
         )
         self._throttles.clear(flight.key)
+        if held is not None and not entry.negative:
+            bound.usage.replaced(held, entry)
         if self._keep(bound, flight.call, entry, wanted=wanted):
             # a lease that outlives its entry would make others wait for nobody
             flight.settled = entry.fresh - self._clock.now() > flight.lease_until - flight.loop.time()
@@ -96,12 +102,13 @@ class Source:
 
     def _after_failure(self, bound: Bound, flight: Flight, error: Exception) -> Landing:
         """Leave the source alone for a while; answer with what is in hand, or raise the failure itself."""
-        policy, now = bound.policy, self._clock.now()
+        policy, counters, now = bound.policy, bound.counters, self._clock.now()
         pause = self._throttles.strike(
             flight.key, now, policy.throttle.total_seconds(), policy.throttle_at_most.total_seconds()
         )
         if self._tier is not None and flight.leads():
             failure = fleet.Failure(type(error).__name__, now + pause)
+            counters.commands += 1
             self._tier.writes.put(lease_key(flight.key), Note(flight.key, flight.owner or "", failure))
             flight.settled = True
         held = self.in_hand(flight)
@@ -139,6 +146,7 @@ class Source:
         self._memory.put(key, entry, len(payload))
         known = all(stamp is not None or is_key_tag(tag) for tag, stamp in entry.stamps.items())
         if self._tier is not None and policy.shared and known and len(payload) <= LARGEST:
+            bound.counters.commands += 1
             self._tier.writes.put(key, EntryWrite(key, encode(entry, payload), entry.computed, entry.usable))
         return True
 

@@ -48,6 +48,14 @@ class Store(Protocol):
         """Add to a whole number, absent is 0, and give the sum; the first addition sets the life `px`."""
         ...
 
+    async def hset(self, key: str, field: str, value: str, px: int) -> None:
+        """Write one field of a hash; a field that is new gives the whole of it the life `px`."""
+        ...
+
+    async def hgetall(self, key: str) -> dict[str, str]:
+        """Read all fields of a hash in one command; what is absent has none."""
+        ...
+
     async def pttl(self, key: str) -> int:
         """Give the remaining life in milliseconds, -1 without expiry, -2 when absent."""
         ...

@@ -91,6 +91,23 @@ class UpstashStore:
             odd("PEXPIRE")
         return total
 
+    async def hset(self, key: str, field: str, value: str, px: int) -> None:
+        """Write one field of a hash; a field that is new gives the whole of it the life `px`."""
+        if integer("HSET", await self._redis.hset(key, field, value)) and not await self._redis.pexpire(
+            key, px
+        ):
+            odd("PEXPIRE")
+
+    async def hgetall(self, key: str) -> dict[str, str]:
+        """Read all fields of a hash in one command; what is absent has none."""
+        try:
+            found: dict[str, str] = await self._redis.hgetall(key)
+        except (TypeError, IndexError):  # the SDK makes a dict of whatever came
+            odd("HGETALL")
+        if not all(isinstance(part, str) for pair in found.items() for part in pair):
+            odd("HGETALL")
+        return found
+
     async def pttl(self, key: str) -> int:
         """Give the remaining life in milliseconds, -1 without expiry, -2 when absent."""
         return integer("PTTL", await self._redis.pttl(key))

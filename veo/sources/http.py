@@ -100,6 +100,9 @@ class Observed:
     error: str | None = None
 
 
+made: ContextVar[dict[str, int]] = ContextVar("made")
+"""Where the calls of what is under way are added up, by provider, for whoever wants to know."""
+
 _deadline: ContextVar[float] = ContextVar("deadline", default=math.inf)
 
 
@@ -232,6 +235,8 @@ class Upstream:
         began = asyncio.get_running_loop().time()
         with self._admitted(began):
             self.seen.calls += 1
+            if (tally := made.get(None)) is not None:
+                tally[self.provider.name] = tally.get(self.provider.name, 0) + 1
             try:
                 yield
             except httpx.HTTPError as error:

@@ -1,0 +1,233 @@
+"""The ledger: what the fleet's answers took and spared in a day, in one hash with a field per container.
+
+In use a container writes its field once a minute, whole: a write that is lost is made good by the next one,
+and the day is read back in one command. A record is three levels of sums, so that records are added up leaf
+by leaf: group (`family`, `source`, `key`, `container`) → name → what → how much. What happens in the minute
+in which a day (UTC) ends counts for the next one; what happens in a container's last minute is lost with a
+container that is killed.
+"""
+
+import json
+import secrets
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from heapq import nlargest
+from typing import Annotated, NamedTuple
+
+from pydantic import Field, TypeAdapter, ValidationError
+
+from veo.cache.bound import Bound
+from veo.cache.engine import Engine
+from veo.cache.entry import Entry
+from veo.cache.shared import Shared
+from veo.cache.store import StoreError
+from veo.cache.usage import MOST_KEYS
+
+KEPT = 8 * 86_400_000  # milliseconds: a week to look back on
+POPULAR = 50  # keys that a record names
+
+Sums = Mapping[str, float]
+Record = Mapping[str, Mapping[str, Sums]]
+
+_Number = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+_RECORD: TypeAdapter[dict[str, dict[str, dict[str, _Number]]]] = TypeAdapter(
+    dict[str, dict[str, dict[str, _Number]]]
+)
+
+
+class Day(NamedTuple):
+    """One day (UTC, as 2026-11-24) of so many containers."""
+
+    day: str
+    containers: int
+    record: Record
+
+
+def added(records: Iterable[Record]) -> Record:
+    """Add records up."""
+    total: dict[str, dict[str, dict[str, float]]] = {}
+    for record in records:
+        for group, names in record.items():
+            for name, sums in names.items():
+                into = total.setdefault(group, {}).setdefault(name, {})
+                for what, amount in sums.items():
+                    into[what] = into.get(what, 0) + amount
+    return total
+
+
+def _growth(now: Record, before: Record) -> Record:
+    """Give what came to a record since an earlier state of it."""
+    return {
+        group: {
+            name: {
+                what: more
+                for what, amount in sums.items()
+                if (more := amount - before.get(group, {}).get(name, {}).get(what, 0)) > 0
+            }
+            for name, sums in names.items()
+        }
+        for group, names in now.items()
+    }
+
+
+def _popular(record: Record, most: int) -> Record:
+    """Give a record with its most asked keys only."""
+    keys = record.get("key", {})
+    counts = [(count, family, key) for family, sums in keys.items() for key, count in sums.items()]
+    kept: dict[str, dict[str, float]] = {}
+    for count, family, key in nlargest(most, counts):
+        kept.setdefault(family, {})[key] = count
+    return {**record, "key": kept}
+
+
+def _text(record: Record) -> str:
+    """Write a record down without what is nothing, to the microsecond."""
+    shown = {
+        group: {
+            name: {what: round(amount, 6) for what, amount in sums.items() if amount}
+            for name, sums in names.items()
+            if any(sums.values())
+        }
+        for group, names in record.items()
+    }
+    return json.dumps(shown, separators=(",", ":"))
+
+
+def _read(text: str) -> Record | None:
+    try:
+        return _RECORD.validate_json(text)
+    except ValidationError:
+        return None  # of another version, or nobody's
+
+
+@dataclass(frozen=True, slots=True)
+class FieldWrite:
+    """A container's record of a day on its way; worth nothing once the next one is due."""
+
+    day: str
+    container: str
+    text: str
+    expires: float
+
+    async def attempt(self, shared: Shared, now: float, *, again: bool) -> None:
+        """Write the field."""
+        del now, again
+        await shared.keep(f"ledger:{self.day}", self.container, self.text, KEPT)
+
+
+class Ledger:
+    """The ledger of one container, written every so many seconds of use; None keeps it to itself.
+
+    `sources` may be set to what gives the totals of each source since start: calls, failures, whatever
+    is to be added up.
+    """
+
+    def __init__(
+        self,
+        engine: Engine,
+        bounds: Mapping[str, Bound],
+        bound_of: Callable[[str], Bound | None],
+        every: float | None,
+    ) -> None:
+        self._engine, self._bounds, self._bound_of = engine, bounds, bound_of
+        self._every = every or 0.0
+        self.sources: Callable[[], Mapping[str, Sums]] = dict
+        self._before: Record = {}
+        self.begin()
+        if every is not None and engine.tier is not None:
+            engine.beat = self._beat
+
+    def begin(self) -> None:
+        """Be a container of its own, with nothing to its name: at the start, and out of a snapshot."""
+        self.collect()
+        self._container = secrets.token_hex(6)
+        self._keys()
+        self._day, self._before = "", self._totals()
+        self._today: Record = {}
+        self._due: float | None = None
+        self._sent: Record | None = None
+
+    def fold(self, key: str, entry: Entry) -> None:
+        """Bring the hits of an entry into the books of its family: the hit itself only counts them."""
+        count = entry.hits - entry.told
+        if count and (bound := self._bound_of(key)) is not None:
+            entry.told = entry.hits
+            bound.counters.memory += count
+            bound.usage.hits(key, entry, count, max(0.0, self._engine.clock.now() - entry.computed))
+
+    def collect(self) -> None:
+        """Do so for all that memory holds."""
+        for key, entry in self._engine.memory.items():
+            self.fold(key, entry)
+
+    def today(self) -> Day:
+        """Give this container's day so far."""
+        self.collect()
+        day = datetime.fromtimestamp(self._engine.clock.now(), UTC).date().isoformat()
+        if day != self._day:
+            self._day, self._today = day, {}
+        totals = self._totals()
+        grown = {**_growth(totals, self._before), "key": self._keys()}
+        self._before = totals
+        self._today = _popular(added([self._today, grown]), MOST_KEYS)
+        return Day(day, 1, self._today)
+
+    async def fleet(self, day: str | None = None) -> Day | None:
+        """Give a day of all containers, by default today; None when the shared tier cannot tell."""
+        self._engine.bind()
+        own = self.today()
+        if self._engine.tier is None:
+            return None
+        day = day or own.day
+        try:
+            fields = await self._engine.tier.shared.kept(f"ledger:{day}")
+        except StoreError:
+            return None
+        if day == own.day:
+            fields[self._container] = _text(own.record)  # newer than what was written
+        records = [record for text in fields.values() if (record := _read(text)) is not None]
+        return Day(day, len(records), _popular(added(records), POPULAR))
+
+    def settle(self, *, last: bool) -> None:
+        """Have what is due written before the container may be frozen; at the `last` whatever is new."""
+        now, begun = self._engine.clock.now(), self._due is not None
+        if begun and (last or self._sent is None or self._is_due(now)):
+            self._write(now)
+
+    def _beat(self, now: float) -> None:
+        if self._due is None:
+            self._due = now + self._every
+        elif self._is_due(now):
+            self._write(now)
+
+    def _is_due(self, now: float) -> bool:
+        return self._due is not None and not now < self._due <= now + self._every  # or the clock was set back
+
+    def _write(self, now: float) -> None:
+        self._due = now + self._every
+        day = self.today()
+        record, tier = _popular(day.record, POPULAR), self._engine.tier
+        news = {**record, "container": {}}  # to have written the last one is none
+        if tier is not None and news != self._sent:
+            self._sent = news
+            tier.writes.put("ledger", FieldWrite(day.day, self._container, _text(record), self._due))
+
+    def _totals(self) -> Record:
+        """Give what has been counted since start."""
+        tier = self._engine.tier
+        return {
+            "family": {name: {**b.counters.as_dict(), **b.usage.sums} for name, b in self._bounds.items()},
+            "source": self.sources(),
+            "container": {} if tier is None else {"": {"commands": tier.shared.counters.commands}},
+        }
+
+    def _keys(self) -> Mapping[str, Sums]:
+        """Take the answers by key since the last time, but those of what stays in this container."""
+        taken: dict[str, Counter[str]] = {}
+        for name, bound in self._bounds.items():
+            keys, bound.usage.keys = bound.usage.keys, Counter()
+            if keys and bound.policy.shared and not bound.policy.sensitive:
+                taken[name] = keys
+        return taken
