@@ -174,11 +174,12 @@ class Upstream:
         body: Any = None,
         form: Mapping[str, str] | None = None,
         accept: Collection[int] = (HTTPStatus.OK,),
+        unsure: frozenset[int] = frozenset(),
     ) -> Reply:
-        """Give a JSON answer whose status is one of `accept`."""
+        """Give a JSON answer whose status is one of `accept`; `unsure` goes beside that of the provider."""
         request = partial(self._request, method, path, params, headers=headers, json=body, data=form)
-        with self._judged():
-            status, _, content = await self._whole(request, accept)
+        with self._judged(unsure):
+            status, _, content = await self._whole(request, accept, unsure)
             try:
                 return Reply(status, _decoded(content))
             except ValueError:  # its message quotes the answer
@@ -223,12 +224,15 @@ class Upstream:
     # ---- a call: all its tries -----------------------------------------------------------------------
 
     async def _whole(
-        self, request: "Callable[[], httpx.Request]", accept: Collection[int]
+        self,
+        request: "Callable[[], httpx.Request]",
+        accept: Collection[int],
+        unsure: frozenset[int] = frozenset(),
     ) -> tuple[int, str, bytes]:
-        return await self._again(partial(self._timed, partial(self._read, request, accept)))
+        return await self._again(partial(self._timed, partial(self._read, request, accept)), unsure)
 
     @contextmanager
-    def _judged(self) -> Iterator[None]:
+    def _judged(self, unsure: frozenset[int] = frozenset()) -> Iterator[None]:
         """Keep calls from a provider that rests; learn from how this one ends."""
         import httpx  # noqa: PLC0415 - see above
 
@@ -246,7 +250,9 @@ class Upstream:
                 self._answered(began)
                 raise
             except ProviderError as error:
-                raise self._failed(error) from error.__cause__
+                if error.status not in unsure:
+                    self._failed(error)
+                raise error from error.__cause__
             else:
                 self._answered(began)
 
@@ -295,13 +301,13 @@ class Upstream:
         elif not isinstance(error, BadAnswer) or error.status == HTTPStatus.OK:
             self._breaker.failed(now)
 
-    async def _again(self, once: Callable[[], Awaitable[T]]) -> T:
+    async def _again(self, once: Callable[[], Awaitable[T]], unsure: frozenset[int] = frozenset()) -> T:
         """Try until there is an answer, or a failure that another try in the time left cannot mend."""
         import stamina  # noqa: PLC0415 - see above
         from stamina.instrumentation import set_on_retry_hooks  # noqa: PLC0415 - likewise
 
         set_on_retry_hooks(())  # a failure is logged once, by whoever does without the answer
-        hook = partial(_next_wait, provider=self.provider)
+        hook = partial(_next_wait, unsure=self.provider.unsure | unsure)
         async for attempt in stamina.retry_context(
             on=hook, attempts=self.provider.tries, timeout=None, wait_max=1.0, wait_jitter=0.2
         ):
@@ -409,7 +415,7 @@ def _until() -> float | None:
     return None if deadline is math.inf else deadline
 
 
-def _next_wait(error: Exception, provider: Provider) -> float | bool:
+def _next_wait(error: Exception, unsure: frozenset[int]) -> float | bool:
     """Tell whether to try again, or after how many seconds the provider wishes it."""
     left = _deadline.get() - asyncio.get_running_loop().time()
     if isinstance(error, RateLimited) and error.retry_after > 0:
@@ -417,7 +423,7 @@ def _next_wait(error: Exception, provider: Provider) -> float | bool:
     status = error.status if isinstance(error, ProviderError) else None
     mendable = (
         isinstance(error, RateLimited) or type(error).__name__ == "ConnectError"
-        or (status in _AGAIN and status not in provider.unsure)
+        or (status in _AGAIN and status not in unsure)
     )  # fmt: skip
     return mendable and left > TELLING
 

@@ -28,7 +28,6 @@ PROVIDER = Provider(
     timeout=10.0,
     rate=(15, 1.0),
     largest=16 * 2**20,  # a month of central London holds thousands of crimes
-    unsure=frozenset({HTTPStatus.SERVICE_UNAVAILABLE}),  # what it says of a place with too many crimes
 )
 
 RADIUS_MILES = 1
@@ -38,6 +37,9 @@ ANTISOCIAL = "anti-social-behaviour"
 
 HALF_YEAR = 6
 """Months on each side of a trend."""
+
+TOO_MANY = frozenset({HTTPStatus.SERVICE_UNAVAILABLE})
+"""What it says of a place with more crimes than it gives at once."""
 
 _CORNERS = 32  # of the polygon that stands in for the circle, of which it covers 99.4 %
 _METRES = 1609.344 * RADIUS_MILES
@@ -165,7 +167,8 @@ class Police:
         return await self._parts(centre, month, sector.halves(), splits - 1)
 
     async def _crimes(self, month: str, where: Mapping[str, str]) -> Crimes:
-        reply = await self._upstream.json("/crimes-street/all-crime", params={"date": month, **where})
+        params = {"date": month, **where}
+        reply = await self._upstream.json("/crimes-street/all-crime", params=params, unsure=TOO_MANY)
         if not isinstance(reply.data, list):
             raise BadAnswer(PROVIDER.name, "crimes are not a list", reply.status)
         return dict(_crime(item, month) for item in reply.data)
@@ -190,7 +193,7 @@ def _too_many(error: Unavailable) -> bool:
     The status is read off the failure, not accepted as an answer: nothing is documented of a body, and only
     JSON is read. An outage looks the same, but it has failed at the list of months before.
     """
-    return error.status == HTTPStatus.SERVICE_UNAVAILABLE
+    return error.status in TOO_MANY
 
 
 def _month_of(text: object) -> str:
