@@ -27,13 +27,19 @@ AT_ONCE = 8  # computes that `many` runs side by side
 
 
 class Hit(NamedTuple, Generic[T]):
-    """A value and how it came: `age` in seconds since it was computed, `cached` when no source was asked."""
+    """A value and how it came: `age` in seconds since it was computed, `cached` when no source was asked.
+
+    `computed` and `fresh` are when it was computed and until when it is fresh, in seconds since the epoch;
+    0 for what stands in no cache.
+    """
 
     value: T
     origin: Origin
     age: float
     cached: bool
     stale: bool
+    computed: float = 0.0
+    fresh: float = 0.0
 
 
 class Aside(Protocol[P, T]):
@@ -170,7 +176,8 @@ def _decorated(engine: Engine, bound: Bound) -> Any:  # noqa: C901 - one closure
                         break
                 else:
                     entry.hits += 1
-                    return new_hit(Hit, (entry.value, "memory", moment - entry.computed, True, False))
+                    known = (entry.value, "memory", moment - entry.computed, True, False)
+                    return new_hit(Hit, (*known, entry.computed, entry.fresh))
         return _hit(await look(args, kwargs))
 
     async def look(args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Found:
@@ -209,4 +216,7 @@ def _decorated(engine: Engine, bound: Bound) -> Any:  # noqa: C901 - one closure
 
 
 def _hit(found: Found) -> Hit[Any]:
-    return Hit(found.entry.value, found.origin, found.age, found.origin != "source", found.origin == "stale")
+    entry, origin = found.entry, found.origin
+    return Hit(
+        entry.value, origin, found.age, origin != "source", origin == "stale", entry.computed, entry.fresh
+    )

@@ -21,7 +21,7 @@ async def area(runtime: Runtime, code: str, destination: str) -> Hit[Answer[Area
         return found
     way = await _way(runtime, found.value.data.area_code, destination)
     if isinstance(way, str):
-        return _noted(found, way)
+        return _lacking(found, way)
     return _joined(found, way, found.value.data.model_copy(update={"commute": way.value.data}))
 
 
@@ -32,7 +32,7 @@ async def around(runtime: Runtime, code: str, destination: str) -> Hit[Answer[Ma
         return found
     way = await _way(runtime, found.value.data.area_code, destination)
     if isinstance(way, str):
-        return _noted(found, way)
+        return _lacking(found, way)
     end = runtime.tables.places.destination(destination).location
     km = dist(point(found.value.data.location), point(end))
     far = {"distance_to_destination": _distance(km, way.value.data.duration)}
@@ -63,6 +63,11 @@ def _noted(hit: Hit[Answer[T]], notice: str) -> Hit[Answer[T]]:
     return hit._replace(value=hit.value.model_copy(update={"notices": said}))
 
 
+def _lacking(hit: Hit[Answer[T]], notice: str) -> Hit[Answer[T]]:
+    """Say what is missing: nobody may keep the answer for later."""
+    return _noted(hit, notice)._replace(computed=0.0, fresh=0.0)
+
+
 def _joined(first: Hit[Answer[T]], second: Hit[Answer[Any]], data: T) -> Hit[Answer[T]]:
     """Join two answers: cached only when both were, stale when one is, as old as the older."""
     one, other = first.value, second.value
@@ -77,4 +82,7 @@ def _joined(first: Hit[Answer[T]], second: Hit[Answer[Any]], data: T) -> Hit[Ans
         age=max(first.age, second.age),
         cached=first.cached and second.cached,
         stale=first.stale or second.stale,
+        # the newer of the two moves whenever one of them is computed anew
+        computed=max(first.computed, second.computed) if first.computed and second.computed else 0.0,
+        fresh=min(first.fresh, second.fresh),
     )

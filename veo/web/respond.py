@@ -1,5 +1,6 @@
 """The envelope around every answer, and what it says of how the answer came about."""
 
+import math
 from datetime import UTC, datetime
 from typing import Any, Generic, Literal, TypeVar
 
@@ -14,8 +15,11 @@ from veo.models import Answer, Persona, Value
 from veo.sources.http import Blob
 from veo.web.access import elapsed
 from veo.web.body import JSON
+from veo.web.caching import cached_response
 
 T = TypeVar("T")
+
+ALWAYS = 1.0  # a time of its own: this was never computed
 
 
 class Metadata(Value):
@@ -57,13 +61,14 @@ class Recommended(Value):
 
 def answered(request: Request, hit: Hit[Answer[Any]]) -> Response:
     """Give an answer in its envelope."""
-    return as_json(Success[Any](data=hit.value.data, metadata=_metadata(request.scope, hit)))
+    answer = as_json(Success[Any](data=hit.value.data, metadata=_metadata(request.scope, hit)))
+    return cached_response(request, answer, hit)
 
 
 def recommended(request: Request, hit: Hit[Answer[Recommendations]], most: int) -> Response:
     """Give the first `most` areas, and what is to be said of just these."""
     data = hit.value.data
-    return as_json(
+    answer = as_json(
         Recommended(
             persona=data.persona,
             budget=data.budget,
@@ -71,11 +76,13 @@ def recommended(request: Request, hit: Hit[Answer[Recommendations]], most: int) 
             metadata=_metadata(request.scope, hit, data.said_for[most - 1]),
         )
     )
+    return cached_response(request, answer, hit)
 
 
 def known(data: Any, *sources: str) -> Hit[Answer[Any]]:
-    """Give what needs no question in the form of an answer to one."""
-    return Hit(Answer(data=data, sources=sources), "source", age=0.0, cached=False, stale=False)
+    """Give what needs no question, and changes only with the program, in the form of an answer to one."""
+    answer: Answer[Any] = Answer(data=data, sources=sources)
+    return Hit(answer, "source", 0.0, cached=False, stale=False, computed=ALWAYS, fresh=math.inf)
 
 
 def uncached(blob: Blob) -> Response:
