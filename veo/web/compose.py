@@ -21,7 +21,7 @@ async def area(runtime: Runtime, code: str, destination: str) -> Hit[Answer[Area
         return found
     way = await _way(runtime, found.value.data.area_code, destination)
     if isinstance(way, str):
-        return _noted(found, way)
+        return noted(found, way)
     return _joined(found, way, found.value.data.model_copy(update={"commute": way.value.data}))
 
 
@@ -32,12 +32,12 @@ async def around(runtime: Runtime, code: str, destination: str) -> Hit[Answer[Ma
         return found
     way = await _way(runtime, found.value.data.area_code, destination)
     if isinstance(way, str):
-        return _noted(found, way)
+        return noted(found, way)
     end = runtime.tables.places.destination(destination).location
     km = dist(point(found.value.data.location), point(end))
     far = {"distance_to_destination": _distance(km, way.value.data.duration)}
     joined = _joined(found, way, found.value.data.model_copy(update=far))
-    return _noted(joined, "The distance to the destination is a straight line.")
+    return noted(joined, "The distance to the destination is a straight line.")
 
 
 async def _way(runtime: Runtime, origin: str, destination: str) -> Hit[Answer[CommuteData]] | str:
@@ -58,7 +58,8 @@ def _distance(km: float, minutes: int) -> Distance:
     )
 
 
-def _noted(hit: Hit[Answer[T]], notice: str) -> Hit[Answer[T]]:
+def noted(hit: Hit[Answer[T]], notice: str) -> Hit[Answer[T]]:
+    """Give an answer with one more notice."""
     said = (*hit.value.notices, notice)
     return hit._replace(value=hit.value.model_copy(update={"notices": said}))
 
