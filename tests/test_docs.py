@@ -10,6 +10,7 @@ from pydantic import AliasChoices
 from veo.cache import Policy
 from veo.questions import POLICIES
 from veo.settings import Settings
+from veo.web.admin import ADMIN
 from veo.web.routes import PUBLIC
 
 ROOT = Path(__file__).parents[1]
@@ -34,6 +35,12 @@ def spoken(length: timedelta) -> str:
 
 def test_the_routes_of_the_readme_are_those_of_the_app() -> None:
     assert [row[0].strip("`") for row in rows("route")] == [f"{e.method} {e.path}" for e in PUBLIC]
+
+
+def test_the_admin_routes_of_the_readme_are_those_of_the_app() -> None:
+    heading = "admin route, with `Authorization: Bearer {VEO_ADMIN_TOKEN}`"
+    told = [f"{e.method} {e.path.replace(':path', '')}" for e in ADMIN]
+    assert [row[0].strip("`") for row in rows(heading)] == told
 
 
 def test_the_families_of_the_readme_are_those_of_the_code() -> None:

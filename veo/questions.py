@@ -161,15 +161,17 @@ class Questions:
             place = self.places.canonical_postcode(postcode, accepted=POSTCODE_OR_DISTRICT)
         return await self.cached_schools.lookup(place)
 
-    async def boundaries(self, postcode: str, level: Detail = "simple") -> Hit[Answer[BoundariesData]]:
-        """Tell in which areas a postcode lies."""
+    async def boundaries(
+        self, postcode: str, level: Detail = "simple", *, anew: bool = False
+    ) -> Hit[Answer[BoundariesData]]:
+        """Tell in which areas a postcode lies; `anew` asks the source whatever the cache has."""
         code = self.places.canonical_postcode(postcode)
 
         async def central(why: str) -> Answer[BoundariesData]:
             home = await self._district(code.split(" ", 1)[0])
             return _noted(boundaries.embedded_boundaries(home, code, level), f"{why}.")
 
-        return await self._answered(self.cached_boundaries, (code, level), central)
+        return await self._answered(self.cached_boundaries, (code, level), central, anew=anew)
 
     async def maps(self, area_code: str) -> Hit[Answer[MapsData]]:
         """Tell what lies around an area's centre."""
@@ -183,11 +185,13 @@ class Questions:
         code, client = self.places.canonical_area(area_code), self._google_client()
         return await maps.google_map(client, self._sources.purse, await self._district(code))
 
-    async def research(self, area_code: str, persona: Persona | None = None) -> Hit[Answer[ResearchData]]:
-        """Tell what the web says of an area. Raises SourceError."""
+    async def research(
+        self, area_code: str, persona: Persona | None = None, *, anew: bool = False
+    ) -> Hit[Answer[ResearchData]]:
+        """Tell what the web says of an area; `anew` as with boundaries. Raises SourceError."""
         code = self.places.canonical_area(area_code)
         self._perplexity_client()  # before the cache: what is not configured is not a failure to remember
-        return await self.cached_research.lookup(code, persona)
+        return await _looked_up(self.cached_research, (code, persona), anew=anew)
 
     async def located(self, place: Place) -> Located:
         """Give a place where it really lies: a full postcode at its own point, if that is known in time."""
@@ -209,14 +213,19 @@ class Questions:
         return await self._answered(self.cached_maps, (code,), stations)
 
     async def _answered(
-        self, question: Aside[Any, Answer[T]], asked: tuple[Any, ...], instead: Callable[[str], Any]
+        self,
+        question: Aside[Any, Answer[T]],
+        asked: tuple[Any, ...],
+        instead: Callable[[str], Any],
+        *,
+        anew: bool = False,
     ) -> Hit[Answer[T]]:
         """Answer within the deadline: from the cache or its sources, else by `instead`, which is told why."""
         if self._sources.live is None:
-            return await question.lookup(*asked)
+            return await _looked_up(question, asked, anew=anew)
         try:
             async with asyncio.timeout(self._sources.deadline):
-                return await question.lookup(*asked)
+                return await _looked_up(question, asked, anew=anew)
         except LOST as error:
             answer = await instead(_why(error))
         partial = answer.model_copy(update={"partial": True})
@@ -293,6 +302,14 @@ class Questions:
         if live is None or live.perplexity is None:
             raise SourceUnavailable("perplexity", "PERPLEXITY_API_KEY")
         return live.perplexity
+
+
+async def _looked_up(question: Aside[Any, T], asked: tuple[Any, ...], *, anew: bool) -> Hit[T]:
+    if not anew:
+        return await question.lookup(*asked)
+    await question.refresh(*asked)
+    hit: Hit[T] = await question.lookup(*asked)
+    return hit if hit.stale else hit._replace(origin="source", cached=False)
 
 
 def _why(error: Exception) -> str:

@@ -18,6 +18,7 @@ LEAST_BUDGET = 500
 MOST_BUDGET: Mapping[str, int] = {"rent": 50_000, "buy": 20_000_000}
 MOST_AREAS = 20
 POSTCODE_FORM = r"^[A-Za-z0-9 ]{5,10}$"
+NO_CACHE = "Ask the source now: with the admin token only, and ignored without"
 R = TypeVar("R", bound="Request")
 
 
@@ -132,6 +133,7 @@ class BoundariesRequest(Request):
 
     postcode: str = Field(pattern=POSTCODE_FORM, examples=["E15 1AZ"])
     level: Literal["simple", "full"] = "simple"
+    no_cache: bool = Field(default=False, alias="no_cache", description=NO_CACHE)
 
 
 class ResearchRequest(Request):
@@ -142,6 +144,7 @@ class ResearchRequest(Request):
     area_code: str = Field(min_length=2, max_length=10, examples=["E15"])
     persona: Persona | None = None
     postcode: str | None = Field(None, max_length=10)
+    no_cache: bool = Field(default=False, description=NO_CACHE)
 
 
 def read(kind: type[R], fields: Mapping[str, Any], places: Places | None = None) -> R:

@@ -1,5 +1,6 @@
 """What keeps the cache and the figures in order: operations by key, warming, the check of the tables."""
 
+import re
 import time
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
@@ -30,6 +31,9 @@ FOLLOW = 30
 """Seconds within which every other container in use has seen a deletion or a flush."""
 
 PRICES = Prices()
+
+ROOTS = tuple(dict.fromkeys(policy.root for policy in POLICIES))
+KEY = re.compile(r"[a-z]+(:[\w.~%-]+)+", re.ASCII)  # its parts are percent-encoded
 
 QUERY_PARTS = ("persona", "budget", "location_type", "destination", "home")
 """What stands in a key of recommendations after its family: the first three, or all."""
@@ -105,6 +109,46 @@ async def get(runtime: Runtime, key: str) -> dict[str, Any]:
         "negative": peek.negative,
         "value": peek.value,
     }
+
+
+async def entry(runtime: Runtime, key: str) -> dict[str, Any]:
+    """Tell all about the entry under a key, also that there is none; times in seconds.
+
+    Raises InvalidQuestion for what is no key, and SourceError when the shared tier cannot tell.
+    """
+    key = checked_key(runtime, key)
+    left, peek = await runtime.cache.ttl(key), await runtime.cache.peek(key)
+    if peek is None:
+        if left == -1:
+            raise SourceError("cache", "the shared tier cannot be reached")
+        return {"key": key, "exists": False, "freshness": "absent", "ttl": left}
+    now = time.time()
+    return {
+        "key": key,
+        "exists": True,
+        "freshness": "fresh" if now < peek.fresh else "stale",
+        "ttl": max(0, round(peek.fresh - now)),
+        "usableUntil": _iso(peek.usable),
+        "usableSeconds": round(peek.usable - now),
+        "computedAt": _iso(peek.computed),
+        "ageSeconds": round(now - peek.computed),
+        "where": peek.where,
+        "negative": peek.negative,
+        "generations": dict(peek.stamps),
+        "value": peek.value,
+    }
+
+
+def checked_key(runtime: Runtime, key: str) -> str:
+    """Give a key without its prefix; raise InvalidQuestion for one that no question makes."""
+    bare = key.removeprefix(f"{runtime.settings.prefix}v1:")
+    if bare.split(":", 1)[0] not in ROOTS or not KEY.fullmatch(bare):
+        raise InvalidQuestion(f"key: must be such as area:E15, and begin with one of {', '.join(ROOTS)}")
+    return bare
+
+
+def _iso(seconds: float) -> str:
+    return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
 
 
 async def delete(runtime: Runtime, key: str) -> dict[str, Any]:

@@ -17,7 +17,9 @@ from veo import __version__, logs
 from veo.runtime import Runtime, build
 from veo.settings import Settings
 from veo.web.access import Access
+from veo.web.admin import ADMIN
 from veo.web.errors import Errors, on_http_error
+from veo.web.headers import SecurityHeaders
 from veo.web.routes import PUBLIC, home
 
 
@@ -38,7 +40,7 @@ def create_app(settings: Settings | None = None, runtime: Runtime | None = None)
     for route in app.routes:
         if isinstance(route, Route) and route.methods == {"GET"}:  # the framework's own: /docs
             route.methods.add("HEAD")
-    for endpoint in PUBLIC:
+    for endpoint in (*PUBLIC, *ADMIN):
         app.add_route(endpoint.path, endpoint.handler, methods=[endpoint.method])
     app.openapi = _document  # type: ignore[method-assign]  # FastAPI's documented seam
     return app
@@ -72,4 +74,4 @@ def _around(settings: Settings) -> list[Middleware]:
         allow_headers=("Content-Type", "X-Request-Id"),
         expose_headers=("X-Request-Id", "Retry-After"),
     )
-    return [Middleware(Access), cors, Middleware(Errors)]
+    return [Middleware(Access), Middleware(SecurityHeaders), cors, Middleware(Errors)]

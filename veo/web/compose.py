@@ -37,7 +37,7 @@ async def around(runtime: Runtime, code: str, destination: str) -> Hit[Answer[Ma
     km = dist(point(found.value.data.location), point(end))
     far = {"distance_to_destination": _distance(km, way.value.data.duration)}
     joined = _joined(found, way, found.value.data.model_copy(update=far))
-    return _noted(joined, "The distance to the destination is a straight line.")
+    return noted(joined, "The distance to the destination is a straight line.")
 
 
 async def _way(runtime: Runtime, origin: str, destination: str) -> Hit[Answer[CommuteData]] | str:
@@ -58,14 +58,15 @@ def _distance(km: float, minutes: int) -> Distance:
     )
 
 
-def _noted(hit: Hit[Answer[T]], notice: str) -> Hit[Answer[T]]:
+def noted(hit: Hit[Answer[T]], notice: str) -> Hit[Answer[T]]:
+    """Give an answer with one more notice."""
     said = (*hit.value.notices, notice)
     return hit._replace(value=hit.value.model_copy(update={"notices": said}))
 
 
 def _lacking(hit: Hit[Answer[T]], notice: str) -> Hit[Answer[T]]:
     """Say what is missing: nobody may keep the answer for later."""
-    return _noted(hit, notice)._replace(computed=0.0, fresh=0.0)
+    return noted(hit, notice)._replace(computed=0.0, fresh=0.0)
 
 
 def _joined(first: Hit[Answer[T]], second: Hit[Answer[Any]], data: T) -> Hit[Answer[T]]:

@@ -2,13 +2,15 @@
 
 import time
 from collections.abc import Awaitable, Callable
-from typing import NamedTuple, cast
+from typing import Any, NamedTuple, cast
 
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from veo import __version__
+from veo.cache import Hit
 from veo.facts.sources import SNAPSHOT
+from veo.models import Answer
 from veo.requests import (
     AreaRequest,
     BoundariesRequest,
@@ -25,6 +27,7 @@ from veo.web import compose
 from veo.web import health as condition
 from veo.web.body import json_body, query
 from veo.web.respond import answered, as_json, known, recommended, uncached
+from veo.web.token import is_admin
 
 Handler = Callable[[Request], Awaitable[Response]]
 
@@ -88,7 +91,14 @@ async def schools(request: Request) -> Response:
 async def boundaries(request: Request) -> Response:
     """Tell in which areas a postcode lies."""
     asked = read(BoundariesRequest, query(request))
-    return answered(request, await _runtime(request).questions.boundaries(asked.postcode, asked.level))
+    anew = asked.no_cache and is_admin(request)
+    hit = await _runtime(request).questions.boundaries(asked.postcode, asked.level, anew=anew)
+    return answered(request, _told(hit, ignored=asked.no_cache and not anew))
+
+
+def _told(hit: Hit[Answer[Any]], *, ignored: bool) -> Hit[Answer[Any]]:
+    """Say so where `no_cache` was ignored."""
+    return compose.noted(hit, "no_cache was ignored: it needs the admin token.") if ignored else hit
 
 
 async def maps(request: Request) -> Response:
@@ -109,7 +119,9 @@ async def map_image(request: Request) -> Response:
 async def research(request: Request) -> Response:
     """Tell what the web says of an area, every statement by its source."""
     asked = read(ResearchRequest, query(request))
-    return answered(request, await _runtime(request).questions.research(asked.area_code, asked.persona))
+    anew = asked.no_cache and is_admin(request)
+    hit = await _runtime(request).questions.research(asked.area_code, asked.persona, anew=anew)
+    return answered(request, _told(hit, ignored=asked.no_cache and not anew))
 
 
 async def personas(request: Request) -> Response:

@@ -1,0 +1,100 @@
+"""The cache over HTTP, for the bearer of the admin token. Every change is logged: who, what and when."""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable
+from functools import wraps
+from typing import Any, Literal, cast
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from veo import requests, upkeep
+from veo.errors import InvalidQuestion
+from veo.runtime import Runtime
+from veo.web.body import json_body, query
+from veo.web.respond import answered, known
+from veo.web.routes import Endpoint, Handler
+from veo.web.token import fingerprint, require_admin
+
+log = logging.getLogger(__name__)
+
+Plain = dict[str, Any]
+Work = Callable[[Request, Runtime], Awaitable[Plain]]
+
+LONGEST_WARMING = 25.0  # seconds: what is under way then goes on behind, a proxy cuts at 30
+
+
+class FlushRequest(requests.Request):
+    """What to make unreachable: one of the three."""
+
+    family: str | None = None
+    area: str | None = None
+    all: Literal[True] | None = None
+
+
+def _endpoint(method: str, path: str) -> Callable[[Work], Endpoint]:
+    """Let a coroutine answer the admin under a path; changes are logged, nothing may be kept by a proxy."""
+
+    def made(work: Work) -> Endpoint:
+        @wraps(work)
+        async def handler(request: Request) -> Response:
+            require_admin(request)
+            runtime = cast("Runtime", request.app.state.runtime)
+            done = await work(request, runtime)
+            if method != "GET":
+                _log_change(runtime, work.__name__, done)
+            return answered(request, known(done))
+
+        return Endpoint(method, path, cast("Handler", handler))
+
+    return made
+
+
+@_endpoint("GET", "/admin/cache/stats")
+async def stats(request: Request, runtime: Runtime) -> Plain:
+    """Tell what the cache does and saves, today or on a `day`."""
+    return await upkeep.stats(runtime, query(request).get("day"))
+
+
+@_endpoint("GET", "/admin/cache/entries/{key:path}")
+async def entry(request: Request, runtime: Runtime) -> Plain:
+    """Tell what stands under a key."""
+    return await upkeep.entry(runtime, request.path_params["key"])
+
+
+@_endpoint("DELETE", "/admin/cache/entries/{key:path}")
+async def delete(request: Request, runtime: Runtime) -> Plain:
+    """Remove a key everywhere."""
+    return await upkeep.delete(runtime, upkeep.checked_key(runtime, request.path_params["key"]))
+
+
+@_endpoint("POST", "/admin/cache/flush")
+async def flush(request: Request, runtime: Runtime) -> Plain:
+    """Make a family, an area or everything unreachable."""
+    asked = requests.read_json(FlushRequest, await json_body(request))
+    chosen = asked.model_dump(exclude_none=True)
+    if len(chosen) != 1:
+        raise InvalidQuestion("body: must hold exactly one of family, area and all")
+    if asked.family is not None and asked.family not in upkeep.FAMILIES:
+        raise InvalidQuestion(f"family: must be one of {', '.join(upkeep.FAMILIES)}")
+    return await upkeep.flush(runtime, asked.family or ("all" if asked.all else f"area:{asked.area}"))
+
+
+@_endpoint("POST", "/admin/cache/warm")
+async def warm(request: Request, runtime: Runtime) -> Plain:
+    """Ask what is asked most, so that it is in the cache."""
+    del request
+    async with asyncio.timeout(LONGEST_WARMING):
+        return await upkeep.warm(runtime)
+
+
+ADMIN = (stats, entry, delete, flush, warm)
+"""Every route of the admin, in the order of the documentation."""
+
+
+def _log_change(runtime: Runtime, operation: str, done: Plain) -> None:
+    told = {name: done[name] for name in ("key", "deleted", "flushed", "asked", "confirmed") if name in done}
+    who = fingerprint(runtime.settings)
+    extra = {"event": "admin", "operation": operation, "token": who, "done": told}
+    log.warning("admin %s %s by token %s", operation, told, who, extra=extra)
