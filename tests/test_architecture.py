@@ -17,7 +17,7 @@ LAYERS = (
     {"recommend"},
     {"runtime"},
     {"savings"},
-    {"asking", "upkeep", "renewal"},
+    {"asking", "upkeep", "renewal", "warming"},
     {"terminal", "jobs", "web", "cli"},
     {"edge"},
 )

@@ -1,9 +1,6 @@
-"""Upkeep: the operations on the cache by name, warming, and the check of the embedded figures."""
+"""Upkeep: the operations on the cache by name, and the check of the embedded figures."""
 
 import inspect
-from dataclasses import replace
-from types import SimpleNamespace
-from typing import Any
 
 import pytest
 
@@ -13,11 +10,6 @@ from veo import upkeep
 from veo.asking import ask
 from veo.cache import Cache
 from veo.errors import InvalidQuestion, NotFound, SourceError
-from veo.listing import Recommendations
-from veo.models import Answer
-from veo.questions import RECOMMENDATIONS
-from veo.recommend import Query
-from veo.requests import RecommendationRequest
 from veo.runtime import Runtime, build
 from veo.settings import Settings
 
@@ -85,43 +77,6 @@ async def test_stats_of_another_day_are_the_fleets(database: Gateway) -> None:
 async def test_a_day_that_is_no_date_is_refused(alone: Runtime, day: str) -> None:
     with pytest.raises(InvalidQuestion, match="day: must be a date"):
         await upkeep.stats(alone, day)
-
-
-@pytest.mark.parametrize(
-    "fields",
-    [
-        {"persona": "student", "budget": 1000},
-        {"persona": "parent", "budget": 2000, "destination": "WC1E 6BT"},
-        {"persona": "student", "budget": 900, "destination": "UCL", "home": "1bed"},
-    ],
-)
-def test_a_key_of_recommendations_tells_its_question(alone: Runtime, fields: dict[str, Any]) -> None:
-    request = RecommendationRequest(location_type="rent", **fields)
-    query = alone.recommender.query(request)
-    assert upkeep.query_of(alone.recommender.cached.key(query)) == query
-
-
-@pytest.mark.parametrize(
-    "key",
-    [
-        "area:E15",
-        "recommendations:student:1000:rent:-:-:1a2b",
-        "recommendations:nobody:1:rent",
-        "recommendations",
-    ],
-)
-def test_a_key_that_does_not_tell_its_question_is_left_out(key: str) -> None:
-    assert upkeep.query_of(key) is None
-
-
-async def test_what_the_fleet_was_asked_most_is_warmed_as_well(database: Gateway) -> None:
-    first = build(Settings(upstash_url=database.url, upstash_token=database.token, live="off"))
-    await ask(first, "recommendations", {"persona": "student", "budget": 1234, "location_type": "rent"})
-    await first.cache.close()
-    other = build(Settings(upstash_url=database.url, upstash_token=database.token, live="off"))
-    (query,) = await upkeep.learned(other)
-    await other.cache.close()
-    assert (query.persona, query.budget) == ("student", 1234)
 
 
 async def test_stats_say_why_a_configured_tier_is_not_used() -> None:
@@ -255,45 +210,6 @@ async def test_an_operation_is_done_by_its_name(alone: Runtime, operation: str) 
 async def test_an_operation_that_does_not_exist_is_refused(alone: Runtime) -> None:
     with pytest.raises(InvalidQuestion, match="must be stats, get, delete or flush"):
         await upkeep.operate(alone, "drop", "all")
-
-
-def test_the_questions_asked_most_are_those_of_the_three_personas_at_four_universities() -> None:
-    asked = {(request.persona, request.destination) for request in upkeep.wanted()}
-    assert asked == {(p, u) for p in ("student", "parent", "developer") for u in upkeep.UNIVERSITIES}
-
-
-def test_no_question_is_warmed_twice(alone: Runtime) -> None:
-    keys = {Query.of(request, alone.tables.places).key_parts() for request in upkeep.wanted()}
-    assert len(keys) == len(upkeep.wanted()) == 36
-
-
-async def test_a_cold_cache_is_warmed_by_computing(alone: Runtime) -> None:
-    done = await upkeep.warm(alone)
-    assert (done["asked"], done["computed"], done["alreadyCached"], done["failures"]) == (36, 36, 0, [])
-
-
-async def test_a_warm_cache_is_left_alone(alone: Runtime) -> None:
-    await upkeep.warm(alone)
-    done = await upkeep.warm(alone)
-    assert (done["computed"], done["alreadyCached"]) == (0, 36)
-
-
-async def test_a_warmed_question_is_answered_from_the_cache(alone: Runtime) -> None:
-    await upkeep.warm(alone)
-    fields = {"persona": "student", "budget": 1000, "location_type": "rent", "destination": "UCL"}
-    assert (await ask(alone, "recommendations", fields))["metadata"]["cached"] is True
-
-
-async def test_warming_goes_on_past_failures_and_names_each_once(alone: Runtime) -> None:
-    async def fail(query: Query) -> Answer[Recommendations]:
-        raise SourceError("tfl", f"tfl is away for {query.persona}")
-
-    failing: Any = SimpleNamespace(cached=Cache().aside(RECOMMENDATIONS)(fail), query=alone.recommender.query)
-    done = await upkeep.warm(replace(alone, recommender=failing))
-    assert (done["computed"], done["failures"]) == (
-        0,
-        ["tfl is away for developer", "tfl is away for parent", "tfl is away for student"],
-    )
 
 
 def test_the_check_counts_the_embedded_figures() -> None:

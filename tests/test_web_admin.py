@@ -56,6 +56,11 @@ async def data(answer: httpx.Response) -> Any:
     return answer.json()["data"]
 
 
+async def test_what_the_admin_is_told_is_known_again_by_nothing(admin: httpx.AsyncClient) -> None:
+    answer = await admin.get("/admin/cache/stats")
+    assert (answer.headers["cache-control"], "etag" in answer.headers) == ("no-store", False)
+
+
 # ---- who may -----------------------------------------------------------------------------------------
 
 

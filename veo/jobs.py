@@ -7,7 +7,7 @@ from functools import lru_cache
 from importlib import import_module
 from typing import Any
 
-from veo import asking, logs, renewal, upkeep
+from veo import asking, logs, renewal, upkeep, warming
 from veo.cache import UpstreamThrottled
 from veo.errors import InvalidQuestion, NotFound, VeoError
 from veo.runtime import Runtime, build, tables
@@ -42,7 +42,7 @@ async def operate(operation: str, argument: str) -> dict[str, Any]:
 
 async def warm() -> dict[str, Any]:
     """Warm the cache, and print what that did."""
-    return say(await _within(upkeep.warm))
+    return say(await _within(warming.warm))
 
 
 def say(done: dict[str, Any]) -> dict[str, Any]:

@@ -1,31 +1,14 @@
-"""What keeps the cache and the figures in order: operations by key, warming, the check of the tables."""
+"""What keeps the cache and the figures in order: operations by key, and the check of the tables."""
 
 import re
 import time
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime
 from typing import Any
-from urllib.parse import unquote
 
-from pydantic import ValidationError
-
-from veo.cache import Hit
 from veo.errors import InvalidQuestion, NotFound, SourceError
-from veo.models import Persona, Tenure
 from veo.questions import POLICIES
-from veo.recommend import Query
-from veo.requests import RecommendationRequest
 from veo.runtime import Runtime, tables
-from veo.savings import Prices, popular, report
-
-UNIVERSITIES = ("UCL", "Imperial", "KCL", "LSE")
-"""The places to commute to that the frontend offers."""
-
-USUAL: tuple[tuple[Persona, Tenure, tuple[int, ...]], ...] = (
-    ("student", "rent", (800, 1_000, 1_200)),
-    ("parent", "rent", (1_500, 2_000, 2_500)),
-    ("developer", "buy", (2_000, 3_000, 4_000)),
-)
-"""The budgets asked for most, in GBP a month: the frontend's form has no other unit."""
+from veo.savings import Prices, report
 
 FOLLOW = 30
 """Seconds within which every other container in use has seen a deletion or a flush."""
@@ -34,9 +17,6 @@ PRICES = Prices()
 
 ROOTS = tuple(dict.fromkeys(policy.root for policy in POLICIES))
 KEY = re.compile(r"[a-z]+(:[\w.~%-]+)+", re.ASCII)  # its parts are percent-encoded
-
-QUERY_PARTS = ("persona", "budget", "location_type", "destination", "home")
-"""What stands in a key of recommendations after its family: the first three, or all."""
 
 FAMILIES = tuple(policy.family for policy in POLICIES)
 
@@ -187,55 +167,6 @@ async def operate(runtime: Runtime, operation: str, argument: str = "") -> dict[
         case "flush":
             return await flush(runtime, argument)
     raise InvalidQuestion("operation: must be stats, get, delete or flush")
-
-
-def wanted() -> list[RecommendationRequest]:
-    """Give the questions that are asked most."""
-    return [
-        RecommendationRequest(persona=persona, budget=budget, location_type=tenure, destination=university)
-        for persona, tenure, budgets in USUAL
-        for budget in budgets
-        for university in UNIVERSITIES
-    ]
-
-
-async def learned(runtime: Runtime) -> list[Query]:
-    """Give what the fleet was asked most, today or, while that is nothing yet, yesterday."""
-    today = datetime.now(UTC).date()
-    for day in (today, today - timedelta(days=1)):
-        read = await runtime.cache.ledger.fleet(day.isoformat())
-        asked = [] if read is None else [query_of(one["key"]) for one in popular(read)]
-        if found := [query for query in asked if query is not None]:
-            return found
-    return []
-
-
-def query_of(key: str) -> Query | None:
-    """Give the question behind a key of recommendations; None for another key, or one with a digest."""
-    family, *parts = key.split(":")
-    named = dict(zip(QUERY_PARTS, (None if part == "-" else unquote(part) for part in parts), strict=False))
-    if family != "recommendations" or len(parts) not in (3, len(QUERY_PARTS)):
-        return None
-    try:
-        return Query.model_validate(named)
-    except ValidationError:
-        return None  # of an older version
-
-
-async def warm(runtime: Runtime) -> dict[str, Any]:
-    """Ask what is asked most, with one read of the shared tier, and tell what had to be computed."""
-    began = time.monotonic()
-    usual = [runtime.recommender.query(request) for request in wanted()]
-    queries = list(dict.fromkeys([*usual, *await learned(runtime)]))
-    found = await runtime.recommender.cached.lookups((query,) for query in queries)
-    hits = [one for one in found if isinstance(one, Hit)]
-    return {
-        "asked": len(found),
-        "computed": sum(not hit.cached for hit in hits),
-        "alreadyCached": sum(hit.cached for hit in hits),
-        "failures": sorted({str(one) for one in found if isinstance(one, Exception)}),
-        "seconds": round(time.monotonic() - began, 1),
-    }
 
 
 def check() -> dict[str, Any]:

@@ -76,6 +76,13 @@ class Aside(Protocol[P, T]):
         """Do the same, with origins and ages."""
         ...
 
+    async def preload(self, calls: Iterable[tuple[Any, ...]]) -> int:
+        """Bring into memory what the shared tier has of some calls, in one read; no source is asked.
+
+        Gives how many there were.
+        """
+        ...
+
     def key(self, *args: P.args, **kwargs: P.kwargs) -> str:
         """Give the key of a call, without the cache's prefix."""
         ...
@@ -207,7 +214,10 @@ def _decorated(engine: Engine, bound: Bound) -> Any:  # noqa: C901 - one closure
     async def many(calls: Iterable[tuple[Any, ...]], *, within: float | None = None) -> list[Any]:
         return [hit.value if isinstance(hit, Hit) else hit for hit in await lookups(calls, within=within)]
 
-    extras = (lookup, refresh, invalidate, lookups, many)
+    async def preload(calls: Iterable[tuple[Any, ...]]) -> int:
+        return await engine.preload(bound, [bound.call(args, {}) for args in calls])
+
+    extras = (lookup, refresh, invalidate, lookups, many, preload)
     for extra in extras:
         setattr(call, extra.__name__, extra)
     call.key = lambda *args, **kwargs: bound.keys.make(args, kwargs)[0]  # type: ignore[attr-defined]  # Aside says its type

@@ -8,7 +8,7 @@ import asyncio
 import contextvars
 import math
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from typing import Any, NamedTuple
 
@@ -298,6 +298,15 @@ class Engine:
         elif flight.held is not None:
             self.source.settle(bound, flight.held, now)
         return fleet.parse(values[-1]) if policy.paid and flight.in_touch else None
+
+    async def preload(self, bound: Bound, calls: Iterable[Call]) -> int:
+        """Bring into memory what the shared tier has of some calls, in one read; tell how many there were."""
+        self.bind()
+        if self.tier is None:
+            return 0
+        flights = [Flight(call, began=self.clock.now()) for call in calls]
+        await asyncio.gather(*(self._look(bound, flight) for flight in flights))
+        return sum(flight.held is not None for flight in flights)
 
     async def ask(self, tags: tuple[str, ...]) -> bool:
         """Read some stamps from the shared tier now; tell whether that was possible."""

@@ -9,11 +9,11 @@ from typing import Any, Literal, cast
 from starlette.requests import Request
 from starlette.responses import Response
 
-from veo import requests, upkeep
+from veo import requests, upkeep, warming
 from veo.errors import InvalidQuestion
 from veo.runtime import Runtime
 from veo.web.body import json_body, query
-from veo.web.respond import answered, known
+from veo.web.respond import answered, of_the_moment
 from veo.web.routes import Endpoint, Handler
 from veo.web.token import fingerprint, require_admin
 
@@ -44,7 +44,7 @@ def _endpoint(method: str, path: str) -> Callable[[Work], Endpoint]:
             done = await work(request, runtime)
             if method != "GET":
                 _log_change(runtime, work.__name__, done)
-            return answered(request, known(done))
+            return answered(request, of_the_moment(done))
 
         return Endpoint(method, path, cast("Handler", handler))
 
@@ -86,7 +86,7 @@ async def warm(request: Request, runtime: Runtime) -> Plain:
     """Ask what is asked most, so that it is in the cache."""
     del request
     async with asyncio.timeout(LONGEST_WARMING):
-        return await upkeep.warm(runtime)
+        return await warming.warm(runtime)
 
 
 ADMIN = (stats, entry, delete, flush, warm)

@@ -13,7 +13,7 @@ from starlette.middleware import Middleware
 from starlette.middleware.cors import CORSMiddleware
 from starlette.routing import Route
 
-from veo import __version__, logs
+from veo import __version__, logs, warming
 from veo.runtime import Runtime, build
 from veo.settings import Settings
 from veo.web.access import Access
@@ -59,6 +59,7 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     runtime: Runtime = app.state.runtime
     logs.configure(runtime.settings.log_level, runtime.settings.log_format)
     await runtime.cache.preload()
+    await warming.preload(runtime)
     try:
         yield
     finally:

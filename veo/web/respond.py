@@ -85,6 +85,11 @@ def known(data: Any, *sources: str) -> Hit[Answer[Any]]:
     return Hit(answer, "source", 0.0, cached=False, stale=False, computed=ALWAYS, fresh=math.inf)
 
 
+def of_the_moment(data: Any) -> Hit[Answer[Any]]:
+    """Give what nobody may keep in the form of an answer to a question."""
+    return Hit(Answer(data=data), "source", age=0.0, cached=False, stale=False)
+
+
 def uncached(blob: Blob) -> Response:
     """Give an answer that nobody may keep."""
     return Response(blob.content, media_type=blob.content_type, headers={"Cache-Control": "no-store"})
