@@ -104,6 +104,7 @@ async def warm(runtime: Runtime, commands: int = COMMANDS) -> dict[str, Any]:
                 done[outcome] += 1
             else:
                 failures.add(str(outcome))
+    await runtime.cache.drain()
     return {
         **{name: done[name] for name in ("asked", "computed", "refreshed", "alreadyCached")},
         "leftOut": len(queries) - done["asked"],
