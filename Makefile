@@ -6,7 +6,7 @@ RUN := $(VENV)/bin/python
 READY := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help install run test check lint types cover browser fuzz bench lock clean
+.PHONY: help install run test check lint types cover browser fuzz bench smoke lock clean
 
 help:      ## show this list
 	@grep -hE '^[a-z]+: .*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):[^#]*## */  make \1\t/'
@@ -51,6 +51,9 @@ $(VENV)-bench/.ready: requirements-bench.lock
 	$(PYTHON) -m venv --clear $(VENV)-bench
 	$(VENV)-bench/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r $<
 	@touch $@
+
+smoke: $(READY) ## check a deployment from outside: make smoke URL=https://…
+	$(RUN) -m veo smoke $(URL)
 
 lock: ## renew the locks after a change of pyproject.toml (needs uv)
 	uv pip compile pyproject.toml --universal --generate-hashes --no-header --no-annotate \

@@ -164,6 +164,28 @@ def flush(
     _show(_run(lambda runtime: upkeep.flush(runtime, what)), terminal.cache_change, as_json)
 
 
+@app.command()
+def smoke(
+    url: Annotated[str, typer.Argument(help="The base address of a deployment.")], as_json: AsJson = False
+) -> None:
+    """Check a running deployment from outside: routes, caching, headers, no admin without a token."""
+    import httpx  # noqa: PLC0415 - only this command asks a deployment
+
+    from veo import smoke as checking  # noqa: PLC0415 - likewise
+
+    async def run() -> list[Plain]:
+        async with httpx.AsyncClient(base_url=url, timeout=checking.TIMEOUT) as client:
+            return [check._asdict() for check in await checking.smoke(client)]
+
+    try:
+        checks = asyncio.run(run())
+    except (httpx.HTTPError, httpx.InvalidURL, ValueError) as error:
+        terminal.fail(f"{url} does not answer as Veo does: {type(error).__name__}", 1)
+    _show({"checks": checks}, terminal.smoked, as_json)
+    if not all(check["passed"] for check in checks):
+        raise typer.Exit(1)
+
+
 @data.command("refresh")
 def refresh(
     part: Annotated[

@@ -130,6 +130,16 @@ def cache_change(done: Plain) -> None:
     out.print(f"Other containers follow within {done['withinSeconds']} s." if done["store"] else ONLY_HERE)
 
 
+def smoked(done: Plain) -> None:
+    """Print what was checked, and how many checks failed."""
+    out, table = _console(), _table("", "Check", "Seen")
+    for check in done["checks"]:
+        table.add_row("ok" if check["passed"] else "FAILED", check["name"], check["seen"])
+    out.print(table)
+    failed = sum(not check["passed"] for check in done["checks"])
+    out.print(f"{len(done['checks'])} checks, {failed} failed")
+
+
 def renewed(done: Plain) -> None:
     """Print what a refresh renewed and what it failed at; exit with 1 when a part renewed nothing."""
     out = _console()

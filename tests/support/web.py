@@ -5,34 +5,19 @@ from typing import Any
 import httpx
 from fastapi import FastAPI
 
+from veo import smoke
+
 Json = dict[str, Any]
+
+
+def example_requests(document: Json) -> dict[str, httpx.Request]:
+    """Give the documented example question of every operation, by method and path."""
+    return smoke.example_requests(document, "http://veo")
 
 
 def client(app: FastAPI) -> httpx.AsyncClient:
     """Give a client; no lifespan runs, and what escapes the app is raised here."""
     return httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://veo")
-
-
-def example_requests(document: Json) -> dict[str, httpx.Request]:
-    """Give the documented example question of every operation, by method and path."""
-    return {
-        f"{method.upper()} {path}": _request(method.upper(), path, operation)
-        for path, operations in document["paths"].items()
-        for method, operation in operations.items()
-    }
-
-
-def _request(method: str, path: str, operation: Json) -> httpx.Request:
-    if "requestBody" in operation:
-        body = operation["requestBody"]["content"]["application/json"]["example"]
-        return httpx.Request(method, f"http://veo{path}", json=body)
-    query = {}
-    for parameter in operation["parameters"]:
-        if parameter["in"] == "path":
-            path = path.replace(f"{{{parameter['name']}}}", parameter["example"])
-        elif "examples" in parameter["schema"]:
-            query[parameter["name"]] = parameter["schema"]["examples"][0]
-    return httpx.Request(method, f"http://veo{path}", params=query)
 
 
 async def ask(app: FastAPI, method: str, url: str, **more: Any) -> httpx.Response:
