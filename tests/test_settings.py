@@ -16,7 +16,7 @@ pytestmark = pytest.mark.usefixtures("no_variables")
 EXAMPLE = Path(__file__).parent.parent / "secrets.example"
 REQUIRED = ["UPSTASH_REDIS_REST_URL", "UPSTASH_REDIS_REST_TOKEN"]
 SECOND_NAMES = {"KV_REST_API_URL", "KV_REST_API_TOKEN"}
-AT_DEPLOYMENT = {"VEO_EXTRA_SECRET"}
+AT_DEPLOYMENT = {"VEO_EXTRA_SECRET", "VEO_EDGE_REGION"}
 SECRETS = ["TFL_APP_KEY", "GOOGLE_MAPS_API_KEY", "PERPLEXITY_API_KEY", "VEO_ADMIN_TOKEN", "REDIS_URL"]
 COMMENTED = re.compile(r"^# ([A-Z][A-Z_]+)=(.*)$", re.MULTILINE)
 
