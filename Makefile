@@ -23,7 +23,7 @@ run: $(READY) ## serve on http://127.0.0.1:8000 (PORT=… for another port)
 	$(RUN) -m veo serve --port $(PORT)
 
 test: $(READY) ## run the tests
-	$(RUN) -m pytest -q -m "not slow and not browser"
+	$(RUN) -m pytest -q -n 2 --dist loadfile -m "not slow and not browser"
 
 check: lint types cover browser fuzz ## lint, strict types, coverage of the cache core, a browser, and the slower tests
 

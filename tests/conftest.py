@@ -4,6 +4,7 @@ import logging
 from collections.abc import AsyncIterator, Iterator
 
 import httpx
+import hypothesis
 import pytest
 import stamina
 from fastapi import FastAPI
@@ -14,6 +15,9 @@ from tests.support.servers import Valkey
 from tests.support.web import client
 from veo.settings import Settings
 from veo.web import create_app
+
+hypothesis.settings.register_profile("untimed", deadline=None)  # machines are shared: no test is timed
+hypothesis.settings.load_profile("untimed")
 
 
 @pytest.fixture(scope="session")
@@ -45,13 +49,20 @@ def nothing_configured(no_variables: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
 
 
 @pytest.fixture
-def no_variables(monkeypatch: pytest.MonkeyPatch) -> Iterator[pytest.MonkeyPatch]:
-    """Unset every variable, and leave logging as it was."""
+def no_variables(monkeypatch: pytest.MonkeyPatch, logs_as_they_were: None) -> pytest.MonkeyPatch:
+    """Unset every variable."""
+    del logs_as_they_were
     for variable in variables():
         monkeypatch.delenv(variable, raising=False)
+    return monkeypatch
+
+
+@pytest.fixture(scope="module")
+def logs_as_they_were() -> Iterator[None]:
+    """Leave logging as it was: whatever runs as a whole process configures it."""
     logger = logging.getLogger("veo")
     before = logger.handlers, logger.level, logger.propagate
-    yield monkeypatch
+    yield
     logger.handlers, logger.level, logger.propagate = before
 
 

@@ -15,6 +15,8 @@ from veo.edge import Served
 from veo.settings import Settings
 from veo.web import create_app
 
+pytestmark = pytest.mark.usefixtures("logs_as_they_were")
+
 Scope = dict[str, Any]
 HERE = "127.0.0.1"
 

@@ -14,7 +14,7 @@ from veo.edge import Served
 from veo.smoke import Check, smoke
 from veo.web import create_app
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.usefixtures("logs_as_they_were")]
 
 
 @pytest.fixture(scope="module")
@@ -111,8 +111,8 @@ def test_the_command_prints_json(url: str) -> None:
     assert all(check["passed"] for check in json.loads(run(url, "--json").output)["checks"])
 
 
-@pytest.mark.parametrize("address", [f"http://127.0.0.1:{free_port()}", "nonsense", "http://[", ""])
+@pytest.mark.parametrize("address", ["http://127.0.0.1:{port}", "nonsense", "http://[", ""])
 def test_what_does_not_answer_as_veo_is_one_line_and_exit_code_1(address: str) -> None:
-    done = run(address)
+    done = run(address.format(port=free_port()))
     assert (done.exit_code, done.output.count("\n")) == (1, 1)
     assert "does not answer as Veo does" in done.output
