@@ -133,6 +133,11 @@ def serve(
             factory=True,
             log_level=settings.log_level.lower(),
             access_log=False,  # the app writes its own line per request
+            log_config=None,  # its lines go the way of ours
+            proxy_headers=False,  # who asks is for VEO_TRUSTED_PROXY_HOPS to say
+        )
+        logs.configure(
+            settings.log_level, settings.log_format, secrets=settings.secrets(), of=("uvicorn", "asyncio")
         )
         uvicorn.Server(config).run(sockets=[listening])
 
@@ -221,9 +226,8 @@ def _run(work: Callable[[Runtime], Awaitable[Plain]]) -> Plain:
     """Work with a runtime of its own, and leave no write or connection behind."""
     settings = _settings()
     asked_for = "log_level" in settings.model_fields_set
-    logs.configure(
-        settings.log_level if asked_for else "ERROR", settings.log_format
-    )  # the answer is the output
+    level = settings.log_level if asked_for else "ERROR"  # the answer is the output
+    logs.configure(level, settings.log_format, secrets=settings.secrets())
 
     async def run() -> Plain:
         runtime = build(settings)
