@@ -144,8 +144,15 @@ def serve(
 
 @cache.command()
 def stats(as_json: AsJson = False) -> None:
-    """Tell whether the shared tier answers."""
+    """Tell whether the shared tier answers, and what the day's answers saved."""
     _show(_run(upkeep.stats), terminal.cache_stats, as_json)
+
+
+@cache.command()
+def advise(as_json: AsJson = False) -> None:
+    """Advise on the lifetime of each family, by what the fleet's day has shown so far."""
+    found = _run(upkeep.stats)
+    _show({"of": found["of"], "advice": found["advice"]}, terminal.cache_advice, as_json)
 
 
 @cache.command()
