@@ -17,6 +17,7 @@ LAYERS = (
     {"recommend"},
     {"runtime"},
     {"savings"},
+    {"advice"},
     {"asking", "upkeep", "renewal", "warming"},
     {"terminal", "jobs", "web", "cli"},
     {"edge"},

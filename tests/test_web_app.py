@@ -112,7 +112,9 @@ async def test_logs_are_as_configured_while_the_app_runs(
     app = create_app(runtime=replace(runtime, settings=settings))
     async with app.router.lifespan_context(app):
         assert veo_logger.level == logging.ERROR
-        assert isinstance(veo_logger.handlers[0].formatter, logs.JsonFormatter)
+        formatter = veo_logger.handlers[0].formatter
+        assert isinstance(formatter, logs.Discreet)
+        assert isinstance(formatter.inner, logs.JsonFormatter)
 
 
 def test_the_version_is_that_of_the_package() -> None:

@@ -3,7 +3,8 @@
 import io
 import json
 import logging
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from typing import Any
 
 import httpx
 import pytest
@@ -50,6 +51,67 @@ async def test_every_line_of_a_request_carries_its_id_also_the_caches() -> None:
     await ask(app, "GET", "/api/crime/E15", headers={"X-Request-Id": "mine"})
     lines = [json.loads(line) for line in stream.getvalue().splitlines()]
     assert [(line["event"], line["request_id"]) for line in lines] == [("miss", "mine"), ("request", "mine")]
+
+
+@pytest.fixture
+async def lines(web: httpx.AsyncClient, caplog: pytest.LogCaptureFixture) -> Callable[[str], Any]:
+    """Give what asks a path and gives the fields of its line."""
+
+    async def asked(url: str) -> dict[str, Any]:
+        caplog.clear()
+        with caplog.at_level("INFO", "veo"):
+            await web.get(url)
+        return next(r.__dict__ for r in caplog.records if r.__dict__.get("event") == "request")
+
+    return asked
+
+
+async def test_the_access_line_tells_where_the_answer_came_from(lines: Callable[[str], Any]) -> None:
+    told = [(await lines("/api/crime/N16"))["origin"] for _ in range(2)]
+    assert told == ["source", "memory"]
+
+
+async def test_the_access_line_tells_sources_and_notices(lines: Callable[[str], Any]) -> None:
+    line = await lines("/api/crime/N16")
+    assert line["sources"]
+    assert any("No live counts" in notice for notice in line["notices"])
+
+
+@pytest.mark.parametrize(
+    ("url", "route"),
+    [
+        ("/api/crime/N16", "/api/crime/{area_code}"),
+        ("/api/areas/ZZ9", "/api/areas/{code}"),
+        ("/", "/"),
+        ("/admin/cache/stats", "/admin/cache/stats"),
+        ("/api/unknown", "-"),
+    ],
+)
+async def test_the_access_line_tells_the_route(lines: Callable[[str], Any], url: str, route: str) -> None:
+    assert (await lines(url))["route"] == route
+
+
+async def test_the_access_line_calls_what_never_changes_static(lines: Callable[[str], Any]) -> None:
+    assert (await lines("/api/personas"))["origin"] == "static"
+
+
+async def test_the_access_line_of_a_refusal_tells_no_origin(lines: Callable[[str], Any]) -> None:
+    assert "origin" not in await lines("/api/areas/ZZ9")
+
+
+class Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+@pytest.mark.usefixtures("veo_logger")
+@pytest.mark.parametrize(("stream", "is_json"), [(io.StringIO(), True), (Terminal(), False)])
+def test_left_to_itself_a_terminal_gets_text_and_everything_else_json(
+    stream: io.StringIO, *, is_json: bool
+) -> None:
+    logs.configure("INFO", "auto", stream)
+    logging.getLogger("veo.part").info("said")
+    assert stream.getvalue().startswith("{") is is_json
 
 
 async def test_after_a_request_its_id_is_no_longer_logged(web: httpx.AsyncClient) -> None:

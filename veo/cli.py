@@ -133,14 +133,26 @@ def serve(
             factory=True,
             log_level=settings.log_level.lower(),
             access_log=False,  # the app writes its own line per request
+            log_config=None,  # its lines go the way of ours
+            proxy_headers=False,  # who asks is for VEO_TRUSTED_PROXY_HOPS to say
+        )
+        logs.configure(
+            settings.log_level, settings.log_format, secrets=settings.secrets(), of=("uvicorn", "asyncio")
         )
         uvicorn.Server(config).run(sockets=[listening])
 
 
 @cache.command()
 def stats(as_json: AsJson = False) -> None:
-    """Tell whether the shared tier answers."""
+    """Tell whether the shared tier answers, and what the day's answers saved."""
     _show(_run(upkeep.stats), terminal.cache_stats, as_json)
+
+
+@cache.command()
+def advise(as_json: AsJson = False) -> None:
+    """Advise on the lifetime of each family, by what the fleet's day has shown so far."""
+    found = _run(upkeep.stats)
+    _show({"of": found["of"], "advice": found["advice"]}, terminal.cache_advice, as_json)
 
 
 @cache.command()
@@ -221,9 +233,8 @@ def _run(work: Callable[[Runtime], Awaitable[Plain]]) -> Plain:
     """Work with a runtime of its own, and leave no write or connection behind."""
     settings = _settings()
     asked_for = "log_level" in settings.model_fields_set
-    logs.configure(
-        settings.log_level if asked_for else "ERROR", settings.log_format
-    )  # the answer is the output
+    level = settings.log_level if asked_for else "ERROR"  # the answer is the output
+    logs.configure(level, settings.log_format, secrets=settings.secrets())
 
     async def run() -> Plain:
         runtime = build(settings)

@@ -79,7 +79,7 @@ def _runtime(loop: asyncio.AbstractEventLoop) -> Runtime:
     """Build one runtime per event loop, at the first question: secrets come after a snapshot's restore."""
     del loop  # a cache belongs to one loop, so the loop is the key
     settings = Settings()
-    logs.configure(settings.log_level, settings.log_format)
+    logs.configure(settings.log_level, settings.log_format, secrets=settings.secrets())
     return build(settings)
 
 

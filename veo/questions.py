@@ -43,6 +43,11 @@ def _brief(answer: Answer[Any]) -> timedelta | None:
     return MOMENT if answer.partial else None
 
 
+def _untimed(answer: Answer[Any]) -> Answer[Any]:
+    """Leave out when an answer was made: it differs every time."""
+    return answer.model_copy(update={"data": answer.data.model_copy(update={"timestamp": ""})})
+
+
 def _policy(
     family: str, key: str | Callable[..., Any], fresh: timedelta, stale: timedelta, **more: Any
 ) -> Policy:
@@ -78,6 +83,7 @@ BOUNDARIES = _policy(
     _days(90),
     _days(30),
     tags=lambda postcode, _level="simple": _area_tags(postcode),
+    content=_untimed,
 )
 MAPS = _policy("maps", "maps:{area_code}", _days(7), _days(7), tags=("area:{area_code}",), paid=True)
 GOOGLE = _policy(  # Google's terms: a point for 30 days at most, stale ones included
@@ -97,6 +103,7 @@ RESEARCH = _policy(
     _hours(24),
     tags=lambda area_code, _persona=None: _area_tags(area_code),
     paid=True,
+    content=_untimed,
     hard_timeout=timedelta(seconds=25),  # a rewrite in front cuts at 30
 )
 # `paid` is also what TfL, police.uk and Overpass are: rationed, so asked once by the whole fleet

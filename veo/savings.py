@@ -172,13 +172,17 @@ def _totals(families: Any) -> Sums:
     return total
 
 
+def sums_by(sums: Sums, prefix: str) -> dict[str, float]:
+    """Give the sums whose name begins with a prefix, by the rest of it."""
+    return {name.removeprefix(prefix): amount for name, amount in sums.items() if name.startswith(prefix)}
+
+
 def _by_source(sums: Sums, prefix: str) -> dict[str, int]:
-    named = {what.removeprefix(prefix): int(count) for what, count in sums.items() if what.startswith(prefix)}
-    return {source: count for source, count in named.items() if count}
+    return {source: int(count) for source, count in sums_by(sums, prefix).items() if count}
 
 
 def _buckets(sums: Sums, kind: str) -> dict[int, float]:
-    named = [(what.removeprefix(f"{kind}:"), n) for what, n in sums.items() if what.startswith(f"{kind}:")]
+    named = sums_by(sums, f"{kind}:").items()
     return {int(number): count for number, count in named if number.isdecimal()}
 
 

@@ -40,12 +40,15 @@ class Settings(BaseSettings):
     admin_token: SecretStr | None = Field(None, validation_alias="VEO_ADMIN_TOKEN", min_length=16)
     cors_origins: Annotated[tuple[str, ...], NoDecode] = Field((), validation_alias="VEO_CORS_ORIGINS")
 
+    rate_limit: int = Field(1_200, validation_alias="VEO_RATE_LIMIT", ge=0)
+    trusted_proxy_hops: int = Field(0, validation_alias="VEO_TRUSTED_PROXY_HOPS", ge=0, le=10)
+
     mortgage_rate: float = Field(0.05, validation_alias="VEO_MORTGAGE_RATE", ge=0, lt=1)
     mortgage_years: int = Field(25, validation_alias="VEO_MORTGAGE_YEARS", ge=1, le=50)
     mortgage_deposit: float = Field(0.10, validation_alias="VEO_MORTGAGE_DEPOSIT", ge=0, lt=1)
 
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field("INFO", validation_alias="VEO_LOG_LEVEL")
-    log_format: Literal["text", "json"] = Field("text", validation_alias="VEO_LOG_FORMAT")
+    log_format: Literal["auto", "text", "json"] = Field("auto", validation_alias="VEO_LOG_FORMAT")
 
     @field_validator("upstreams")
     @classmethod
@@ -68,3 +71,8 @@ class Settings(BaseSettings):
     def prefix(self) -> str:
         """Give what stands before the version in every key of the shared tier."""
         return f"veo:{self.namespace}:" if self.namespace else "veo:"
+
+    def secrets(self) -> tuple[str, ...]:
+        """Give every secret in the clear, for whoever has to keep them out of sight."""
+        values = [getattr(self, name) for name in type(self).model_fields]
+        return tuple(value.get_secret_value() for value in values if isinstance(value, SecretStr))

@@ -109,6 +109,8 @@ def cache_stats(found: Plain) -> None:
     else:
         out.print(f"Shared tier: {found['store']}, {'reachable' if found['reachable'] else 'NOT reachable'}")
     out.print(f"Memory: {memory['entries']} entries, {memory['bytes']:,} bytes")
+    if found["cache_hit_rate"] is not None:
+        _saved(out, found)
     asked = {name: counts for name, counts in found["families"].items() if any(counts.values())}
     if asked:
         columns = ("memory", "shared", "source", "stale", "failed")
@@ -116,6 +118,38 @@ def cache_stats(found: Plain) -> None:
         for name, counts in asked.items():
             table.add_row(name, *(str(counts[column]) for column in columns))
         out.print(table)
+
+
+def _saved(out: Console, found: Plain) -> None:
+    """Print what the day's answers saved; a time that was not seen is a dash."""
+    cached, uncached = (
+        "-" if found[name] is None else f"{found[name]:,.1f} ms"
+        for name in ("avg_cache_response_ms", "avg_uncached_response_ms")
+    )
+    out.print(f"Today ({found['of']}): {found['cache_hit_rate_text']} from the cache")
+    out.print(f"An answer from the cache takes {cached}, another {uncached}")
+    money = f"{found['estimated_cost_savings']:,.2f} {found['currency']}"
+    out.print(f"Saved: {found['daily_api_calls_saved']:,} calls of sources, {money}")
+
+
+def cache_advice(found: Plain) -> None:
+    """Print what is advised for the lifetime of each family, and why."""
+    out = _console()
+    if not found["advice"]:
+        out.print(f"Nothing was asked today ({found['of']}), so there is nothing to advise.")
+        return
+    table = _table("Family", "Advice", "Hours", "To", "Saves a day", "Because")
+    for one in found["advice"]:
+        saving = one["expected_saving"]
+        table.add_row(
+            one["family"],
+            one["advice"],
+            f"{one['fresh_for_s'] / 3600:g}",
+            f"{one['suggested_s'] / 3600:g}",
+            f"{saving['calls']:g} calls, {saving['usd']:.2f} USD",
+            one["reason"],
+        )
+    out.print(table)
 
 
 def cache_change(done: Plain) -> None:

@@ -5,6 +5,7 @@ import time
 from datetime import UTC, date, datetime
 from typing import Any
 
+from veo.advice import advise
 from veo.errors import InvalidQuestion, NotFound, SourceError
 from veo.questions import POLICIES
 from veo.runtime import Runtime, tables
@@ -44,9 +45,8 @@ async def stats(runtime: Runtime, day: str | None = None, prices: Prices = PRICE
     await runtime.cache.preload()
     counted = runtime.cache.stats()
     shared = counted["shared"]
-    read = await runtime.cache.ledger.fleet(day)
-    fleet = None if read is None else report(read, prices)
-    here = report(runtime.cache.ledger.today(), prices)
+    read, own = await runtime.cache.ledger.fleet(day), runtime.cache.ledger.today()
+    fleet, here = None if read is None else report(read, prices), report(own, prices)
     first = here if fleet is None else fleet
     return {
         "store": runtime.shared,
@@ -56,6 +56,7 @@ async def stats(runtime: Runtime, day: str | None = None, prices: Prices = PRICE
         **{name: first[name] for name in OWNERS},
         "fleet": fleet,
         "here": here,
+        "advice": advise(own if read is None else read, POLICIES, prices),
         "prices": prices.model_dump(),
         **counted,
     }

@@ -152,6 +152,21 @@ async def test_a_refresh_that_brings_the_same_is_told_apart(store: ChaosStore) -
     assert (sums.get("changed", 0), sums["unchanged"]) == (0, 1)
 
 
+async def test_what_a_policy_calls_content_tells_whether_a_refresh_is_new(store: ChaosStore) -> None:
+    here = container(store, rules=policy(content=lambda fact: fact.code))
+    await here.fact("E15")
+    await here.fact.refresh("E15")
+    assert fact(here.cache.ledger.today())["unchanged"] == 1
+
+
+async def test_a_policy_that_fails_to_compare_spoils_no_answer(store: ChaosStore) -> None:
+    here = container(store, rules=policy(content=lambda fact: fact.nothing))
+    await here.fact("E15")
+    answer = await here.fact.refresh("E15")
+    sums = fact(here.cache.ledger.today())
+    assert (answer.number, sums.get("changed", 0), sums.get("unchanged", 0)) == (2, 0, 0)
+
+
 async def test_a_day_in_use_writes_one_command_a_minute_and_two_at_first(store: ChaosStore) -> None:
     here = container(store)
     await use(here, 5 * 60 + 31)

@@ -24,7 +24,8 @@ class Policy:
     `fresh_for` is the logical life; `stale_if_error` how long after it a value may still answer for a
     failing source (as in RFC 5861). `lifetime` may shorten or lengthen `fresh_for` for one value.
     `paid` asks the source at most once across the fleet. `shared=False` keeps values in this
-    container's memory, `sensitive` keeps them nowhere, `cache_if` refuses single values.
+    container's memory, `sensitive` keeps them nowhere, `cache_if` refuses single values. `content` is what
+    of a value counts when the ledger tells whether a refresh brought anything new.
     `stale_on` are the failures of a source that a stale value may hide (timeouts always are);
     `negative_on` the definite "there is none" that is remembered for `negative_for`.
 
@@ -43,6 +44,7 @@ class Policy:
     sensitive: bool = False
     cache_if: Callable[[Any], bool] | None = None
     lifetime: Callable[[Any], timedelta | None] | None = None
+    content: Callable[[Any], Any] | None = None
     stale_on: tuple[type[Exception], ...] = (OSError,)
     negative_on: tuple[type[Exception], ...] = ()
     negative_for: timedelta = timedelta(seconds=30)

@@ -92,7 +92,7 @@ class Source:
         )
         self._throttles.clear(flight.key)
         if held is not None and not entry.negative:
-            bound.usage.replaced(held, entry)
+            self._compare(bound, held.value, entry.value)
         if self._keep(bound, flight.call, entry, wanted=wanted):
             # a lease that outlives its entry would make others wait for nobody
             flight.settled = entry.fresh - self._clock.now() > flight.lease_until - flight.loop.time()
@@ -122,6 +122,17 @@ class Source:
         if held is None:
             raise error
         return Landing(held, "stale")
+
+    def _compare(self, bound: Bound, old: Any, new: Any) -> None:
+        """Count whether a refresh brought anything new, in what the policy says is the content."""
+        content = bound.policy.content
+        try:
+            changed = old != new if content is None else content(old) != content(new)
+        except Exception:
+            fault = {"event": "bug", "family": bound.policy.family}
+            log.exception("%s: its policy failed", bound.policy.family, extra=fault)
+        else:
+            bound.usage.replaced(changed=bool(changed))
 
     def _keep(self, bound: Bound, call: Call, entry: Entry, *, wanted: bool) -> bool:
         """Fill both tiers, unless the policy refuses or something newer came; tell whether it did."""

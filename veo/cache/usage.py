@@ -60,9 +60,9 @@ class Usage:
         self.sums["spared"] += count
         self.sums[f"age:{_tenth(entry, age)}"] += count
 
-    def replaced(self, old: Entry, new: Entry) -> None:
+    def replaced(self, *, changed: bool) -> None:
         """Count a refresh by whether it brought anything new."""
-        self.sums["unchanged" if new.value == old.value else "changed"] += 1
+        self.sums["changed" if changed else "unchanged"] += 1
 
     @contextmanager
     def computing(self, meter: Meter | None, clock: Callable[[], float]) -> Iterator[Mapping[str, int]]:

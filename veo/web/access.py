@@ -3,6 +3,8 @@
 import logging
 import re
 import time
+from collections.abc import Mapping, Sequence
+from typing import Any
 from urllib.parse import quote
 from uuid import uuid4
 
@@ -15,7 +17,7 @@ log = logging.getLogger(__name__)
 
 SANE_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 CLIENT_LEFT = 499  # as nginx counts a client that went away before its answer
-_BEGAN = "veo.began"
+_BEGAN, _TOLD = "veo.began", "veo.told"
 
 
 class Access:
@@ -47,6 +49,11 @@ class Access:
             request_id.reset(token)
 
 
+def tell(scope: Scope, origin: str, sources: Sequence[str], notices: Sequence[str]) -> None:
+    """Leave for the log how the answer to a request came about."""
+    scope[_TOLD] = {"origin": origin, "sources": list(sources), "notices": list(notices)}
+
+
 def elapsed(scope: Scope) -> float:
     """Give the seconds since a request came in."""
     began: float = scope[_BEGAN]
@@ -65,5 +72,16 @@ def _identity(headers: Headers) -> str:
 
 def _log(scope: Scope, status: int) -> None:
     method, path, ms = scope["method"], shown_path(scope), round(elapsed(scope) * 1000)
-    extra = {"event": "request", "method": method, "path": path, "status": status, "ms": ms}
-    log.info("%s %s %d %d ms", method, path, status, ms, extra=extra)
+    told: Mapping[str, Any] = scope.get(_TOLD, {})
+    request = {"method": method, "path": path, "route": _route(scope), "status": status, "ms": ms}
+    origin = f" {told['origin']}" if told else ""
+    extra = {"event": "request", **request, **told}
+    log.info("%s %s %d %d ms%s", method, path, status, ms, origin, extra=extra)
+
+
+def _route(scope: Scope) -> str:
+    """Give the path of the route as it is declared: lines of one route can be counted together."""
+    endpoint, app = scope.get("endpoint"), scope.get("app")
+    routes = app.routes if app is not None and endpoint is not None else ()
+    declared = (route.path for route in routes if getattr(route, "endpoint", None) is endpoint)
+    return next(declared, "-")

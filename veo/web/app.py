@@ -20,6 +20,7 @@ from veo.web.access import Access
 from veo.web.admin import ADMIN
 from veo.web.errors import Errors, on_http_error
 from veo.web.headers import SecurityHeaders
+from veo.web.limit import Limits
 from veo.web.routes import PUBLIC, home
 
 
@@ -57,13 +58,17 @@ def _document() -> dict[str, Any]:
 async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     """Log as configured; meet the shared tier before the first request, and take leave of it at the end."""
     runtime: Runtime = app.state.runtime
-    logs.configure(runtime.settings.log_level, runtime.settings.log_format)
+    _log(runtime.settings)
     await runtime.cache.preload()
     await warming.preload(runtime)
     try:
         yield
     finally:
         await runtime.close()
+
+
+def _log(settings: Settings) -> None:
+    logs.configure(settings.log_level, settings.log_format, secrets=settings.secrets())
 
 
 def _around(settings: Settings) -> list[Middleware]:
@@ -75,4 +80,5 @@ def _around(settings: Settings) -> list[Middleware]:
         allow_headers=("Content-Type", "X-Request-Id"),
         expose_headers=("X-Request-Id", "Retry-After"),
     )
-    return [Middleware(Access), Middleware(SecurityHeaders), cors, Middleware(Errors)]
+    limits = Middleware(Limits, per_minute=settings.rate_limit, hops=settings.trusted_proxy_hops)
+    return [Middleware(Access), Middleware(SecurityHeaders), cors, Middleware(Errors), limits]

@@ -17,6 +17,7 @@ from veo.errors import CapReached, InvalidQuestion, NotFound, SourceError, Sourc
 from veo.web.access import elapsed, shown_path
 from veo.web.body import JSON
 from veo.web.respond import elapsed_ms, timestamp
+from veo.web.window import TooMany
 
 log = logging.getLogger(__name__)
 
@@ -67,6 +68,9 @@ def problem(error: Exception, scope: Scope) -> Problem:  # noqa: PLR0911  # one 
         case UpstreamThrottled():
             wait = ceil(error.retry_after)
             return Problem(503, str(error), {"retryAfter": wait}, {"Retry-After": str(wait)})
+        case TooMany():
+            wait = ceil(error.retry_after)
+            return Problem(429, "Too many requests", {"retryAfter": wait}, {"Retry-After": str(wait)})
         case TimeoutError():
             operation, waited = f"{scope['method']} {shown_path(scope)}", round(elapsed(scope), 1)
             return Problem(504, "No source answered in time", {"operation": operation, "timeout": waited})

@@ -13,7 +13,7 @@ from veo.cache import Hit
 from veo.listing import Recommendation, Recommendations
 from veo.models import Answer, Persona, Value
 from veo.sources.http import Blob
-from veo.web.access import elapsed
+from veo.web.access import elapsed, tell
 from veo.web.body import JSON
 from veo.web.caching import cached_response
 
@@ -112,6 +112,8 @@ def elapsed_ms(scope: Scope) -> int:
 
 def _metadata(scope: Scope, hit: Hit[Answer[Any]], more: tuple[str, ...] = ()) -> Metadata:
     late = (f"No source answered: this is what was known {_ago(hit.age)} ago.",) if hit.stale else ()
+    notices = (*late, *hit.value.notices, *more)
+    tell(scope, "static" if hit.computed == ALWAYS else hit.origin, hit.value.sources, notices)
     return Metadata(
         timestamp=timestamp(),
         execution_time_ms=elapsed_ms(scope),
@@ -119,7 +121,7 @@ def _metadata(scope: Scope, hit: Hit[Answer[Any]], more: tuple[str, ...] = ()) -
         cached=hit.cached,
         stale=hit.stale,
         age_seconds=int(hit.age),
-        notices=(*late, *hit.value.notices, *more),
+        notices=notices,
         assumptions=hit.value.assumptions,
         attribution=hit.value.attribution,
     )
