@@ -4,17 +4,21 @@ While the shared tier cannot be reached, a container spends at most its share: t
 containers as there are shares.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import date, timedelta
+from http import HTTPStatus
 from typing import NamedTuple
 
 from veo.cache import Cache
-from veo.errors import CapReached
+from veo.errors import CapReached, NotAsked, ProviderError, RateLimited
 
 SHARES = 10  # a deployment has at most five web containers and four of each function in use at once
 MICRO = 1_000_000  # accounts are kept in whole millionths of a dollar
 KEPT = timedelta(days=2)
+UNBILLED = frozenset({HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN})
+"""With these a provider refuses the key: no call that costs anything."""
 
 
 class Cap(NamedTuple):
@@ -54,6 +58,20 @@ class Purse:
         if (account.own > alone) if total is None else (total > limit):
             await self.settle(provider, -usd)
             raise CapReached(provider, cap.setting)
+
+    @asynccontextmanager
+    async def paying(self, provider: str, usd: float) -> AsyncIterator[None]:
+        """Pay for the call inside; the price of one that was refused or never sent is given back.
+
+        Raises CapReached as `pay` does, and what the call raises.
+        """
+        await self.pay(provider, usd)
+        try:
+            yield
+        except ProviderError as error:
+            if isinstance(error, NotAsked | RateLimited) or error.status in UNBILLED:
+                await self.settle(provider, -usd)
+            raise
 
     async def settle(self, provider: str, usd: float) -> None:
         """Correct what was taken: the call cost that much more, or with a minus less."""

@@ -21,7 +21,7 @@ from pydantic_core import from_json
 
 from veo import __version__
 from veo.cache.breaker import Breaker
-from veo.errors import BadAnswer, NotFoundThere, ProviderError, RateLimited, Unavailable
+from veo.errors import BadAnswer, NotAsked, NotFoundThere, ProviderError, RateLimited, Unavailable
 
 if TYPE_CHECKING:  # imported at the first call: who is answered from the cache needs no client
     import httpx
@@ -249,7 +249,7 @@ class Upstream:
             raise RateLimited(self.provider.name, "it asked to be left alone", retry_after=left)
         state = self._breaker.state(now)
         if state == "open" or (state == "half-open" and self._probing):
-            raise Unavailable(self.provider.name, "not asked, as it has just failed")
+            raise NotAsked(self.provider.name, "not asked, as it has just failed")
         if state == "closed":
             yield
             return
