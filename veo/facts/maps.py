@@ -37,7 +37,7 @@ async def live_maps(live: Live, snapshot: Snapshot, district: District) -> Answe
         for name, keys in COUNTED.items()
     }
     fewer = counts.source != overpass.SOURCE
-    instead = (f"{no_answer('overpass')}: {counts.source} counts fewer kinds.",) if fewer else ()
+    instead = (f"{no_answer('overpass')}: these are the fewer kinds of {counts.source}.",) if fewer else ()
     circle = "a mile" if "restaurants_1mile" in counts.figures else "1 km"
     return embedded.model_copy(
         update={
