@@ -1,4 +1,4 @@
-"""Answers composed of live sources: with all of them, without one, without any, stale, late and back again."""
+"""Answers composed of live sources: with all of them, without one, without any, stale and late."""
 
 from collections.abc import Awaitable, Callable, Iterator
 from typing import Any
@@ -360,22 +360,22 @@ async def test_with_no_source_at_all_the_list_is_the_one_of_the_rail_graph(
 
 
 @pytest.mark.parametrize(
-    ("ask", "down", "after", "known"),
+    ("ask", "down", "after"),
     [
-        pytest.param(commute, "tfl", 8 * DAY, "TfL Unified API", id="commute"),
-        pytest.param(crime, "police.uk", 31 * DAY, "data.police.uk", id="crime"),
-        pytest.param(boundaries, "postcodes.io", 91 * DAY, "postcodes.io (ONSPD)", id="boundaries"),
+        pytest.param(commute, "tfl", 8 * DAY, id="commute"),
+        pytest.param(crime, "police.uk", 31 * DAY, id="crime"),
+        pytest.param(boundaries, "postcodes.io", 91 * DAY, id="boundaries"),
     ],
 )
 async def test_a_stale_live_answer_beats_the_embedded_figures(
-    site: Site, upstreams: Upstreams, ask: Ask, down: str, after: float, known: str
+    site: Site, upstreams: Upstreams, ask: Ask, down: str, after: float
 ) -> None:
     first = await ask(site)
     upstreams.down(down)
     site.clock.skew += after
     told = await ask(site)
     assert (told["data"], told["metadata"]["stale"]) == (first["data"], True)
-    assert told["metadata"]["notices"][0].startswith(LATE), known
+    assert told["metadata"]["notices"][0].startswith(LATE)
 
 
 async def test_a_live_answer_that_is_too_old_is_not_given(site: Site, upstreams: Upstreams) -> None:
@@ -406,9 +406,7 @@ async def test_what_is_late_is_answered_without_it_and_says_so(
     assert f"{name} did not answer in time" in notices(told)
 
 
-async def test_what_was_late_lands_in_the_cache(
-    open_site: Callable[..., Site], upstreams: Upstreams
-) -> None:
+async def test_what_was_late_lands_in_the_cache(open_site: Callable[..., Site], upstreams: Upstreams) -> None:
     upstreams.tfl.delay = 0.2
     site = open_site(deadline=HASTY)
     await site.commute()

@@ -1,4 +1,4 @@
-"""A recommendation asks TfL for its shortlist alone, and is scored by it only where it has answered for all."""
+"""A recommendation asks TfL for its shortlist alone, and is scored by it where it has answered for all."""
 
 from collections.abc import Callable
 from typing import Any
@@ -36,7 +36,9 @@ def live(answer: Json) -> set[str]:
 
 def scores(answer: Json) -> dict[str, tuple[float, float]]:
     """Give the total and the commute's score of every area."""
-    return {item["areaCode"]: (item["score"], item["factors"]["commute"]) for item in answer["recommendations"]}
+    return {
+        item["areaCode"]: (item["score"], item["factors"]["commute"]) for item in answer["recommendations"]
+    }
 
 
 def sharing(database: Gateway) -> dict[str, Any]:
@@ -239,9 +241,7 @@ async def test_an_area_that_tfl_shuts_out_leaves_the_list_and_its_absence_is_sai
     site: Site, upstreams: Upstreams
 ) -> None:
     minutes = 95
-    upstreams.tfl.queue(
-        Answered(body=results(journey(minutes, leg("bus", minutes, "Here", "There", "25"))))
-    )
+    upstreams.tfl.queue(Answered(body=results(journey(minutes, leg("bus", minutes, "Here", "There", "25")))))
     told = await site.answer(WITHIN_40)
     assert max(item["commute"]["minutes"] for item in told["recommendations"]) <= 40
     assert len(codes(told)) < 20

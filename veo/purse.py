@@ -46,12 +46,17 @@ class Purse:
         self._cache, self._caps, self._today, self._fleet = cache, caps, today, fleet
         self._accounts: dict[str, Account] = {}
 
+    def check(self, provider: str, usd: float) -> None:
+        """Raise CapReached where the day's cap is known to be too low for a call of that price."""
+        account, cap = self._account(provider), self._caps[provider]
+        if max(account.own, account.fleet) + round(usd * MICRO) > round(cap.usd * MICRO):
+            raise CapReached(provider, cap.setting)
+
     async def pay(self, provider: str, usd: float) -> None:
         """Take the price of one call; raise CapReached, and take nothing, when the day's cap is too low."""
+        self.check(provider, usd)
         account, cap, amount = self._account(provider), self._caps[provider], round(usd * MICRO)
         limit = round(cap.usd * MICRO)
-        if max(account.own, account.fleet) + amount > limit:
-            raise CapReached(provider, cap.setting)
         account.own += amount  # before the wait: calls at the same time must not all fit
         total = await self._count(provider, account, amount)
         alone = limit / SHARES if self._fleet else limit

@@ -20,9 +20,9 @@ from veo.facts.boundaries import Detail
 from veo.facts.sources import NAMES, Located, Sources, centre_notices
 from veo.models import Answer, District, Location, Persona, Place
 from veo.sources import postcodes
-from veo.sources.google import GeoPoint, Google
+from veo.sources.google import GEOCODE_USD, GeoPoint, Google
 from veo.sources.http import Blob
-from veo.sources.perplexity import Perplexity
+from veo.sources.perplexity import PERPLEXITY_ESTIMATE_USD, Perplexity
 from veo.sources.places import FULL_POSTCODE
 
 P = ParamSpec("P")
@@ -190,7 +190,8 @@ class Questions:
         """Tell what the web says of an area. Raises SourceError."""
         code = self.places.canonical_area(area_code)
         self._perplexity_client()  # before the cache: what is not configured is not a failure to remember
-        return await self.cached_research.lookup(code, persona)
+        price = PERPLEXITY_ESTIMATE_USD
+        return await self._affordable("perplexity", price, self.cached_research.lookup(code, persona))
 
     def until(self) -> float:
         """Give the moment on the running loop's clock by which what is asked now is to be answered."""
@@ -245,11 +246,19 @@ class Questions:
         try:
             self._google_client()
             async with asyncio.timeout(self._sources.deadline):
-                return await self.cached_google(code)
+                return await self._affordable("google", GEOCODE_USD, self.cached_google(code))
         except SourceUnavailable:
             return None
         except LOST as error:
             return f"{_why(error, 'google')}: no geocoding."
+
+    async def _affordable(self, provider: str, usd: float, answer: Awaitable[T]) -> T:
+        """Wait for an answer that costs money: that the day's is spent is not a failure of a moment ago."""
+        try:
+            return await answer
+        except UpstreamThrottled:
+            self._sources.purse.check(provider, usd)
+            raise
 
     async def _district(self, code: str) -> District:
         return (await self._sources.figures.standing()).district(code)

@@ -80,7 +80,7 @@ class Site:
 async def until(happened: Callable[[], Any]) -> None:
     """Let the loop run until something has happened on another thread or in another task."""
     async with asyncio.timeout(PATIENCE):
-        while not happened():
+        while not happened():  # noqa: ASYNC110 - a thread or a flight of the cache sets no event
             await asyncio.sleep(0)
 
 
