@@ -203,18 +203,21 @@ async def test_schools_without_inspections_are_renewed_and_the_gap_is_told(
 # ---- crime -------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 async def test_crimes_of_every_district_land_in_the_cache(site: Site) -> None:
     done = await renew(in_two_districts(site.runtime), ["crime"])
     assert done["crime"] == {"renewed": 2, "failures": []}
     assert (await site.answer(CRIME))["metadata"]["cached"] is True
 
 
+@pytest.mark.slow
 async def test_a_renewal_tells_how_far_it_is(site: Site) -> None:
     heard: list[tuple[int, int]] = []
     await renew(in_two_districts(site.runtime), ["crime"], lambda *progress: heard.append(progress))
     assert heard == [(1, 2), (2, 2)]
 
 
+@pytest.mark.slow
 async def test_districts_whose_crimes_fail_are_told_by_name(site: Site, upstreams: Upstreams) -> None:
     upstreams.police.always(Answered(500, {}))
     done = (await renew(in_two_districts(site.runtime), ["crime"]))["crime"]
@@ -222,6 +225,7 @@ async def test_districts_whose_crimes_fail_are_told_by_name(site: Site, upstream
     assert sorted(text.split(":")[0] for text in done["failures"]) == ["E15", "E20"]
 
 
+@pytest.mark.slow
 async def test_areas_are_composed_anew_once_their_crimes_are(site: Site) -> None:
     await site.answer(AREA)
     await renew(in_two_districts(site.runtime), ["crime"])
@@ -250,6 +254,7 @@ def refresh(upstreams: Upstreams, folder: Path, *options: str, **more: str) -> A
     return subprocess.run(command, env={**inherited, **live}, capture_output=True, timeout=60, check=False)  # noqa: S603 - our own program
 
 
+@pytest.mark.slow
 def test_a_part_is_renewed_from_the_command_line(upstreams: Upstreams, tmp_path: Path) -> None:
     enrol(upstreams)
     done = refresh(upstreams, tmp_path, "--part", "schools", "--json")
@@ -257,16 +262,19 @@ def test_a_part_is_renewed_from_the_command_line(upstreams: Upstreams, tmp_path:
     assert [file.name for file in tmp_path.iterdir()] == ["schools.table"]
 
 
+@pytest.mark.slow
 def test_a_command_that_renewed_nothing_says_so_and_fails(upstreams: Upstreams, tmp_path: Path) -> None:
     done = refresh(upstreams, tmp_path, "--part", "schools")
     assert (done.returncode, done.stderr.splitlines()[-1]) == (1, b"veo: some parts renewed nothing")
 
 
+@pytest.mark.slow
 def test_a_part_that_does_not_exist_is_refused(upstreams: Upstreams, tmp_path: Path) -> None:
     done = refresh(upstreams, tmp_path, "--part", "weather")
     assert (done.returncode, b"figures, schools, crime" in done.stderr) == (2, True)
 
 
+@pytest.mark.slow
 def test_a_command_without_live_sources_says_what_switches_them_on(
     upstreams: Upstreams, tmp_path: Path
 ) -> None:
