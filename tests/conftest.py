@@ -1,7 +1,8 @@
 """Fixtures that several modules share: the event loop's kind and the real servers."""
 
 import logging
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
+from pathlib import Path
 
 import httpx
 import hypothesis
@@ -11,8 +12,11 @@ from fastapi import FastAPI
 
 from tests.support.environment import variables
 from tests.support.gateway import Gateway
+from tests.support.live import Later, Site
 from tests.support.servers import Valkey
+from tests.support.upstreams import Upstreams
 from tests.support.web import client
+from veo.runtime import build
 from veo.settings import Settings
 from veo.web import create_app
 
@@ -103,3 +107,41 @@ async def web(app: FastAPI) -> AsyncIterator[httpx.AsyncClient]:
     """A client of that app."""
     async with client(app) as opened:
         yield opened
+
+
+@pytest.fixture(scope="session")
+def providers() -> Iterator[Upstreams]:
+    """Every provider on the loopback interface, for the whole run."""
+    running = Upstreams()
+    running.start()
+    yield running
+    running.stop()
+
+
+@pytest.fixture
+def upstreams(providers: Upstreams) -> Upstreams:
+    """Give them as they are documented, with nothing asked yet."""
+    providers.reset()
+    return providers
+
+
+@pytest.fixture
+async def open_site(upstreams: Upstreams, tmp_path: Path) -> AsyncIterator[Callable[..., Site]]:
+    """Open containers with live sources, every key and no table; each has settings of its own."""
+    opened: list[Site] = []
+
+    def opening(**settings: object) -> Site:
+        clock = Later()
+        runtime = build(upstreams.settings(**{"tables": tmp_path, **settings}), clock)
+        opened.append(Site(runtime, clock))
+        return opened[-1]
+
+    yield opening
+    for site in opened:
+        await site.close()
+
+
+@pytest.fixture
+def site(open_site: Callable[..., Site]) -> Site:
+    """One such container, with a cache in memory."""
+    return open_site()

@@ -8,7 +8,8 @@ VeoError
     ├── SourceUnavailable  it is not configured
     ├── CapReached       it would cost more than a day may cost
     └── ProviderError    it was asked, and failed
-        ├── Unavailable  not reachable, too slow, resting after failures, or a 5xx
+        ├── Unavailable  not reachable, too slow, or a 5xx
+        │   └── NotAsked  resting after failures: nothing was sent
         ├── RateLimited  it asks to be left alone for a while
         ├── BadAnswer    refused, or not what it documents
         └── NotFoundThere  it says that there is no such thing
@@ -92,7 +93,11 @@ class ProviderError(SourceError):
 
 
 class Unavailable(ProviderError):
-    """Not reachable, too slow, resting after failures, or a 5xx."""
+    """Not reachable, too slow, or a 5xx."""
+
+
+class NotAsked(Unavailable):
+    """It rests after failures or a refusal: nothing was sent to it."""
 
 
 class RateLimited(ProviderError):

@@ -4,17 +4,21 @@ While the shared tier cannot be reached, a container goes on only until its own 
 the cap; what it spends meanwhile is counted as soon as the tier is back.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import date, timedelta
+from http import HTTPStatus
 from typing import NamedTuple
 
 from veo.cache import Cache
-from veo.errors import CapReached
+from veo.errors import CapReached, NotAsked, ProviderError, RateLimited
 
 SHARES = 10  # a deployment has at most five web containers and four of each function in use at once
 MICRO = 1_000_000  # accounts are kept in whole millionths of a dollar
 KEPT = timedelta(days=2)
+UNBILLED = frozenset({HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN})
+"""With these a provider refuses the key: no call that costs anything."""
 
 
 class Cap(NamedTuple):
@@ -46,12 +50,18 @@ class Purse:
         self._cache, self._caps, self._today, self._fleet = cache, caps, today, fleet
         self._accounts: dict[str, Account] = {}
 
+    def check(self, provider: str, usd: float) -> None:
+        """Raise CapReached where the day's cap is known to be too low for a call of that price."""
+        account, cap = self._account(provider), self._caps[provider]
+        limit = round(cap.usd * MICRO)
+        if not limit or max(account.own, account.fleet) + round(usd * MICRO) > limit:
+            raise CapReached(provider, cap.setting)
+
     async def pay(self, provider: str, usd: float) -> None:
         """Take the price of one call; raise CapReached, and take nothing, when the day's cap is too low."""
+        self.check(provider, usd)
         account, cap, amount = self._account(provider), self._caps[provider], round(usd * MICRO)
         limit = round(cap.usd * MICRO)
-        if not limit or max(account.own, account.fleet) + amount > limit:
-            raise CapReached(provider, cap.setting)
         account.own += amount  # before the wait: calls at the same time must not all fit
         total = await self._count(provider, account, amount)
         alone = limit / SHARES if self._fleet else limit
@@ -59,6 +69,20 @@ class Purse:
             account.own -= amount
             await self._count(provider, account, -amount)
             raise CapReached(provider, cap.setting)
+
+    @asynccontextmanager
+    async def paying(self, provider: str, usd: float) -> AsyncIterator[None]:
+        """Pay for the call inside; the price of one that was refused or never sent is given back.
+
+        Raises CapReached as `pay` does, and what the call raises.
+        """
+        await self.pay(provider, usd)
+        try:
+            yield
+        except ProviderError as error:
+            if isinstance(error, NotAsked | RateLimited) or error.status in UNBILLED:
+                await self.settle(provider, -usd)
+            raise
 
     async def settle(self, provider: str, usd: float) -> None:
         """Correct what was taken: the call cost that much more, or with a minus less."""

@@ -20,9 +20,9 @@ from veo.facts.boundaries import Detail
 from veo.facts.sources import NAMES, Located, Sources, centre_notices
 from veo.models import Answer, District, Location, Persona, Place
 from veo.sources import postcodes
-from veo.sources.google import GeoPoint, Google
+from veo.sources.google import GEOCODE_USD, GeoPoint, Google
 from veo.sources.http import Blob
-from veo.sources.perplexity import Perplexity
+from veo.sources.perplexity import PERPLEXITY_ESTIMATE_USD, Perplexity
 from veo.sources.places import FULL_POSTCODE
 
 P = ParamSpec("P")
@@ -142,14 +142,15 @@ class Questions:
     async def commute(self, origin: str, destination: str) -> Hit[Answer[CommuteData]]:
         """Tell how long a journey takes, door to door."""
         start, end = self.places.destination(origin, "origin"), self.places.destination(destination)
+        until = self.until()
 
         async def modelled(why: str) -> Answer[CommuteData]:
-            ends = await self.located(start), await self.located(end)
+            ends = await self.located(start, until), await self.located(end, until)
             return commute.modelled_commute(
                 self._sources, *ends, f"{why}: this is a model of the rail network."
             )
 
-        return await self._answered(self.cached_commute, (start.code, end.code), modelled)
+        return await self._answered("tfl", self.cached_commute, (start.code, end.code), modelled, until)
 
     async def crime(self, area_code: str) -> Hit[Answer[CrimeData]]:
         """Tell the recorded crime of an area."""
@@ -158,7 +159,7 @@ class Questions:
         async def dated(why: str) -> Answer[CrimeData]:
             return _noted(crime.embedded_crime(await self._district(code)), f"{why}.")
 
-        return await self._answered(self.cached_crime, (code,), dated)
+        return await self._answered("police.uk", self.cached_crime, (code,), dated)
 
     async def schools(self, postcode: str) -> Hit[Answer[SchoolsData]]:
         """Tell the schools near a full postcode, or of a district."""
@@ -169,16 +170,20 @@ class Questions:
         return await self.cached_schools.lookup(place)
 
     async def boundaries(
-        self, postcode: str, level: Detail = "simple", *, anew: bool = False
+        self, postcode: str, level: Detail = "simple", until: float | None = None, *, anew: bool = False
     ) -> Hit[Answer[BoundariesData]]:
-        """Tell in which areas a postcode lies; `anew` asks the source whatever the cache has."""
+        """Tell in which areas a postcode lies.
+
+        `until` is as for `located`; `anew` asks the source whatever the cache has.
+        """
         code = self.places.canonical_postcode(postcode)
 
         async def central(why: str) -> Answer[BoundariesData]:
             home = await self._district(code.split(" ", 1)[0])
             return _noted(boundaries.embedded_boundaries(home, code, level), f"{why}.")
 
-        return await self._answered(self.cached_boundaries, (code, level), central, anew=anew)
+        asked = (code, level)
+        return await self._answered("postcodes.io", self.cached_boundaries, asked, central, until, anew=anew)
 
     async def maps(self, area_code: str) -> Hit[Answer[MapsData]]:
         """Tell what lies around an area's centre."""
@@ -198,13 +203,21 @@ class Questions:
         """Tell what the web says of an area; `anew` as with boundaries. Raises SourceError."""
         code = self.places.canonical_area(area_code)
         self._perplexity_client()  # before the cache: what is not configured is not a failure to remember
-        return await _looked_up(self.cached_research, (code, persona), anew=anew)
+        looking = _looked_up(self.cached_research, (code, persona), anew=anew)
+        return await self._affordable("perplexity", PERPLEXITY_ESTIMATE_USD, looking)
 
-    async def located(self, place: Place) -> Located:
-        """Give a place where it really lies: a full postcode at its own point, if that is known in time."""
+    def until(self) -> float:
+        """Give the moment on the running loop's clock by which what is asked now is to be answered."""
+        return asyncio.get_running_loop().time() + self._sources.deadline
+
+    async def located(self, place: Place, until: float | None = None) -> Located:
+        """Give a place where it really lies: a full postcode at its own point, if that is known in time.
+
+        `until` bounds the time where it is part of a question whose own time is running.
+        """
         if place.kind != "postcode" or self._sources.live is None:
             return Located(place, centre_notices(place))
-        found = (await self.boundaries(place.code)).value
+        found = (await self.boundaries(place.code, until=until)).value
         if postcodes.SOURCE not in found.sources:
             return Located(place, centre_notices(place), partial=True)
         at = Location(lat=found.data.location.latitude, lng=found.data.location.longitude)
@@ -217,24 +230,29 @@ class Questions:
             standing = await self._sources.figures.standing()
             return _noted(maps.embedded_maps(standing.snapshot, standing.district(code)), f"{why}.")
 
-        return await self._answered(self.cached_maps, (code,), stations)
+        return await self._answered("overpass", self.cached_maps, (code,), stations)
 
     async def _answered(
         self,
+        service: str,
         question: Aside[Any, Answer[T]],
         asked: tuple[Any, ...],
         instead: Callable[[str], Any],
+        until: float | None = None,
         *,
         anew: bool = False,
     ) -> Hit[Answer[T]]:
-        """Answer within the deadline: from the cache or its sources, else by `instead`, which is told why."""
+        """Answer within the deadline: from the cache or its sources, else by `instead`, which is told why.
+
+        `service` is the provider whose silence it then tells of.
+        """
         if self._sources.live is None:
             return await _looked_up(question, asked, anew=anew)
         try:
-            async with asyncio.timeout(self._sources.deadline):
+            async with asyncio.timeout_at(self.until() if until is None else until):
                 return await _looked_up(question, asked, anew=anew)
         except LOST as error:
-            answer = await instead(_why(error))
+            answer = await instead(_why(error, service))
         partial = answer.model_copy(update={"partial": True})
         return Hit(partial, "source", age=0.0, cached=False, stale=False)
 
@@ -243,11 +261,19 @@ class Questions:
         try:
             self._google_client()
             async with asyncio.timeout(self._sources.deadline):
-                return await self.cached_google(code)
+                return await self._affordable("google", GEOCODE_USD, self.cached_google(code))
         except SourceUnavailable:
             return None
         except LOST as error:
-            return f"{_why(error)}: no geocoding."
+            return f"{_why(error, 'google')}: no geocoding."
+
+    async def _affordable(self, provider: str, usd: float, answer: Awaitable[T]) -> T:
+        """Wait for an answer that costs money: that the day's is spent is not a failure of a moment ago."""
+        try:
+            return await answer
+        except UpstreamThrottled:
+            self._sources.purse.check(provider, usd)
+            raise
 
     async def _district(self, code: str) -> District:
         return (await self._sources.figures.standing()).district(code)
@@ -319,12 +345,13 @@ async def _looked_up(question: Aside[Any, T], asked: tuple[Any, ...], *, anew: b
     return hit if hit.stale else hit._replace(origin="source", cached=False)
 
 
-def _why(error: Exception) -> str:
-    """Say in a reader's words why a live source is missing."""
+def _why(error: Exception, asked: str) -> str:
+    """Say in a reader's words why a live source is missing; `asked` is who should have answered."""
+    name = NAMES.get(asked, asked)
     if isinstance(error, UpstreamThrottled):
-        return "The live source failed a moment ago"
+        return f"{name} failed a moment ago"
     if not isinstance(error, SourceError):
-        return "The live source did not answer in time"
+        return f"{name} did not answer in time"
     name = NAMES.get(error.service, error.service)
     return f"{name} has spent the day's budget" if isinstance(error, CapReached) else f"{name} did not answer"
 

@@ -112,11 +112,12 @@ class Recommender:
         return Query.of(request, self._sources.places, self._terms)
 
     async def _compute(self, query: Query) -> Answer[Recommendations]:
+        until = self._questions.until()
         standing = await self._sources.figures.standing()
         places = [self._sources.places.destination(end) for end in _ends(query)]
-        ends = await asyncio.gather(*map(self._questions.located, places))
+        ends = await asyncio.gather(*(self._questions.located(place, until) for place in places))
         draft = await self._aside(self._draft, query, standing, tuple(ends))
-        live = await self._live(draft)
+        live = await self._live(draft, until)
         return await self._aside(self._answer, draft, live)
 
     async def _aside(self, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
@@ -140,8 +141,8 @@ class Recommender:
         ranking = scoring.rank(standing.reference, criteria, districts)
         return Draft(query, standing, ends, commutes, criteria, ranking)
 
-    async def _live(self, draft: Draft) -> Shortlist:
-        """Ask for live minutes of the shortlist: one read of the cache, its gaps within the deadline."""
+    async def _live(self, draft: Draft, until: float) -> Shortlist:
+        """Ask for live minutes of the shortlist: one read of the cache, its gaps within the time left."""
         if self._sources.live is None:
             return Shortlist(asked=False)
         codes = [item.district.code for item in draft.ranking.items]
@@ -149,7 +150,8 @@ class Recommender:
             (code, draft.commutes.nearest(item.district.location).code)
             for code, item in zip(codes, draft.ranking.items, strict=True)
         ]
-        found = await self._questions.cached_commute.lookups(calls, within=self._sources.deadline)
+        left = max(0.0, until - asyncio.get_running_loop().time())
+        found = await self._questions.cached_commute.lookups(calls, within=left)
         known = {
             code: hit.value
             for code, hit in zip(codes, found, strict=True)

@@ -87,6 +87,8 @@ async def _crime(runtime: Runtime, told: Told | None) -> dict[str, Any]:
                 told(done, len(codes))
 
     await asyncio.gather(*map(one, codes))
+    if len(failures) < len(codes):
+        await _flush(runtime, "area")
     return {"renewed": len(codes) - len(failures), "failures": failures}
 
 

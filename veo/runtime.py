@@ -6,7 +6,7 @@ from functools import cache
 
 from pydantic import SecretStr
 
-from veo.cache import Cache, Store
+from veo.cache import Cache, Clock, Store
 from veo.facts.sources import Sources
 from veo.figures import Figures
 from veo.purse import Cap, Purse
@@ -65,7 +65,7 @@ def tables() -> Tables:
     return Tables(snapshot, Rail(snapshot), Places(snapshot))
 
 
-def build(settings: Settings | None = None) -> Runtime:
+def build(settings: Settings | None = None, clock: Clock | None = None) -> Runtime:
     """Wire one runtime. A shared tier that cannot be used is said in the log and left out."""
     settings = settings or Settings()
     store, name, fault = _store(settings)
@@ -73,6 +73,7 @@ def build(settings: Settings | None = None) -> Runtime:
         log.warning("memory only: %s", fault, extra={"event": "shared_tier_unusable"})
     cache_ = Cache(
         store,
+        clock,
         prefix=settings.prefix,
         entries=0 if settings.cache == "off" else 1_000,
         commands_per_day=settings.commands_per_day,

@@ -4,7 +4,7 @@ import asyncio
 import json
 import threading
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 from urllib.parse import unquote
 
@@ -38,11 +38,15 @@ class Answered(NamedTuple):
 
 
 class LoopbackProvider:
-    """One listener on a free port, in a thread with its own event loop; `requests` lists what arrived."""
+    """One listener on a free port, in a thread with its own event loop; `requests` lists what arrived.
+
+    `damage` changes the JSON of documented answers before they are sent.
+    """
 
     def __init__(self) -> None:
         self.requests: list[Received] = []
         self.delay = 0.0
+        self.damage: Callable[[Any], Any] | None = None
         self.port = 0
         self._queue: deque[Answered] = deque()
         self._always: Answered | None = None
@@ -70,7 +74,7 @@ class LoopbackProvider:
         """Forget requests and what tests said."""
         self.requests.clear()
         self._queue.clear()
-        self._always, self.delay = None, 0.0
+        self._always, self.delay, self.damage = None, 0.0, None
 
     def start(self) -> None:
         """Listen in the thread."""
@@ -92,6 +96,12 @@ class LoopbackProvider:
         await web.TCPSite(self._runner, "127.0.0.1", self.port).start()
         self.port = self._runner.addresses[0][1]
 
+    def _documented(self, received: Received) -> Answered:
+        answer = self.answer(received)
+        if self.damage is None or isinstance(answer.body, str | bytes):
+            return answer
+        return answer._replace(body=self.damage(answer.body))
+
     async def _serve(self, request: web.Request) -> web.StreamResponse:
         received = Received(
             request.method,
@@ -102,7 +112,7 @@ class LoopbackProvider:
         )
         self.requests.append(received)
         queued = self._queue.popleft() if self._queue else None
-        answer = queued or self._always or self.answer(received)
+        answer = queued or self._always or self._documented(received)
         await asyncio.sleep(answer.delay or self.delay)
         if answer.cut:
             return await cut_off(request, "truncate")

@@ -7,11 +7,13 @@ from pydantic import SecretStr
 from tests.support import google, perplexity, tfl
 from tests.support.arcgis import LoopbackArcGis
 from tests.support.google import GoogleServer
+from tests.support.land_registry import FileServer, OnsServer
 from tests.support.overpass import FoodServer, OverpassServer
 from tests.support.perplexity import PerplexityServer
 from tests.support.police import PoliceServer
 from tests.support.postcodes import LoopbackPostcodes
 from tests.support.provider import Answered, LoopbackProvider, Received
+from tests.support.schools import SchoolServer
 from tests.support.tfl import LoopbackTfl, journey, leg, results
 from veo.settings import Settings
 
@@ -34,6 +36,12 @@ class Upstreams:
         self.tfl, self.police, self.postcodes = PlanningTfl(), PoliceServer(), LoopbackPostcodes()
         self.arcgis, self.overpass, self.food = LoopbackArcGis(), OverpassServer(), FoodServer()
         self.google, self.perplexity = GoogleServer(), PerplexityServer()
+        self.schools, self.prices, self.growth, self.rents = (
+            SchoolServer(),
+            FileServer(),
+            FileServer(),
+            OnsServer(),
+        )
 
     @property
     def servers(self) -> dict[str, LoopbackProvider]:
@@ -48,6 +56,12 @@ class Upstreams:
             "google-geocoding": self.google,
             "google-staticmap": self.google,
             "perplexity": self.perplexity,
+            "gias": self.schools,
+            "gov-uk": self.schools,
+            "ofsted": self.schools,
+            "price-paid": self.prices,
+            "uk-hpi": self.growth,
+            "ons": self.rents,
         }
 
     @property

@@ -28,7 +28,7 @@ async def live_crime(live: Live, district: District) -> Answer[CrimeData]:
                 **trend,
             }
         ),
-        sources=(police.SOURCE, *sources_of(known.figures.values())),
+        sources=tuple(dict.fromkeys((police.SOURCE, *sources_of(known.figures.values())))),
         notices=(*_of_counts(year, district), RATE_OF_BOROUGH, *group_notice(district)),
     )
 

@@ -3,10 +3,10 @@
 from math import dist
 
 from veo.answers import Geocoding, MapsData, NearbyPlaces, NearbyStation
-from veo.facts.sources import SNAPSHOT, pick
+from veo.facts.sources import SNAPSHOT, no_answer, pick
 from veo.models import Answer, District, FrozenMap, Station
 from veo.purse import Purse
-from veo.sources import google
+from veo.sources import google, overpass
 from veo.sources.embedded import Snapshot
 from veo.sources.google import GeoPoint, Google
 from veo.sources.http import Blob
@@ -36,6 +36,8 @@ async def live_maps(live: Live, snapshot: Snapshot, district: District) -> Answe
         name: next((int(counts.figures[key].value) for key in keys if key in counts.figures), None)
         for name, keys in COUNTED.items()
     }
+    fewer = counts.source != overpass.SOURCE
+    instead = (f"{no_answer('overpass')}: these are the fewer kinds of {counts.source}.",) if fewer else ()
     circle = "a mile" if "restaurants_1mile" in counts.figures else "1 km"
     return embedded.model_copy(
         update={
@@ -46,7 +48,11 @@ async def live_maps(live: Live, snapshot: Snapshot, district: District) -> Answe
                 }
             ),
             "sources": (counts.source, SNAPSHOT),
-            "notices": (f"nearbyPlaces are counts within {circle} of the centre of {district.code}.",),
+            "notices": (
+                *instead,
+                f"nearbyPlaces are counts within {circle} of the centre of {district.code}.",
+            ),
+            "partial": fewer,
             "attribution": (counts.attribution,),
         }
     )
@@ -69,14 +75,14 @@ def embedded_maps(snapshot: Snapshot, district: District) -> Answer[MapsData]:
 
 async def google_point(client: Google, purse: Purse, district: District) -> GeoPoint:
     """Pay for Google's point of an area, and keep no more than its terms allow. Raises source errors."""
-    await purse.pay("google", google.GEOCODE_USD)
-    return (await client.geocode(_address(district))).point
+    async with purse.paying("google", google.GEOCODE_USD):
+        return (await client.geocode(_address(district))).point
 
 
 async def google_map(client: Google, purse: Purse, district: District) -> Blob:
     """Pay for a picture of the map around an area: to be passed on, never kept. Raises source errors."""
-    await purse.pay("google", google.STATIC_MAP_USD)
-    return await client.static_map(district.location)
+    async with purse.paying("google", google.STATIC_MAP_USD):
+        return await client.static_map(district.location)
 
 
 def with_google(

@@ -13,9 +13,9 @@ async def live_research(
     client: Perplexity, purse: Purse, district: District, persona: Persona | None
 ) -> Answer[ResearchData]:
     """Pay for research on an area, and settle what it cost. Raises source errors."""
-    await purse.pay("perplexity", PERPLEXITY_ESTIMATE_USD)
     area = f"{district.name}, {district.code}, {district.borough}, London"
-    found = await client.research(area, persona)
+    async with purse.paying("perplexity", PERPLEXITY_ESTIMATE_USD):
+        found = await client.research(area, persona)
     if found.cost_usd is not None:
         await purse.settle("perplexity", found.cost_usd - PERPLEXITY_ESTIMATE_USD)
     return Answer(

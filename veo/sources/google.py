@@ -9,7 +9,7 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from veo.errors import BadAnswer, InvalidQuestion, NotFoundThere, RateLimited, Unavailable
+from veo.errors import BadAnswer, InvalidQuestion, NotFoundThere, ProviderError, RateLimited, Unavailable
 from veo.models import Location, Value
 from veo.sources.http import Blob, Http, Provider
 from veo.sources.untrusted import plain
@@ -28,7 +28,8 @@ SIDES = range(1, 641)
 """Pixels of one side, before they are doubled for sharp displays."""
 
 _PNG = b"\x89PNG\r\n\x1a\n"
-_REFUSED = frozenset({"REQUEST_DENIED", "INVALID_REQUEST", "OVER_DAILY_LIMIT"})
+_STATUS = {"REQUEST_DENIED": 403, "OVER_DAILY_LIMIT": 403, "INVALID_REQUEST": 400}
+"""What Google refuses a request with, and the HTTP status that other services send with the same."""
 
 
 class GeoPoint(Value):
@@ -65,7 +66,12 @@ class Google:
         """
         params = {"address": address, "components": "country:GB", "key": self._key}
         reply = await self._geocoding.json("/maps/api/geocode/json", params=params)
-        return _geocoded(reply.data)
+        try:
+            return _geocoded(reply.data)
+        except NotFoundThere:
+            raise
+        except ProviderError as error:  # which came as HTTP 200
+            raise self._geocoding.failed(error) from None
 
     async def static_map(
         self,
@@ -134,8 +140,8 @@ def _geocoded(data: Any) -> Geocoded:
         raise RateLimited(GEOCODING.name, "over the query limit")
     if status == "UNKNOWN_ERROR":
         raise Unavailable(GEOCODING.name, "an error on its side")
-    if isinstance(status, str) and status in _REFUSED:
-        raise BadAnswer(GEOCODING.name, f"refused: {status}")
+    if isinstance(status, str) and status in _STATUS:
+        raise BadAnswer(GEOCODING.name, f"refused: {status}", _STATUS[status])
     raise BadAnswer(GEOCODING.name, "no status that it documents")
 
 

@@ -22,7 +22,7 @@ from pydantic_core import from_json
 
 from veo import __version__
 from veo.cache.breaker import Breaker
-from veo.errors import BadAnswer, NotFoundThere, ProviderError, RateLimited, Unavailable
+from veo.errors import BadAnswer, NotAsked, NotFoundThere, ProviderError, RateLimited, Unavailable
 
 if TYPE_CHECKING:  # imported at the first call: who is answered from the cache needs no client
     import httpx
@@ -245,13 +245,13 @@ class Upstream:
                 yield
             except httpx.HTTPError as error:
                 reason = f"the connection failed ({type(error).__name__})"
-                raise self._failed(Unavailable(self.provider.name, reason)) from None
+                raise self.failed(Unavailable(self.provider.name, reason)) from None
             except NotFoundThere:
                 self._answered(began)
                 raise
             except ProviderError as error:
                 if error.status not in unsure:
-                    self._failed(error)
+                    self.failed(error)
                 raise error from error.__cause__
             else:
                 self._answered(began)
@@ -263,7 +263,7 @@ class Upstream:
             raise RateLimited(self.provider.name, "it asked to be left alone", retry_after=left)
         state = self._breaker.state(now)
         if state == "open" or (state == "half-open" and self._probing):
-            raise Unavailable(self.provider.name, "not asked, as it has just failed")
+            raise NotAsked(self.provider.name, "not asked, as it has just failed")
         if state == "closed":
             yield
             return
@@ -284,7 +284,7 @@ class Upstream:
         self.seen.error = None
         self._breaker.succeeded(began)
 
-    def _failed(self, error: ProviderError) -> ProviderError:
+    def failed(self, error: ProviderError) -> ProviderError:
         """Note a failure that says something of the provider; give it back to be raised."""
         if not isinstance(error, _Hurried) and error.status not in self.provider.unsure:
             self.seen.failures += 1

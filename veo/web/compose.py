@@ -75,8 +75,10 @@ def _joined(first: Hit[Answer[T]], second: Hit[Answer[Any]], data: T) -> Hit[Ans
     answer: Answer[T] = Answer(
         data=data,
         sources=tuple(dict.fromkeys((*one.sources, *other.sources))),
-        notices=(*one.notices, *other.notices),
+        notices=tuple(dict.fromkeys((*one.notices, *other.notices))),
         assumptions=(*one.assumptions, *other.assumptions),
+        attribution=tuple(dict.fromkeys((*one.attribution, *other.attribution))),
+        partial=one.partial or other.partial,
     )
     return first._replace(
         value=answer,
