@@ -9,7 +9,7 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 LAYERS = (
-    {"models", "errors", "settings", "cache", "logs"},
+    {"models", "errors", "settings", "cache", "logs", "zipf"},
     {"sources", "scoring", "shelf", "purse"},
     {"figures", "requests", "answers", "listing"},
     {"facts"},
@@ -17,8 +17,8 @@ LAYERS = (
     {"recommend"},
     {"runtime"},
     {"savings"},
-    {"asking", "upkeep", "renewal"},
-    {"terminal", "jobs", "web", "cli"},
+    {"asking", "upkeep", "renewal", "loadtest", "simulation"},
+    {"terminal", "jobs", "trials", "web", "cli"},
     {"edge"},
 )
 LEVELS = {name: level for level, names in enumerate(LAYERS) for name in names}

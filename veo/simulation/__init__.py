@@ -1,4 +1,4 @@
-"""A fleet of containers over days, in seconds: the real cache and the real table of questions on virtual time.
+"""A fleet of containers over days, in seconds: the real cache and table of questions on virtual time.
 
     demand (who asks what, when) → fleet (edge, containers) → veo.cache → upstream, store (simulated)
 

@@ -37,17 +37,20 @@ class Demand:
     """A load. `asks` says how often a request asks each family.
 
     Either each request asks exactly one question and these are shares of them, or, `together`, each
-    request asks every family with that chance. `skew` is the exponent of Zipf's law.
+    request asks every family with that chance. `skew` is the exponent of Zipf's law. `at_most` bounds how
+    many different questions are asked of a family.
     """
 
     requests_a_day: float
     asks: Mapping[str, float]
     together: bool = False
     skew: float = 1.0
+    at_most: int | None = None
 
     def different(self, family: str) -> int:
         """Give how many different questions are asked of a family."""
-        return source_of(family).different
+        whole = source_of(family).different
+        return whole if self.at_most is None else min(whole, self.at_most)
 
     def asked_a_day(self, family: str) -> float:
         """Give how many questions of a family are asked in a day on average."""

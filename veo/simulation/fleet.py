@@ -38,7 +38,7 @@ class Plan:
 
     `containers` share the requests; one that is idle for `idle` seconds ends, and its memory with it. With
     an `edge` a request whose answers all stand fresh in the shared tier never comes to a container.
-    `commands` is what a container may send to the shared tier in a day.
+    `commands` is what a container may send to the shared tier in a day; a sample does without that bound.
     """
 
     demand: Demand
@@ -76,7 +76,7 @@ class Container:
             prefix="veo:",
             entries=max(1, round(1_000 / plan.every)),
             bytes_at_most=round(32 * 2**20 / plan.every),
-            commands_per_day=plan.commands,
+            commands_per_day=plan.commands if plan.every == 1 else None,  # a sample spends only a part
             rng=Random(rng.random()),  # noqa: S311 - a simulation
         )
         self.used = 0.0
@@ -130,9 +130,11 @@ class Fleet:
             return
         self.outcome.invocations += 1
         container = await self._container()
-        questions = [q for q in arrival.questions if q.family in self._policies]
-        for one in await asyncio.gather(*(self._ask(container, q) for q in questions)):
-            self.outcome.oldest_stale = max(self.outcome.oldest_stale, one)
+        known = [question for question in arrival.questions if question.family in self._policies]
+        if len(known) == 1:  # most are, and a task costs as much as a hit
+            await self._ask(container, known[0])
+        else:
+            await asyncio.gather(*(self._ask(container, question) for question in known))
 
     async def _at_edge(self, questions: Sequence[Question]) -> bool:
         """Answer from the shared tier, with one command, when everything stands there fresh."""
@@ -150,15 +152,15 @@ class Fleet:
             self.outcome.ends[question.family]["edge"] += 1
         return True
 
-    async def _ask(self, container: Container, question: Question) -> float:
-        """Ask one question; give how old the answer is if it is stale, else 0."""
+    async def _ask(self, container: Container, question: Question) -> None:
         try:
             hit = await container.asides[question.family].lookup(*self._of(question))
-        except UNANSWERED:
-            return 0.0
+        except UNANSWERED:  # the cache has counted it
+            return
         finally:
             container.used = self._loop.time()
-        return hit.age if hit.stale else 0.0
+        if hit.stale:
+            self.outcome.oldest_stale = max(self.outcome.oldest_stale, hit.age)
 
     async def _container(self) -> Container:
         """Give any of the containers, a new one where the last was idle for too long."""
@@ -211,7 +213,9 @@ def step(demand: Demand, days: float, most: int) -> int:
     if demand.requests_a_day * days <= most:
         return 1
     if demand.together:
-        raise ValueError(f"its requests ask several questions together and cannot be sampled: at most {most:,}")
+        raise ValueError(
+            f"its requests ask several questions together and cannot be sampled: at most {most:,}"
+        )
     widest = max(demand.different(family) for family in demand.asks)
     for every in range(2, widest + 1):
         if demand.simulated_a_day(every) * days <= most:

@@ -21,14 +21,13 @@ A_VISIT = 8
 """Requests of one reader in a day: our assumption."""
 
 
-@dataclass(frozen=True, slots=True)
-class Owner:
-    """What the owner reckons with, in US dollars: a day and a month, before and with a cache."""
-
-    before_a_day: float = 6.50
-    after_a_day: float = 0.85
-    before_a_month: float = 195.0
-    after_a_month: float = 26.0
+OWNER: Mapping[str, float] = {
+    "beforeADay": 6.50,
+    "afterADay": 0.85,
+    "beforeAMonth": 195.0,
+    "afterAMonth": 26.0,
+}
+"""What the owner expects, in US dollars, without and with a cache: 90 % fewer calls, 80 % less compute."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +38,7 @@ class Preset:
     demand: Demand
     days: float
     containers: int
-    owner: Owner | None = None
+    owner: Mapping[str, float] | None = None
 
 
 PRESETS: Mapping[str, Preset] = {
@@ -48,12 +47,12 @@ PRESETS: Mapping[str, Preset] = {
         Demand(1_000, {"commute": 1.0, "google": 0.5, "research": 0.2}, together=True),
         days=30,
         containers=1,
-        owner=Owner(),
+        owner=OWNER,
     ),
     "1k": Preset("1,000 requests a day", Demand(1_000, VISIT), days=30, containers=1),
     "10k-users": Preset(
         f"10,000 readers a day with {A_VISIT} requests each", Demand(10_000 * A_VISIT, VISIT), 7, 2
     ),
     "100k": Preset("100,000 requests a day", Demand(100_000, VISIT), days=7, containers=2),
-    "10m": Preset("10,000,000 requests a day", Demand(10_000_000, VISIT), days=7, containers=5),
+    "10m": Preset("10,000,000 requests a day", Demand(10_000_000, VISIT), days=1, containers=5),
 }

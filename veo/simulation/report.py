@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from veo.cache.shared import NEAR_BUDGET
 from veo.simulation.demand import Demand
 from veo.simulation.fleet import OUTCOMES, Outcome, Plan
 from veo.simulation.prices import MONTH, Prices, upstash_usd
@@ -79,10 +80,16 @@ def _notices(plan: Plan, outcome: Outcome) -> list[str]:
     said = [f"{family}: not in the table of questions, so Veo asks nobody for it." for family in absent]
     if plan.every > 1:
         said.append(
-            f"Sampled: one question in {plan.every} was simulated, {outcome.requests:,} requests instead of "
-            f"{round(plan.demand.requests_a_day * plan.days):,}; the figures are scaled from these. Coalesced "
-            "callers are a lower bound: the questions asked most are not among them."
+            f"Sampled: one question in {plan.every} was simulated, {outcome.requests:,} requests of "
+            f"{round(plan.demand.requests_a_day * plan.days):,}, and the figures are scaled from these. "
+            "Stampedes avoided are a lower bound: the questions asked most are not among them."
         )
+        each = _commands(plan, outcome) / plan.days / plan.containers
+        if plan.commands is not None and each > plan.commands * NEAR_BUDGET:
+            said.append(
+                f"{each:,.0f} commands a day and container are more than VEO_COMMANDS_PER_DAY allows "
+                f"({plan.commands:,}), which a sample does not model: raise it, or memory alone will answer."
+            )
     return said
 
 
