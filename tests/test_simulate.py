@@ -187,9 +187,20 @@ def test_without_a_sample_nothing_is_said() -> None:
 
 
 def test_a_sample_comes_near_the_whole() -> None:
-    whole, sample = (figures(plan(MANY, days=1, every=every)) for every in (1, 5))
+    whole, sample = (figures(plan(MANY, days=0.5, every=every)) for every in (1, 5))
     assert sample["hitRate"] == pytest.approx(whole["hitRate"], abs=0.03)
     assert sample["upstreamCallsADay"] == pytest.approx(whole["upstreamCallsADay"], rel=0.1)
+
+
+def test_behind_an_edge_a_sample_counts_a_command_for_every_request() -> None:
+    found = figures(plan(MANY, days=0.2, every=4, edge=True))
+    assert found["commandsADay"] >= MANY.requests_a_day
+
+
+def test_behind_an_edge_a_sample_invokes_only_for_what_is_not_fresh() -> None:
+    found = figures(plan(MANY, days=0.2, every=4, edge=True))
+    missed = sum(row["asked"] - row["edge"] for row in found["families"])
+    assert found["bill"]["rows"][-2]["callsAfter"] == pytest.approx(missed / 0.2, abs=0.1)
 
 
 def test_a_sample_that_would_spend_the_budget_of_commands_says_so() -> None:

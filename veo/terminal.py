@@ -175,17 +175,17 @@ def simulation(found: Plain) -> None:
     """Print what a simulated fleet came to, family by family, and its bill beside one call per question."""
     out, bill = _console(), found["bill"]
     out.print(f"{found['preset']}: {found['title']}", style="bold")
-    shape = f"{found['requests']:,} requests in {found['days']:g} days, {found['containers']} containers"
-    out.print(f"{shape}{', behind an edge' if found['edge'] else ''}; from an empty cache")
+    edge = "behind an edge, " if found["edge"] else ""
+    out.print(f"{found['requests']:,} requests, {edge}from an empty cache")
+    out.print(f"Days: {found['days']:g}; containers: {found['containers']}; seed: {found['seed']}")
     _lines(out, [f"Note: {text}" for text in found["notices"]])
     out.print(
-        f"Hit rate {found['hitRate']:.1%}; upstream calls a day {found['upstreamCallsADay']:,}; "
-        f"Upstash commands a month {found['commandsAMonth']:,}"
+        f"Hit rate: {found['hitRate']:.1%}; upstream calls a day: {found['upstreamCallsADay']:,}; "
+        f"Upstash commands a month: {found['commandsAMonth']:,}"
     )
-    out.print(
-        f"Stampedes avoided: {found['coalescedCallers']:,} callers; stale answers {found['staleServed']:,}, "
-        f"the oldest {found['oldestStaleHours']:,} h old; failed {found['failed']:,}"
-    )
+    shared = f"callers who shared another's computation: {found['coalescedCallers']:,}"
+    stale = f"stale answers: {found['staleServed']:,}, the oldest {found['oldestStaleHours']:,} h old"
+    out.print(f"Failed: {found['failed']:,}; {shared}; {stale}")
     _families(out, found["families"])
     table = _table("A day", "Calls without", "USD", "Calls with Veo", "USD")
     for row in bill["rows"]:

@@ -19,6 +19,8 @@ class JumpingSelector(selectors.SelectSelector):
 
     def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
         """Give what is ready, else jump; RuntimeError when nothing can ever become ready."""
+        if timeout == 0:  # the loop has work already: a look at the sockets can wait for its end
+            return []
         ready = super().select(0)
         if not ready and timeout is None:
             raise RuntimeError("deadlock: every task waits and no timer is set")

@@ -46,12 +46,12 @@ def _simulated(plan: Plan) -> list[str]:
 
 
 def _family(plan: Plan, outcome: Outcome, family: str) -> Plain:
-    """Scale what was counted of a family; what the sample leaves out beyond that was a hit in memory."""
+    """Scale what was counted of a family; what the sample leaves out beyond that was a hit."""
     counts, weight = outcome.ends[family], plan.demand.weight(family, plan.every)
     scaled = {name: round(counts[name] * weight) for name in COUNTED}
     if plan.every > 1:
-        asked = round(plan.demand.asked_a_day(family) * plan.days)
-        scaled["memory"] = max(0, asked - sum(scaled[name] for name in OUTCOMES if name != "memory"))
+        asked, nearest = round(plan.demand.asked_a_day(family) * plan.days), _nearest(plan)
+        scaled[nearest] = max(0, asked - sum(scaled[name] for name in OUTCOMES if name != nearest))
     asked = sum(scaled[name] for name in OUTCOMES)
     hits = asked - scaled["source"] - scaled["failed"]
     return {
@@ -65,13 +65,24 @@ def _family(plan: Plan, outcome: Outcome, family: str) -> Plain:
     }
 
 
+def _nearest(plan: Plan) -> str:
+    """Give where what is asked most finds its answer."""
+    return "edge" if plan.edge else "memory"
+
+
 def _commands(plan: Plan, outcome: Outcome) -> float:
-    """Give the commands of the whole load; keeping in step depends on time alone, and is not scaled."""
+    """Give the commands of the whole load; keeping in step depends on time alone, and is not scaled.
+
+    Behind an edge each request is a command, also of what the sample leaves out.
+    """
     demand, families = plan.demand, _simulated(plan)
     everything = sum(demand.different(family) for family in families)
     sampled = sum(len(demand.sampled(family, plan.every)) for family in families)
+    weight = everything / max(1, sampled)
     of_keys = sum(count for kind, count in outcome.commands.items() if kind != "sync")
-    return of_keys * everything / max(1, sampled) + outcome.commands["sync"]
+    seen, whole = outcome.requests * weight, demand.requests_a_day * plan.days
+    left_out = max(0.0, whole - seen) if plan.edge and plan.every > 1 else 0.0
+    return of_keys * weight + left_out + outcome.commands["sync"]
 
 
 def _notices(plan: Plan, outcome: Outcome) -> list[str]:
@@ -96,8 +107,7 @@ def _notices(plan: Plan, outcome: Outcome) -> list[str]:
 def _bill(plan: Plan, outcome: Outcome, prices: Prices, commands: float) -> Plain:
     """Set one call per question beside what this fleet came to, in calls and US dollars a day."""
     rows = [_provider(plan, outcome, name, price) for name, price in prices.providers().items()]
-    requests = plan.demand.requests_a_day
-    invoked = requests * outcome.invocations / max(1, outcome.requests)
+    requests, invoked = plan.demand.requests_a_day, _invocations(plan, outcome)
     rows.append(_row("Modal", (requests, requests * prices.modal), (invoked, invoked * prices.modal)))
     rows.append(_row("Upstash", (0, 0), (commands, upstash_usd(commands * MONTH) / MONTH)))
     before, after = (sum(row[column] for row in rows) for column in ("usdBefore", "usdAfter"))
@@ -108,6 +118,17 @@ def _bill(plan: Plan, outcome: Outcome, prices: Prices, commands: float) -> Plai
         "beforeAMonth": round(before * MONTH, 2),
         "afterAMonth": round(after * MONTH, 2),
     }
+
+
+def _invocations(plan: Plan, outcome: Outcome) -> float:
+    """Give the invocations of Modal a day: every request, but for those that the edge answers."""
+    requests = plan.demand.requests_a_day
+    if not plan.edge:
+        return requests
+    if plan.every == 1:
+        return requests * outcome.invocations / max(1, outcome.requests)
+    rows = [_family(plan, outcome, family) for family in _simulated(plan)]  # one question a request
+    return float(sum(row["asked"] - row["edge"] for row in rows)) / plan.days
 
 
 def _provider(plan: Plan, outcome: Outcome, name: str, price: float) -> Plain:
