@@ -9,7 +9,6 @@ import httpx
 import pytest
 from typer.testing import CliRunner, Result
 
-from tests.support.environment import nothing_configured
 from tests.support.provider import Answered, LoopbackProvider, Received
 from tests.support.servers import free_port
 from veo.cli import app as commands
@@ -20,8 +19,6 @@ from veo.loadtest.run import Load
 from veo.loadtest.runner import IN_A_ROW, Runner, Sample
 from veo.runtime import tables
 from veo.zipf import shares
-
-__all__ = ["nothing_configured"]
 
 pytestmark = [pytest.mark.anyio, pytest.mark.usefixtures("nothing_configured")]
 

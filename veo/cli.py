@@ -1,4 +1,4 @@
-"""The same questions from a terminal: `veo recommend`, `area`, `commute`, `cache`, `data`, `serve`; and trials.
+"""The same questions from a terminal: `veo recommend`, `area`, `commute`, `cache`, `data`, `serve`, trials.
 
 Bad input is one line on stderr and exit code 2; a source or a store that does not answer, exit code 1.
 """

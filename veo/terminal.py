@@ -148,8 +148,9 @@ def renewed(done: Plain) -> None:
 
 @contextmanager
 def progress(title: str) -> Iterator[Callable[[int, int], None]]:
-    """Show a bar on stderr while something long goes on; the first call says how long it is."""
-    with Progress(console=Console(stderr=True), transient=True) as bar:
+    """Show a person a bar on stderr while something long goes on; the first call says how long it is."""
+    out = Console(stderr=True)
+    with Progress(console=out, transient=True, disable=not out.is_terminal) as bar:
         task = bar.add_task(title, total=None)
         yield lambda done, total: bar.update(task, completed=done, total=total)
 

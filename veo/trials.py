@@ -4,15 +4,11 @@ They read the options; what they need besides is imported only when they run.
 """
 
 import json
-import sys
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from typing import Annotated, Any
 
 import typer
 from pydantic import ValidationError
-from rich.console import Console
-from rich.progress import Progress
 
 from veo import terminal
 from veo.requests import messages
@@ -55,7 +51,7 @@ def loadtest(  # noqa: PLR0917 - typer passes options by name
     from veo.loadtest.run import Load, loaded  # noqa: PLC0415
 
     load = Load(url, requests, rate, concurrency, questions, skew, mix, seed, mine=mine)
-    with _bar("Asking", requests) as progress:
+    with terminal.progress("Asking") as progress:
         found = loaded(load, Limits(min_hit_rate, max_p95_ms, max_cached_p95_ms, max_errors), progress)
     _show(found, terminal.loadtest, as_json)
     if found["missed"]:
@@ -110,7 +106,7 @@ def simulate(  # noqa: PLR0917 - typer passes options by name
         seed=seed,
     )
     settings = _settings()
-    with _bar("Simulating", None) as progress:
+    with terminal.progress("Simulating") as progress:
         found = simulated(wish, settings, progress)
     _show(found, terminal.simulation, as_json)
 
@@ -120,15 +116,6 @@ def _settings() -> Settings:
         return Settings()
     except ValidationError as error:
         terminal.fail("; ".join(messages(error.errors(include_url=False))), 2)
-
-
-@contextmanager
-def _bar(what: str, whole: int | None) -> Iterator[Callable[[float], None]]:
-    """Show a bar on stderr, and only to a person; what it is given is how much is done."""
-    console = Console(file=sys.stderr)
-    with Progress(console=console, transient=True, disable=not console.is_terminal) as bar:
-        task = bar.add_task(what, total=whole or 1.0)
-        yield lambda done: bar.update(task, completed=done)
 
 
 def _show(found: Mapping[str, Any], readable: Callable[[Mapping[str, Any]], None], as_json: bool) -> None:

@@ -15,7 +15,7 @@ from veo.questions import POLICIES
 from veo.recommend import Query
 from veo.requests import RecommendationRequest
 from veo.runtime import Runtime, tables
-from veo.savings import Prices, popular, report
+from veo.savings import Prices, popular, price_table, report
 
 UNIVERSITIES = ("UCL", "Imperial", "KCL", "LSE")
 """The places to commute to that the frontend offers."""
@@ -30,7 +30,6 @@ USUAL: tuple[tuple[Persona, Tenure, tuple[int, ...]], ...] = (
 FOLLOW = 30
 """Seconds within which every other container in use has seen a deletion or a flush."""
 
-PRICES = Prices()
 
 ROOTS = tuple(dict.fromkeys(policy.root for policy in POLICIES))
 KEY = re.compile(r"[a-z]+(:[\w.~%-]+)+", re.ASCII)  # its parts are percent-encoded
@@ -53,7 +52,7 @@ OWNERS = (
 """The figures that are told first."""
 
 
-async def stats(runtime: Runtime, day: str | None = None, prices: Prices = PRICES) -> dict[str, Any]:
+async def stats(runtime: Runtime, day: str | None = None, prices: Prices | None = None) -> dict[str, Any]:
     """Make contact with the shared tier and give the figures of a day, by default today (UTC).
 
     The first ones are the fleet's, or where it cannot be read those of this process; `families`, `memory`
@@ -65,6 +64,7 @@ async def stats(runtime: Runtime, day: str | None = None, prices: Prices = PRICE
     counted = runtime.cache.stats()
     shared = counted["shared"]
     read = await runtime.cache.ledger.fleet(day)
+    prices = prices or price_table(runtime.settings)
     fleet = None if read is None else report(read, prices)
     here = report(runtime.cache.ledger.today(), prices)
     first = here if fleet is None else fleet

@@ -30,7 +30,7 @@ class Load:
     mine: bool = False
 
 
-def loaded(load: Load, limits: Limits, progress: Callable[[float], None]) -> dict[str, Any]:
+def loaded(load: Load, limits: Limits, progress: Callable[[int, int], None]) -> dict[str, Any]:
     """Run a load test, and give its figures as JSON data.
 
     Raises InvalidQuestion for options that make no sense and Unavailable where no Veo answers.
@@ -47,7 +47,7 @@ def loaded(load: Load, limits: Limits, progress: Callable[[float], None]) -> dic
 
 
 async def _asked(
-    base: str, questions: list[Question], load: Load, progress: Callable[[float], None]
+    base: str, questions: list[Question], load: Load, progress: Callable[[int, int], None]
 ) -> dict[str, Any]:
     async with httpx.AsyncClient(
         base_url=base,
@@ -55,7 +55,7 @@ async def _asked(
         limits=httpx.Limits(max_connections=load.concurrency),
         trust_env=False,  # a proxy's time is not Veo's
     ) as client:
-        runner = Runner(client, load.concurrency, load.rate, progress)
+        runner = Runner(client, load.concurrency, load.rate, lambda done: progress(done, len(questions)))
         began = time.perf_counter()
         samples = await runner.run(questions)
         return measured(samples, len(questions), time.perf_counter() - began)

@@ -10,6 +10,7 @@ from typing import Any
 from veo.cache import Aside, Cache, Policy, StoreError, UpstreamThrottled
 from veo.cache.entry import read_head
 from veo.errors import SourceError
+from veo.runtime import LEDGER_EVERY
 from veo.simulation.clock import LoopClock, VirtualTimeLoop
 from veo.simulation.demand import DAY, Arrival, Demand, Question
 from veo.simulation.store import MemoryStore
@@ -77,6 +78,7 @@ class Container:
             entries=max(1, round(1_000 / plan.every)),
             bytes_at_most=round(32 * 2**20 / plan.every),
             commands_per_day=plan.commands if plan.every == 1 else None,  # a sample spends only a part
+            ledger_every=LEDGER_EVERY,
             rng=Random(rng.random()),  # noqa: S311 - a simulation
         )
         self.used = 0.0

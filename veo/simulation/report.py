@@ -3,12 +3,14 @@
 from typing import Any
 
 from veo.cache.shared import NEAR_BUDGET
+from veo.savings import Prices
 from veo.simulation.demand import Demand
 from veo.simulation.fleet import OUTCOMES, Outcome, Plan
-from veo.simulation.prices import MONTH, Prices, upstash_usd
+from veo.simulation.prices import MONTH, upstash_usd
 from veo.simulation.upstream import source_of
 
 Plain = dict[str, Any]
+PROVIDERS = ("tfl", "google", "perplexity")  # all others that Veo asks are free
 COUNTED = (*OUTCOMES, "coalesced", "throttled", "early_refreshes")
 
 
@@ -93,7 +95,7 @@ def _notices(plan: Plan, outcome: Outcome) -> list[str]:
         said.append(
             f"Sampled: one question in {plan.every} was simulated, {outcome.requests:,} requests of "
             f"{round(plan.demand.requests_a_day * plan.days):,}, and the figures are scaled from these. "
-            "Stampedes avoided are a lower bound: the questions asked most are not among them."
+            "Commands and stampedes avoided are lower bounds: the questions asked most are not among them."
         )
         each = _commands(plan, outcome) / plan.days / plan.containers
         if plan.commands is not None and each > plan.commands * NEAR_BUDGET:
@@ -106,10 +108,10 @@ def _notices(plan: Plan, outcome: Outcome) -> list[str]:
 
 def _bill(plan: Plan, outcome: Outcome, prices: Prices, commands: float) -> Plain:
     """Set one call per question beside what this fleet came to, in calls and US dollars a day."""
-    rows = [_provider(plan, outcome, name, price) for name, price in prices.providers().items()]
+    rows = [_provider(plan, outcome, name, prices.of(name)) for name in PROVIDERS]
     requests, invoked = plan.demand.requests_a_day, _invocations(plan, outcome)
-    rows.append(_row("Modal", (requests, requests * prices.modal), (invoked, invoked * prices.modal)))
-    rows.append(_row("Upstash", (0, 0), (commands, upstash_usd(commands * MONTH) / MONTH)))
+    rows.append(_row("modal", (requests, requests * prices.modal), (invoked, invoked * prices.modal)))
+    rows.append(_row("upstash", (0, 0), (commands, upstash_usd(commands * MONTH) / MONTH)))
     before, after = (sum(row[column] for row in rows) for column in ("usdBefore", "usdAfter"))
     return {
         "rows": [row for row in rows if row["callsBefore"] or row["callsAfter"]],

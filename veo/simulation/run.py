@@ -11,10 +11,10 @@ from typing import Any
 from veo.cache import Policy
 from veo.errors import InvalidQuestion
 from veo.questions import POLICIES
+from veo.savings import price_table
 from veo.settings import Settings
 from veo.simulation.fleet import Faults, Plan, Window, simulate, step
 from veo.simulation.presets import PRESETS
-from veo.simulation.prices import Prices
 from veo.simulation.report import report
 
 FAMILIES = tuple(policy.family for policy in POLICIES)
@@ -39,24 +39,18 @@ class Wish:
     seed: int = 1
 
 
-def simulated(wish: Wish, settings: Settings, progress: Callable[[float], None]) -> dict[str, Any]:
+def simulated(wish: Wish, settings: Settings, progress: Callable[[int, int], None]) -> dict[str, Any]:
     """Run a simulation, and give its figures as JSON data; raises InvalidQuestion for a senseless wish."""
     plan = planned(wish, settings)
     preset = PRESETS[wish.preset]
     began = time.perf_counter()
-    expected = max(1.0, plan.demand.simulated_a_day(plan.every) * plan.days)
+    expected = round(plan.demand.simulated_a_day(plan.every) * plan.days)
     with _quiet():
-        outcome = simulate(plan, lambda done: progress(done / expected))
-    prices = Prices(
-        tfl=settings.price_tfl_usd,
-        google=settings.price_google_usd,
-        perplexity=settings.price_perplexity_usd,
-        modal=settings.price_modal_usd,
-    )
+        outcome = simulate(plan, lambda done: progress(done, expected))
     return {
         "preset": wish.preset,
         "title": preset.title,
-        **report(plan, outcome, prices),
+        **report(plan, outcome, price_table(settings)),
         "owner": preset.owner,
         "tookSeconds": round(time.perf_counter() - began, 1),
     }

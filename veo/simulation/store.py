@@ -18,13 +18,14 @@ class Kept(NamedTuple):
 class MemoryStore(Store):
     """A dict with expiry. `now` gives seconds; `down` tells whether the tier is away at present.
 
-    `commands` counts by kind: `sync` are reads of stamps alone, which depend on the time that containers
-    are in use and not on what is asked; PING is free and not counted.
+    `commands` counts by kind: `sync` are reads of stamps alone and the ledger, which depend on the time
+    that containers are in use and not on what is asked; PING is free and not counted.
     """
 
     def __init__(self, now: Callable[[], float], down: Callable[[], bool] = lambda: False) -> None:
         self._now, self._down = now, down
         self._kept: dict[str, Kept] = {}
+        self._hashes: dict[str, dict[str, str]] = {}
         self.commands: Counter[str] = Counter()
 
     async def mget(self, keys: Sequence[str]) -> list[str | None]:
@@ -69,6 +70,20 @@ class MemoryStore(Store):
         total = int(standing) + amount
         self._kept[key] = self._kept[key]._replace(value=str(total))
         return total
+
+    async def hset(self, key: str, field: str, value: str, px: int) -> None:
+        """Write one field of a hash; its life, which outlasts a simulation, is a second command."""
+        del px
+        self._bill("sync")
+        fields = self._hashes.setdefault(key, {})
+        if field not in fields:
+            self._bill("sync")
+        fields[field] = value
+
+    async def hgetall(self, key: str) -> dict[str, str]:
+        """Read all fields of a hash; they last as long as the simulation."""
+        self._bill("sync")
+        return dict(self._hashes.get(key, {}))
 
     async def pttl(self, key: str) -> int:
         """Give the remaining life in milliseconds, -1 without expiry, -2 when absent."""

@@ -31,13 +31,13 @@ SOURCES: Mapping[str, Source] = {
     "recommendations": Source(0.03, 41_500, None, 2_000),
     "personal": Source(0.03, 41_500, None, 2_000),
     "area": Source(0.01, 8_200, None, DISTRICTS),
-    "commute": Source(0.8, 950, "TfL", 2_000),
+    "commute": Source(0.8, 950, "tfl", 2_000),
     "crime": Source(1.0, 1_000, "police.uk", DISTRICTS),
     "schools": Source(0.01, 1_100, None, 2_000),
     "boundaries": Source(0.3, 500, "postcodes.io", 2_000),
-    "maps": Source(2.0, 1_250, "Overpass", DISTRICTS),
-    "google": Source(0.2, 250, "Google", DISTRICTS),
-    "research": Source(8.0, 3_000, "Perplexity", DISTRICTS * (len(PERSONAS) + 1)),
+    "maps": Source(2.0, 1_250, "overpass", DISTRICTS),
+    "google": Source(0.2, 250, "google", DISTRICTS),
+    "research": Source(8.0, 3_000, "perplexity", DISTRICTS * (len(PERSONAS) + 1)),
 }
 """Sizes as measured on the embedded figures; times are those of a usual answer, and assumptions."""
 
