@@ -9,7 +9,7 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 LAYERS = (
-    {"models", "errors", "settings", "cache", "logs", "smoke"},
+    {"models", "errors", "settings", "cache", "logs", "smoke", "zipf"},
     {"sources", "scoring", "shelf", "purse"},
     {"figures", "requests", "answers", "listing"},
     {"facts"},
@@ -18,8 +18,8 @@ LAYERS = (
     {"runtime"},
     {"savings"},
     {"advice"},
-    {"asking", "upkeep", "renewal", "warming"},
-    {"terminal", "jobs", "web", "cli"},
+    {"asking", "upkeep", "renewal", "warming", "loadtest", "simulation"},
+    {"terminal", "jobs", "trials", "web", "cli"},
     {"edge"},
 )
 LEVELS = {name: level for level, names in enumerate(LAYERS) for name in names}

@@ -1,4 +1,4 @@
-"""The same questions from a terminal: `veo recommend`, `area`, `commute`, `cache`, `data` and `serve`.
+"""The same questions from a terminal: `veo recommend`, `area`, `commute`, `cache`, `data`, `serve`, trials.
 
 Bad input is one line on stderr and exit code 2; a source or a store that does not answer, exit code 1.
 """
@@ -16,7 +16,7 @@ from pydantic import ValidationError
 from typer.core import TyperGroup
 from typer.exceptions import TyperException
 
-from veo import logs, renewal, terminal, upkeep
+from veo import logs, renewal, terminal, trials, upkeep
 from veo.asking import ask
 from veo.requests import messages
 from veo.runtime import Runtime, build
@@ -140,6 +140,10 @@ def serve(
             settings.log_level, settings.log_format, secrets=settings.secrets(), of=("uvicorn", "asyncio")
         )
         uvicorn.Server(config).run(sockets=[listening])
+
+
+app.command()(trials.loadtest)
+app.command()(trials.simulate)
 
 
 @cache.command()

@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 from veo.cache.ledger import Day, Sums
 from veo.cache.usage import bucket_end
 from veo.models import Value
+from veo.settings import Settings
 
 Plain = dict[str, Any]
 
@@ -46,6 +47,16 @@ class Prices(Value):
         """Give the price of one call of a provider; of `google-geocoding` it is Google's."""
         prices = {"tfl": self.tfl, "google": self.google, "perplexity": self.perplexity}
         return prices.get(source.partition("-")[0], 0.0)
+
+
+def price_table(settings: Settings) -> Prices:
+    """Give the prices that are set."""
+    return Prices(
+        tfl=settings.price_tfl_usd,
+        google=settings.price_google_usd,
+        perplexity=settings.price_perplexity_usd,
+        modal=settings.price_modal_usd,
+    )
 
 
 class Saved(NamedTuple):

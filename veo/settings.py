@@ -8,6 +8,8 @@ from typing import Annotated, Literal
 from pydantic import AliasChoices, Field, SecretStr, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+Price = Annotated[float, Field(ge=0, le=1_000)]  # US dollars a call
+
 
 class Settings(BaseSettings):
     """The settings of one process: frozen, and secrets never show in a repr."""
@@ -46,6 +48,11 @@ class Settings(BaseSettings):
     mortgage_rate: float = Field(0.05, validation_alias="VEO_MORTGAGE_RATE", ge=0, lt=1)
     mortgage_years: int = Field(25, validation_alias="VEO_MORTGAGE_YEARS", ge=1, le=50)
     mortgage_deposit: float = Field(0.10, validation_alias="VEO_MORTGAGE_DEPOSIT", ge=0, lt=1)
+
+    price_tfl_usd: Price = Field(0.0, validation_alias="VEO_PRICE_TFL_USD")
+    price_google_usd: Price = Field(0.005, validation_alias="VEO_PRICE_GOOGLE_USD")
+    price_perplexity_usd: Price = Field(0.01, validation_alias="VEO_PRICE_PERPLEXITY_USD")
+    price_modal_usd: Price = Field(0.002, validation_alias="VEO_PRICE_MODAL_USD")
 
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field("INFO", validation_alias="VEO_LOG_LEVEL")
     log_format: Literal["auto", "text", "json"] = Field("auto", validation_alias="VEO_LOG_FORMAT")

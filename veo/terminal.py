@@ -192,10 +192,75 @@ def renewed(done: Plain) -> None:
 
 @contextmanager
 def progress(title: str) -> Iterator[Callable[[int, int], None]]:
-    """Show a bar on stderr while something long goes on; the first call says how long it is."""
-    with Progress(console=Console(stderr=True), transient=True) as bar:
+    """Show a person a bar on stderr while something long goes on; the first call says how long it is."""
+    out = Console(stderr=True)
+    with Progress(console=out, transient=True, disable=not out.is_terminal) as bar:
         task = bar.add_task(title, total=None)
         yield lambda done, total: bar.update(task, completed=done, total=total)
+
+
+def loadtest(found: Plain) -> None:
+    """Print what a load test came to: the hit rate, the times of cached and uncached answers, the errors."""
+    out = _console()
+    out.print(f"{found['url']}: {found['sent']:,} of {found['requests']:,} requests", style="bold")
+    out.print(f"{found['questions']} different questions, {found['perSecond']:,} requests a second")
+    rate = "-" if found["hitRate"] is None else f"{found['hitRate']:.1%}"
+    out.print(f"Hit rate {rate}; {found['stale']} stale")
+    out.print(f"Computations saved, and at most as many upstream calls: {found['computationsSaved']:,}")
+    table = _table("Answers", "p50 ms", "p95 ms", "p99 ms")
+    for name, times in found["latency"].items():
+        table.add_row(name, *(f"{time:,.1f}" for time in times.values()) if times else ("-", "-", "-"))
+    out.print(table)
+    _lines(out, [f"Error: {error}: {count}" for error, count in found["errors"].items()] or ["No errors"])
+    if found["stoppedEarly"]:
+        out.print("Stopped early: the server did not answer any more.")
+
+
+def simulation(found: Plain) -> None:
+    """Print what a simulated fleet came to, family by family, and its bill beside one call per question."""
+    out, bill = _console(), found["bill"]
+    out.print(f"{found['preset']}: {found['title']}", style="bold")
+    edge = "behind an edge, " if found["edge"] else ""
+    out.print(f"{found['requests']:,} requests, {edge}from an empty cache")
+    out.print(f"Days: {found['days']:g}; containers: {found['containers']}; seed: {found['seed']}")
+    _lines(out, [f"Note: {text}" for text in found["notices"]])
+    out.print(
+        f"Hit rate: {found['hitRate']:.1%}; upstream calls a day: {found['upstreamCallsADay']:,}; "
+        f"Upstash commands a month: {found['commandsAMonth']:,}"
+    )
+    shared = f"callers who shared another's computation: {found['coalescedCallers']:,}"
+    stale = f"stale answers: {found['staleServed']:,}, the oldest {found['oldestStaleHours']:,} h old"
+    out.print(f"Failed: {found['failed']:,}; {shared}; {stale}")
+    _families(out, found["families"])
+    table = _table("A day", "Calls without", "USD", "Calls with Veo", "USD")
+    for row in bill["rows"]:
+        table.add_row(
+            row["name"],
+            f"{row['callsBefore']:,.0f}",
+            f"{row['usdBefore']:.2f}",
+            f"{row['callsAfter']:,.0f}",
+            f"{row['usdAfter']:.2f}",
+        )
+    table.add_row("all", "", f"{bill['beforeADay']:.2f}", "", f"{bill['afterADay']:.2f}")
+    out.print(table)
+    out.print(_change("Simulated", bill))
+    if found["owner"] is not None:
+        out.print(_change("The owner expects", found["owner"]))
+
+
+def _families(out: Console, families: Iterable[Plain]) -> None:
+    columns = ("edge", "memory", "shared", "source", "stale", "failed")
+    table = _table("Family", "asked", "hit rate", *columns, "upstream calls", "of")
+    for row in families:
+        counts = (f"{row[column]:,}" for column in columns)
+        calls = (f"{row['upstreamCalls']:,}", row["provider"] or "Veo itself")
+        table.add_row(row["family"], f"{row['asked']:,}", f"{row['hitRate']:.1%}", *counts, *calls)
+    out.print(table)
+
+
+def _change(who: str, usd: Plain) -> str:
+    day = f"${usd['beforeADay']:.2f} -> ${usd['afterADay']:.2f} a day"
+    return f"{who}: {day}, ${usd['beforeAMonth']:.0f} -> ${usd['afterAMonth']:.0f} a month"
 
 
 def _way(summary: Plain | None) -> str:

@@ -9,12 +9,11 @@ from veo.advice import advise
 from veo.errors import InvalidQuestion, NotFound, SourceError
 from veo.questions import POLICIES
 from veo.runtime import Runtime, tables
-from veo.savings import Prices, report
+from veo.savings import Prices, price_table, report
 
 FOLLOW = 30
 """Seconds within which every other container in use has seen a deletion or a flush."""
 
-PRICES = Prices()
 
 ROOTS = tuple(dict.fromkeys(policy.root for policy in POLICIES))
 KEY = re.compile(r"[a-z]+(:[\w.~%-]+)+", re.ASCII)  # its parts are percent-encoded
@@ -34,7 +33,7 @@ OWNERS = (
 """The figures that are told first."""
 
 
-async def stats(runtime: Runtime, day: str | None = None, prices: Prices = PRICES) -> dict[str, Any]:
+async def stats(runtime: Runtime, day: str | None = None, prices: Prices | None = None) -> dict[str, Any]:
     """Make contact with the shared tier and give the figures of a day, by default today (UTC).
 
     The first ones are the fleet's, or where it cannot be read those of this process; `families`, `memory`
@@ -45,6 +44,7 @@ async def stats(runtime: Runtime, day: str | None = None, prices: Prices = PRICE
     await runtime.cache.preload()
     counted = runtime.cache.stats()
     shared = counted["shared"]
+    prices = prices or price_table(runtime.settings)
     read, own = await runtime.cache.ledger.fleet(day), runtime.cache.ledger.today()
     fleet, here = None if read is None else report(read, prices), report(own, prices)
     first = here if fleet is None else fleet
