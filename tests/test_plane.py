@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from subprocess import CompletedProcess
 from typing import Any
@@ -38,6 +38,7 @@ ENTRYPOINTS = {
     "cache_delete": ("--key", "area:E15"),
     "cache_flush": ("--what", "all"),
 }
+Run = Future[CompletedProcess[str]]
 RUNS = {**FETCHES, "fetch_research_cached": E15, **ENTRYPOINTS}
 
 CALLED = [*FETCHES, "fetch_research_cached", "ask", "cache_operation", "web"]
@@ -66,14 +67,13 @@ def deployed(plane: Plane) -> dict[str, pb.Function]:
 
 
 @pytest.fixture(scope="module")
-def runs(plane: Plane) -> dict[str, CompletedProcess[str]]:
-    """What every function and entrypoint did under `modal run`: two at a time, each in its own container."""
+def runs(plane: Plane) -> Iterator[dict[str, Run]]:
+    """What every function and entrypoint does under `modal run`: two at a time, each in its own container."""
     with ThreadPoolExecutor(2) as pool:
-        started = {
+        yield {
             name: pool.submit(plane.modal, "run", f"modal_app.py::{name}", *arguments)
             for name, arguments in RUNS.items()
         }
-    return {name: run.result() for name, run in started.items()}
 
 
 @pytest.fixture(scope="module")
@@ -142,6 +142,13 @@ def test_nothing_else_is_registered_with_a_schedule(deployed: dict[str, pb.Funct
     assert {name for name in ALL if deployed[name].HasField("schedule")} == set(SCHEDULES)
 
 
+def test_another_deployment_keeps_the_address_of_the_web(
+    plane: Plane, deployed: dict[str, pb.Function]
+) -> None:
+    assert plane.modal("deploy", "modal_app.py").returncode == 0
+    assert plane.functions()["web"].web_url == deployed["web"].web_url
+
+
 # ---- deployments that must fail ----------------------------------------------------------------------
 
 
@@ -202,13 +209,13 @@ def test_a_container_fails_without_a_file_of_the_package(
     ],
 )
 def test_a_function_answers_its_question_in_a_container(
-    name: str, field: str, value: object, runs: dict[str, CompletedProcess[str]]
+    name: str, field: str, value: object, runs: dict[str, Run]
 ) -> None:
-    assert printed(runs[name])["data"][field] == value
+    assert printed(runs[name].result())["data"][field] == value
 
 
-def test_a_recommendation_is_made_in_a_container(runs: dict[str, CompletedProcess[str]]) -> None:
-    found = printed(runs["fetch_recommendations_cached"])["recommendations"]
+def test_a_recommendation_is_made_in_a_container(runs: dict[str, Run]) -> None:
+    found = printed(runs["fetch_recommendations_cached"].result())["recommendations"]
     assert [item["rank"] for item in found] == [1, 2, 3, 4, 5]
 
 
@@ -220,8 +227,8 @@ def printed(run: CompletedProcess[str]) -> dict[str, Any]:
     return answer
 
 
-def test_what_fails_in_a_container_is_one_line_on_stderr(runs: dict[str, CompletedProcess[str]]) -> None:
-    run = runs["fetch_research_cached"]
+def test_what_fails_in_a_container_is_one_line_on_stderr(runs: dict[str, Run]) -> None:
+    run = runs["fetch_research_cached"].result()
     told = "Error: perplexity is not configured: PERPLEXITY_API_KEY is not set"
     assert (run.returncode, run.stderr.strip()) == (1, told)
 
@@ -237,10 +244,8 @@ def test_what_fails_in_a_container_is_one_line_on_stderr(runs: dict[str, Complet
         ("cache_flush", "Flushed: all"),
     ],
 )
-def test_an_entrypoint_prints_its_answer(
-    name: str, line: str, runs: dict[str, CompletedProcess[str]]
-) -> None:
-    run = runs[name]
+def test_an_entrypoint_prints_its_answer(name: str, line: str, runs: dict[str, Run]) -> None:
+    run = runs[name].result()
     assert (run.returncode, line in run.stdout.splitlines()) == (0, True), run.stdout + run.stderr
 
 

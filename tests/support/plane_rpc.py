@@ -77,6 +77,10 @@ class ControlPlane:
         """Tell which app is deployed under a name."""
         return pb.AppGetByDeploymentNameResponse(app_id=self.deployed.get(request.name, ""))
 
+    async def app_get_layout(self, request: pb.AppGetLayoutRequest) -> pb.AppGetLayoutResponse:
+        """Tell what a deployment consists of, so that a new one keeps its functions' ids and addresses."""
+        return pb.AppGetLayoutResponse(app_layout=self.layout(request.app_id))
+
     async def app_create(self, request: pb.AppCreateRequest) -> pb.AppCreateResponse:
         """Begin a deployment or a run."""
         app_id = self.new("ap")
@@ -169,19 +173,21 @@ class ControlPlane:
     # ---- functions -----------------------------------------------------------------------------------
 
     async def function_precreate(self, request: pb.FunctionPrecreateRequest) -> pb.FunctionPrecreateResponse:
-        """Give a function its id."""
+        """Give a function its id; one of an earlier deployment stays as it is for now."""
         function_id = request.existing_function_id or self.new("fu")
         self.app_of[function_id] = request.app_id
-        self.functions[function_id] = pb.Function(
+        begun = pb.Function(
             function_name=request.function_name,
             function_type=request.function_type,
             function_schema=request.function_schema,
         )
+        self.functions.setdefault(function_id, begun)
         return pb.FunctionPrecreateResponse(function_id=function_id, handle_metadata=self.handle(function_id))
 
     async def function_create(self, request: pb.FunctionCreateRequest) -> pb.FunctionCreateResponse:
-        """Keep everything that was declared of a function."""
+        """Keep everything that was declared of a function; its containers of before end."""
         function_id, function = request.existing_function_id, request.function
+        await self.end([function_id])
         if function.webhook_config.type:
             function.web_url = await self.serve_web(function_id)
         self.functions[function_id] = function

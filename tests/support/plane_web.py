@@ -20,14 +20,14 @@ class WebGateway:
         self._runners: dict[str, web.AppRunner] = {}
 
     async def open(self, function_id: str) -> str:
-        """Listen for a function; give the address."""
-        app = web.Application()
-        app.router.add_route("*", "/{path:.*}", self._handler(function_id))
-        runner = web.AppRunner(app, access_log=None)
-        await runner.setup()
-        await web.TCPSite(runner, "127.0.0.1", 0).start()
-        self._runners[function_id] = runner
-        return f"http://127.0.0.1:{runner.addresses[0][1]}"
+        """Listen for a function, if not yet; give the address."""
+        if function_id not in self._runners:
+            app = web.Application()
+            app.router.add_route("*", "/{path:.*}", self._handler(function_id))
+            runner = self._runners[function_id] = web.AppRunner(app, access_log=None)
+            await runner.setup()
+            await web.TCPSite(runner, "127.0.0.1", 0).start()
+        return f"http://127.0.0.1:{self._runners[function_id].addresses[0][1]}"
 
     async def close(self) -> None:
         """Close every listener."""
