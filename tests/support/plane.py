@@ -18,6 +18,7 @@ from modal_proto import api_pb2 as pb
 
 from tests.support.plane_calls import Calls
 from tests.support.plane_container import Container, rebuild
+from tests.support.plane_image import hide_the_rest
 from tests.support.plane_rpc import ControlPlane
 from tests.support.plane_service import Service
 from tests.support.plane_web import WebGateway
@@ -39,12 +40,14 @@ class Plane:
         self.url = f"http://127.0.0.1:{free_port()}"
         self.at_snapshot: Callable[[], None] = lambda: None
         self._folder = folder
+        self._image = folder / "image"
         self._containers: dict[str, Container] = {}
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, name="plane", daemon=True)
 
     def start(self) -> None:
         """Listen in the thread."""
+        hide_the_rest(self._image, ROOT / "requirements.lock")
         self._thread.start()
         self._do(self._open())
 
@@ -145,7 +148,7 @@ class Plane:
         )
         arguments.function_def.is_checkpointing_function = function.checkpointing_enabled
         root = rebuild(self._folder, mounted, control.files)
-        container = Container(root, self._folder, arguments, self.url)
+        container = Container(root, self._image, self._folder, arguments, self.url)
         self._containers[function_id] = container
 
         async def log(which: "pb.FileDescriptor.ValueType", text: str) -> None:

@@ -1,7 +1,7 @@
 """A container: Modal's real entrypoint in a process that sees nothing but what was uploaded.
 
 Its folder is rebuilt from the files of the function's mounts, its environment holds the function's secrets
-and what Modal sets. The packages are those of this interpreter, where Veo is not installed.
+and what Modal sets. `image` is a folder that makes it see the packages of an image only.
 """
 
 import asyncio
@@ -38,10 +38,13 @@ def rebuild(folder: Path, mounted: Sequence[pb.MountFile], contents: Mapping[str
 class Container:
     """One process for one function. `ended` is done when it is gone and all its output has been passed on."""
 
-    def __init__(self, root: Path, folder: Path, arguments: pb.ContainerArguments, url: str) -> None:
+    def __init__(
+        self, root: Path, image: Path, folder: Path, arguments: pb.ContainerArguments, url: str
+    ) -> None:
         self.ended: asyncio.Task[int]
         self.last: deque[str] = deque(maxlen=30)
         self._root = root
+        self._image = image
         self._arguments = arguments
         self._given = folder / f"{arguments.task_id}.arguments"
         self._state = folder / f"{arguments.task_id}.restored"
@@ -78,7 +81,7 @@ class Container:
             **{name: os.environ[name] for name in KEPT if name in os.environ},
             **secrets,
             "HOME": str(self._root),
-            "PYTHONPATH": str(self._root),
+            "PYTHONPATH": os.pathsep.join((str(self._root), str(self._image))),
             "PYTHONUNBUFFERED": "1",
             "MODAL_CONFIG_PATH": str(self._root / "no-such-file"),
             "MODAL_CONTAINER_ARGUMENTS_PATH": str(self._given),

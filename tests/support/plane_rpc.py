@@ -1,6 +1,6 @@
 """Modal's control plane as `modal deploy` and `modal run` see it: apps, secrets, mounts, images, functions.
 
-Images are never built: a container's packages are those of this interpreter.
+Images are never built.
 """
 
 import asyncio
