@@ -42,7 +42,8 @@ Run = Future[CompletedProcess[str]]
 RUNS = {**FETCHES, "fetch_research_cached": E15, **ENTRYPOINTS}
 
 CALLED = [*FETCHES, "fetch_research_cached", "ask", "cache_operation", "web"]
-SCHEDULES = {"warm_cache": "50 6-22 * * *", "refresh_tables": "0 4 2 * *"}
+SCHEDULES = {"warm_cache": "50 6-22 * * *", "refresh_tables": "0 4 24 * *"}
+WITH_A_KEY = {"/api/research/area", "/api/maps/area/{code}/image"}  # the key of their source is not set
 ALL = [*CALLED, *SCHEDULES]
 
 
@@ -96,9 +97,13 @@ def test_a_deployment_registers_exactly_these_functions(deployed: dict[str, pb.F
     assert sorted(deployed) == sorted(ALL)
 
 
-@pytest.mark.parametrize("name", ALL)
+@pytest.mark.parametrize("name", [name for name in ALL if name != "refresh_tables"])
 def test_a_function_is_registered_with_300_seconds(name: str, deployed: dict[str, pb.Function]) -> None:
     assert deployed[name].timeout_secs == 300
+
+
+def test_the_monthly_renewal_is_registered_with_half_an_hour(deployed: dict[str, pb.Function]) -> None:
+    assert deployed["refresh_tables"].timeout_secs == 1800
 
 
 @pytest.mark.parametrize("name", ALL)
@@ -265,8 +270,7 @@ def test_the_container_answers_every_route(
     answer = site.request(
         asked.method, asked.url.raw_path.decode(), content=asked.content, headers=asked.headers
     )
-    expected = 503 if endpoint.path == "/api/research/area" else 200  # no key of its source is set
-    assert answer.status_code == expected, answer.text
+    assert answer.status_code == (503 if endpoint.path in WITH_A_KEY else 200), answer.text
 
 
 def test_a_refusal_keeps_its_status_and_its_shape_through_the_gateway(site: httpx.Client) -> None:
@@ -291,14 +295,15 @@ def test_the_warming_schedule_fires_and_prints_what_it_did(
 ) -> None:
     assert deployed["warm_cache"].HasField("schedule")
     done = json.loads(plane.fire("warm_cache")[-1])
-    assert (done["asked"], done["failures"]) == (36, [])
+    assert (done["asked"] >= 36, done["failures"]) == (True, [])  # the usual, and what tests asked before
 
 
 def test_the_tables_schedule_fires_and_prints_what_it_did(
     plane: Plane, deployed: dict[str, pb.Function]
 ) -> None:
     assert deployed["refresh_tables"].HasField("schedule")
-    assert json.loads(plane.fire("refresh_tables")[-1])["refreshed"] == []
+    done = json.loads(plane.fire("refresh_tables")[-1])
+    assert done["notice"] == "Nothing was renewed: live sources are off."
 
 
 # ---- the shared tier ---------------------------------------------------------------------------------
