@@ -3,6 +3,7 @@
 import asyncio
 import json
 import logging
+import os
 import pickle
 import subprocess
 import sys
@@ -116,6 +117,19 @@ def test_a_snapshot_holds_the_web_app_and_the_figures() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, check=False, timeout=60)  # noqa: S603 - our own program
     assert done.stdout == b"True 1\n"
+
+
+def test_nothing_is_left_to_import_between_a_snapshot_and_an_answer() -> None:
+    code = (
+        "import asyncio, sys, modal_app; modal_app.jobs.preload(); held = set(sys.modules)\n"
+        "modal_app.web.local(); asyncio.run(modal_app.ask.local('area', {'code': 'E15'}))\n"
+        "print(sorted(set(sys.modules) - held))"
+    )
+    shared = {"UPSTASH_REDIS_REST_URL": "http://127.0.0.1:9", "UPSTASH_REDIS_REST_TOKEN": "of-nobody"}
+    environment = {**os.environ, **shared}
+    command = [sys.executable, "-c", code]
+    done = subprocess.run(command, env=environment, capture_output=True, check=False, timeout=60)  # noqa: S603 - our own program
+    assert done.stdout == b"[]\n"
 
 
 async def test_the_cache_is_operated_where_the_secret_is() -> None:

@@ -14,10 +14,14 @@ from veo.runtime import Runtime, build, tables
 from veo.settings import Settings
 from veo.sources import http
 
+SHARED_TIER = ("veo.cache.upstash", "veo.cache.transport", "upstash_redis.asyncio", "httpcore", "certifi")
+"""What is imported when a store is built: too late, where secrets come after the snapshot."""
+
 
 def preload() -> None:
     """Do before a memory snapshot what no secret and no connection is needed for."""
-    import_module("veo.web")
+    for name in ("veo.web", *SHARED_TIER):
+        import_module(name)
     http.preload()
     tables()
 
