@@ -15,6 +15,7 @@ from veo.scoring.notices import assumptions, notices
 from veo.scoring.personas import DEFAULT_HOME, PERSONAS_BY_NAME, PersonaConfig, effective_weights
 from veo.scoring.rank import Criteria, Ranked, Ranking, rank
 from veo.scoring.robustness import Robustness, robustness
+from veo.scoring.standing import Standings
 from veo.scoring.words import area_name
 
 __all__ = [
@@ -30,6 +31,7 @@ __all__ = [
     "Ranking",
     "Reference",
     "Robustness",
+    "Standings",
     "area_name",
     "assumptions",
     "budget_of",
