@@ -9,6 +9,7 @@ import { said } from "./plain.js";
 import { subjects } from "./subjects.js";
 
 const MOST_DESTINATIONS = 5;
+const FIELDS = /\b(crimeRate|priceChange)\b/; // notices on JSON fields that have no level; here each figure shows its own
 const code = decodeURIComponent(location.pathname.split("/").at(-1));
 let map = null;
 let here = null; // the district's centre
@@ -24,7 +25,8 @@ async function showArea() {
     replace(byId("name"), data.name);
     replace(byId("where"), `${data.areaCode} · ${data.borough}`);
     replace(byId("status"), `${Object.keys(data.figures).length} figures, each with its source and date.`);
-    const [late, rest] = metadata.stale ? [metadata.notices.slice(0, 1), metadata.notices.slice(1)] : [[], metadata.notices];
+    const [late, others] = metadata.stale ? [metadata.notices.slice(0, 1), metadata.notices.slice(1)] : [[], metadata.notices];
+    const rest = others.filter((notice) => !FIELDS.test(notice));
     replace(byId("messages"), said("An older answer", late, "caution"), said("Please note", rest), said("Assumed", metadata.assumptions));
     replace(byId("subjects"), subjects(data));
     place();
@@ -44,8 +46,9 @@ async function showStations() {
   }
 }
 
-/** Show research; that it is not configured is no fault, and said quietly. */
+/** Show research, which may cost money and is asked for only on demand; that it is off is said quietly. */
 async function showResearch() {
+  replace(byId("research"), el("p", { class: "soft" }, "Asking; this can take half a minute…"));
   try {
     const { data } = await ask(`/api/research/area?${new URLSearchParams({ area_code: code })}`);
     const { content, summary_points: points, citations } = data.overview;
@@ -132,9 +135,9 @@ byId("add").addEventListener("submit", (event) => {
   if (value) choose([...new Set([...chosen(), value])].slice(-MOST_DESTINATIONS));
   picker.input.value = "";
 });
+byId("ask-web").addEventListener("click", showResearch);
 addEventListener("popstate", showCommutes);
 prepare();
 showArea();
 showStations();
-showResearch();
 showCommutes();

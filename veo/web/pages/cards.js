@@ -80,7 +80,7 @@ function reasons(area) {
 
 function robustness({ verdict, share, band }) {
   const title = ROBUST[verdict] ?? verdict;
-  return el("span", { class: `badge ${verdict === "robust" ? "good" : "caution"}` }, el("strong", {}, title), ` in the top ${band} in ${Math.round(share * 100)}% of weightings tried`);
+  return el("span", { class: `badge ${verdict === "robust" ? "good" : "caution"}` }, el("strong", {}, title), ` in the top ${band} in ${Math.floor(share * 100)}% of weightings tried`);
 }
 
 function coverage(share) {

@@ -6,7 +6,7 @@ import { placeOptions } from "./combobox.js";
 import { byId, el, replace } from "./dom.js";
 import { QuestionForm } from "./form.js";
 import { caption, LondonMap } from "./map.js";
-import { plainWords, said } from "./plain.js";
+import { isPayment, plainWords, said } from "./plain.js";
 import { apiQuery, readQuery, writeQuery } from "./query.js";
 import { plural, pounds } from "./words.js";
 
@@ -19,6 +19,7 @@ let asked = false; // whether anything was asked yet: until then nothing is aske
 let explained = []; // what of the address could not be used
 let areas = [];
 let map = null;
+let followed = null; // the query string that is shown
 
 /** Ask a question and show the answer; the address says the question first, so that a link is never behind. */
 async function pose(question, submitted = false, remember = true) {
@@ -27,8 +28,9 @@ async function pose(question, submitted = false, remember = true) {
   if (remember && query !== location.search) {
     explained = [];
     history.pushState(null, "", query);
+    followed = query;
   }
-  const waiting = wait(question);
+  const waiting = wait();
   const told = await newest.run((signal) => ask(apiQuery(question), { signal }));
   waiting.end(told !== null);
   if (told === null) return;
@@ -38,16 +40,17 @@ async function pose(question, submitted = false, remember = true) {
   if (submitted && NARROW.matches) byId("results").scrollIntoView();
 }
 
-function wait(question) {
-  const results = byId("results");
-  results.setAttribute("aria-busy", "true");
-  if (areas.length === 0) replace(byId("cards"), Array.from({ length: 3 }, () => el("li", { class: "skeleton", "aria-hidden": "true" })));
+/** Show that an answer is on its way; what was shown before stays, dimmed. */
+function wait() {
+  const cards = byId("cards");
+  cards.setAttribute("aria-busy", "true");
+  if (areas.length === 0) replace(cards, Array.from({ length: 3 }, () => el("li", { class: "skeleton", "aria-hidden": "true" })));
   replace(byId("status"), "Asking…");
   const timer = setTimeout(() => replace(byId("status"), "Still asking: a live source can take a few seconds."), PATIENCE);
   return {
     end(done) {
       clearTimeout(timer);
-      if (done) results.removeAttribute("aria-busy");
+      if (done) cards.removeAttribute("aria-busy");
     },
   };
 }
@@ -66,7 +69,8 @@ function show({ recommendations, metadata }, question) {
 
 function summary({ budget, locationType, persona }) {
   if (areas.length === 0) return "No area fits.";
-  const money = locationType === "rent" ? `${pounds(budget)} a month` : `${pounds(budget)} to buy with`;
+  const each = locationType === "rent" || isPayment(budget) ? " a month" : "";
+  const money = `${pounds(budget)}${each}${locationType === "buy" ? " to buy with" : ""}`;
   const kind = { student: "a student", parent: "a parent", developer: "a property developer" }[persona];
   return `${plural(areas.length, "area")} for ${kind} with ${money}. First: ${areas[0].name}.`;
 }
@@ -112,7 +116,8 @@ function watchCards() {
 
 /** Follow the address: on arrival, and when the reader goes back or forth. */
 function follow() {
-  const read = readQuery(location.search);
+  followed = location.search;
+  const read = readQuery(followed);
   explained = read.explained;
   form.fill(read.question);
   if (read.asked) pose(read.question, false, false);
@@ -124,7 +129,7 @@ async function begin() {
   asked = false;
   await newest.run(async () => null); // what is still on its way is dropped
   areas = [];
-  byId("results").removeAttribute("aria-busy");
+  byId("cards").removeAttribute("aria-busy");
   replace(byId("status"), "");
   replace(byId("messages"), explanations(), byId("beginning").content.cloneNode(true));
   replace(byId("cards"));
@@ -143,14 +148,14 @@ async function prepare() {
   ]);
   if (personas) form.know(personas.data);
   form.destination.offer(placeOptions(destinations?.data ?? [], london?.districts ?? []));
-  form.destination.value = readQuery(location.search).question.destination;
+  form.destination.value = form.destination.input.value; // an id of the address becomes its name
   if (!london) return replace(byId("caption"), "The map could not be loaded.");
   map = new LondonMap(byId("map"), london, destinations?.data ?? [], light);
   return map.rank(areas);
 }
 
 watchCards();
-addEventListener("popstate", follow);
+addEventListener("popstate", () => location.search !== followed && follow()); // a place in the page is no other question
 addEventListener("online", () => asked && areas.length === 0 && pose(form.read(), false, false));
 byId("weights-box").open = !NARROW.matches;
 prepare();

@@ -55,10 +55,10 @@ export class QuestionForm {
     return {
       persona: elements.persona.value,
       locationType: elements.locationType.value,
-      budget: elements.budget.value,
+      budget: elements.budget.value.replace(/[£,\s]/g, ""), // £1,000 means 1000
       home: elements.home.value,
       destination: this.destination.value,
-      maxCommute: elements.maxCommute.value,
+      maxCommute: elements.maxCommute.value.trim(),
       weights: { ...this.#weights },
       maxAreas: this.#maxAreas,
     };

@@ -49,7 +49,7 @@ export function cells(districts) {
   const centres = districts.map(project);
   return districts.map((district, index) => {
     const centre = centres[index];
-    const reach = Math.min(44, Math.max(9, Math.sqrt((district.km2 ?? 4) / Math.PI) * 1.45 * UNITS_PER_KM));
+    const reach = Math.min(37, Math.max(9, Math.sqrt((district.km2 ?? 4) / Math.PI) * 1.45 * UNITS_PER_KM));
     const near = centres.filter((other) => other !== centre && distance(centre, other) < 2 * reach);
     const cell = near.reduce((shape, other) => nearer(shape, centre, other), round24(centre, reach));
     return `M${cell.map((point) => point.map(round)).join("L")}Z`;

@@ -18,6 +18,7 @@ export class LondonMap {
   #lit = null;
 
   constructor(drawing, london, destinations, lit) {
+    this.gap = drawing.clientWidth < 450 ? 37 : 25; // discs are larger where the map is small
     this.stations = london.stations;
     this.districts = new Map(london.districts.map((district) => [district.code, district]));
     this.destinations = new Map(destinations.map(({ name, location }) => [name, location]));
@@ -53,12 +54,12 @@ export class LondonMap {
     this.#ways.clear();
     for (const shape of this.#cells.values()) shape.classList.remove("ranked");
     for (const place of places) this.#cells.get(place.areaCode)?.classList.add("ranked");
-    const points = spread(places.map((place) => project(place.location)), 25);
+    const points = spread(places.map((place) => project(place.location)), this.gap);
     const discs = places.map((place, i) => this.#disc(place, points[i]));
     this.#makeRoom(points);
     replace(this.layers.places, discs.reverse());
     const ends = new Set(places.map(({ commute }) => commute?.destination).filter(Boolean));
-    this.#drawEnds(ends);
+    this.#drawEnds(ends, points);
     this.light(null);
   }
 
@@ -80,13 +81,14 @@ export class LondonMap {
     return disc;
   }
 
-  /** Mark where journeys lead. */
-  #drawEnds(names) {
+  /** Mark where journeys lead, each with its name on the emptier side. */
+  #drawEnds(names, busy) {
     const known = [...names].map((name) => [name, this.locate(name)]).filter(([, at]) => at);
     this.layers.ends.setAttribute("aria-hidden", "true");
     replace(this.layers.ends, known.map(([name, at]) => {
       const [x, y] = project(at);
-      const right = x < VIEW.left + VIEW.width * 0.55;
+      const beside = busy.filter((point) => Math.abs(point[1] - y) < 40 && Math.abs(point[0] - x) < 180);
+      const right = beside.filter((point) => point[0] > x).length * 2 < beside.length || x < VIEW.left + 150;
       return svg(
         "g",
         { class: "end" },
@@ -122,7 +124,7 @@ export class LondonMap {
 
   /** Show where one journey leads, and the way. */
   journey(way) {
-    this.#drawEnds(new Set([way.to]));
+    this.#drawEnds(new Set([way.to]), [project(way.from)]);
     this.drawWay(way);
   }
 

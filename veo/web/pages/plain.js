@@ -2,6 +2,11 @@
 
 import { el } from "./dom.js";
 
+/** Tell whether a budget to buy with is read as a monthly payment. */
+export function isPayment(budget) {
+  return Number(budget) < 50_000;
+}
+
 /** Give the sentences that an answer calls for. */
 export function plainWords(question, areas) {
   const find = (key) => areas.map(({ figures }) => figures[key]).find(Boolean);
@@ -14,7 +19,7 @@ export function plainWords(question, areas) {
       ? "The budget is set against the rent alone. Bills, council tax and travel come on top."
       : "The budget is set against the median sale price. Stamp duty, fees, bills, council tax and travel come on top.",
     renting && cost.level === "borough" && `Rents are means for whole boroughs (${cost.vintage}), not for the district: within a borough they cannot tell one street from another.`,
-    !renting && Number(question.budget) < 50_000 && "A monthly payment is turned into a price by the assumptions listed here. That is arithmetic, not financial advice.",
+    !renting && isPayment(question.budget) && "A monthly payment is turned into a price by the assumptions listed here. That is arithmetic, not financial advice.",
     green && `Green space is measured as of ${green.vintage}: what was planted or built since is not in it.`,
     grades && `School grades are Ofsted’s legacy overall grades (${grades.vintage}), which ended in September 2024.`,
     "A score compares with London’s districts. Two areas a point or two apart are as good as level.",
