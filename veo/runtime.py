@@ -12,7 +12,7 @@ from veo.figures import Figures
 from veo.purse import Cap, Purse
 from veo.questions import Questions
 from veo.recommend import Recommender
-from veo.scoring import MortgageTerms, Standings
+from veo.scoring import MortgageTerms
 from veo.settings import Settings
 from veo.shelf import Table
 from veo.sources import embedded
@@ -36,7 +36,6 @@ class Tables:
     snapshot: Snapshot
     rail: Rail
     places: Places
-    standings: Standings
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +62,7 @@ class Runtime:
 def tables() -> Tables:
     """Load and check the embedded figures; every later call gives the same ones."""
     snapshot = embedded.load()
-    return Tables(snapshot, Rail(snapshot), Places(snapshot), Standings(snapshot.districts.values()))
+    return Tables(snapshot, Rail(snapshot), Places(snapshot))
 
 
 def build(settings: Settings | None = None) -> Runtime:

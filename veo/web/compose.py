@@ -16,7 +16,7 @@ FAILURES = (SourceError, UpstreamThrottled, OSError)  # a timeout is an OSError
 
 async def area(runtime: Runtime, code: str, destination: str) -> Hit[Answer[AreaData]]:
     """Tell everything known of an area, with the way to a destination where one is named."""
-    found = _placed(runtime, await runtime.questions.area(code))
+    found = await _placed(runtime, await runtime.questions.area(code))
     if not destination:
         return found
     way = await _way(runtime, found.value.data.area_code, destination)
@@ -25,10 +25,11 @@ async def area(runtime: Runtime, code: str, destination: str) -> Hit[Answer[Area
     return _joined(found, way, found.value.data.model_copy(update={"commute": way.value.data}))
 
 
-def _placed(runtime: Runtime, hit: Hit[Answer[AreaData]]) -> Hit[Answer[AreaData]]:
+async def _placed(runtime: Runtime, hit: Hit[Answer[AreaData]]) -> Hit[Answer[AreaData]]:
     """Say where each figure stands among London's; computed anew, for it costs less than to keep it."""
-    standing = runtime.tables.standings.of(hit.value.data.figures)
-    data = hit.value.data.model_copy(update={"percentiles": standing})
+    standing = await runtime.sources.figures.standing()
+    placed = standing.percentiles.of(hit.value.data.figures)
+    data = hit.value.data.model_copy(update={"percentiles": placed})
     return hit._replace(value=hit.value.model_copy(update={"data": data}))
 
 

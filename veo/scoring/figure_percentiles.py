@@ -8,7 +8,7 @@ from veo.scoring.factors import CENSORED, is_business
 from veo.scoring.percentiles import Percentiles
 
 
-class Standings:
+class FigurePercentiles:
     """The figures of all residential districts, column by column.
 
     Unlike a score, a percentile here says nothing of better or worse: 80 means that about 80 % of the

@@ -6,11 +6,13 @@ import pytest
 
 from veo.models import Figure, FrozenMap
 from veo.runtime import tables
-from veo.scoring import Standings
+from veo.scoring import FigurePercentiles
+
+LONDON = FigurePercentiles(tables().snapshot.districts.values())
 
 
 def placed(code: str) -> Mapping[str, float]:
-    return tables().standings.of(tables().snapshot.districts[code].figures)
+    return LONDON.of(tables().snapshot.districts[code].figures)
 
 
 def figure(value: float, censored: bool = False) -> Figure:
@@ -29,17 +31,17 @@ def test_half_of_the_residential_districts_stand_below_the_middle() -> None:
 
 
 def test_a_figure_that_is_only_bounded_has_no_place() -> None:
-    assert "food_venues" not in tables().standings.of(FrozenMap({"food_venues": figure(150, censored=True)}))
+    assert "food_venues" not in LONDON.of(FrozenMap({"food_venues": figure(150, censored=True)}))
 
 
 def test_a_bounded_figure_of_another_district_counts_as_lower() -> None:
     """115 of 235 districts are only known to have fewer than 150 venues, so 150 are more than those have."""
-    assert tables().standings.of(FrozenMap({"food_venues": figure(150)}))["food_venues"] > 48
+    assert LONDON.of(FrozenMap({"food_venues": figure(150)}))["food_venues"] > 48
 
 
 def test_a_figure_that_no_district_has_has_no_place() -> None:
-    assert tables().standings.of(FrozenMap({"cafe_1km": figure(3)})) == {}
+    assert LONDON.of(FrozenMap({"cafe_1km": figure(3)})) == {}
 
 
 def test_without_districts_nothing_has_a_place() -> None:
-    assert Standings([]).of(FrozenMap({"food_venues": figure(3)})) == {}
+    assert FigurePercentiles([]).of(FrozenMap({"food_venues": figure(3)})) == {}
