@@ -37,6 +37,9 @@ class Elements(HTMLParser):
             self.inline.append(data)
 
 
+MARKUP_ELEMENTS = {path: Elements(path.read_text(encoding="utf-8")) for path in MARKUP}
+
+
 def name(path: Path) -> str:
     return path.name
 
@@ -103,7 +106,7 @@ async def test_the_first_view_stays_within_its_size(web: httpx.AsyncClient) -> N
 
 @pytest.mark.parametrize("path", MARKUP, ids=name)
 def test_a_page_holds_no_inline_script_or_style(path: Path) -> None:
-    elements = Elements(path.read_text(encoding="utf-8"))
+    elements = MARKUP_ELEMENTS[path]
     attributes = {attribute for _, given in elements.found for attribute in given}
     assert elements.inline == []
     assert {a for a in attributes if a == "style" or a.startswith("on")} == set()
@@ -111,12 +114,12 @@ def test_a_page_holds_no_inline_script_or_style(path: Path) -> None:
 
 @pytest.mark.parametrize("path", MARKUP, ids=name)
 def test_a_page_is_in_uk_english(path: Path) -> None:
-    assert Elements(path.read_text(encoding="utf-8")).found[0] == ("html", {"lang": "en-GB"})
+    assert MARKUP_ELEMENTS[path].found[0] == ("html", {"lang": "en-GB"})
 
 
 @pytest.mark.parametrize("path", MARKUP, ids=name)
 async def test_every_file_that_a_page_names_is_there(web: httpx.AsyncClient, path: Path) -> None:
-    elements = Elements(path.read_text(encoding="utf-8")).found
+    elements = MARKUP_ELEMENTS[path].found
     named = {given.get("href") if tag == "link" else given.get("src") for tag, given in elements}
     statuses = {url: (await web.get(url)).status_code for url in named if url}
     assert set(statuses.values()) == {200}, statuses

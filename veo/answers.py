@@ -121,7 +121,8 @@ class Amenities(Value):
 class AreaData(Value):
     """Everything known of an area. `scansan` is the contract's old name of the property block.
 
-    `percentiles` says of each figure how many of London's residential districts, in percent, have a lower one.
+    `percentiles` says of each figure how many of London's residential districts, in percent, have a lower
+    one.
     """
 
     area_code: str

@@ -29,6 +29,7 @@ async function showArea() {
     const rest = others.filter((notice) => !FIELDS.test(notice));
     replace(byId("messages"), said("An older answer", late, "caution"), said("Please note", rest), said("Assumed", metadata.assumptions));
     replace(byId("subjects"), subjects(data));
+    replace(byId("attribution"), metadata.attribution?.join(" "));
     place();
   } catch (error) {
     replace(byId("status"), "The figures did not arrive.");

@@ -24,6 +24,7 @@ export class Combobox {
   /** Set what can be suggested. */
   offer(options) {
     this.#options = options.map((option) => ({ ...option, words: plain(`${option.text} ${option.value} ${initials(option.text)}`) }));
+    if (document.activeElement === this.input && this.list.hidden) this.#suggest(); // somebody was quicker
   }
 
   /** Give the value of what is written: that of a suggestion of this name, else the text itself. */

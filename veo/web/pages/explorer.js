@@ -61,6 +61,7 @@ function show({ recommendations, metadata }, question) {
   replace(byId("messages"), explanations(), stale(metadata), said("Please note", metadata.stale ? metadata.notices.slice(1) : metadata.notices), areas.length === 0 && nothing());
   replace(byId("cards"), areas.map((area) => card(area, question.destination)));
   replace(byId("plain"), areas.length > 0 && [said("What these figures are", plainWords(question, areas)), said("Assumed", metadata.assumptions)]);
+  replace(byId("attribution"), metadata.attribution?.join(" "));
   const more = areas.length === question.maxAreas && question.maxAreas < 20;
   byId("more").hidden = !more;
   map?.rank(areas);

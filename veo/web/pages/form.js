@@ -124,7 +124,7 @@ export class QuestionForm {
 
   #weigh(input) {
     this.#weights[input.dataset.factor] = Number(input.value);
-    input.nextElementSibling.value = input.value;
+    input.nextElementSibling.textContent = input.value;
     byId("reset").hidden = false;
     this.#soon();
   }
@@ -145,5 +145,5 @@ function slider(name, value) {
   const id = `weight-${name}`;
   const input = el("input", { type: "range", id, min: 0, max: 10, step: 0.5, "data-factor": name });
   input.value = value;
-  return el("div", { class: "slider" }, el("label", { for: id }, FACTORS[name]), input, el("output", { for: id }, String(value)));
+  return el("div", { class: "slider" }, el("label", { for: id }, FACTORS[name]), input, el("span", { class: "importance", "aria-hidden": "true" }, String(value)));
 }

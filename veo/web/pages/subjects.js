@@ -95,10 +95,17 @@ function trend(crime) {
   return el("p", {}, el("strong", {}, "Trend: "), `${crime.trend}${change}`);
 }
 
+/** Say what Ofsted found: a legacy grade, or since 2025 a grade for each of several things. */
+function grade({ rating, reportCard, outcome, inspected }) {
+  const card = Object.entries(reportCard ?? {}).map(([what, found]) => `${what}: ${found}`).join("; ");
+  const found = rating ? `${rating} (legacy grade)` : card || outcome || "no grade";
+  return inspected ? `${found}, ${inspected}` : found;
+}
+
 function schoolList(schools) {
   if (!schools?.length) return el("p", { class: "hint" }, "No single schools at hand at the moment.");
-  const rows = schools.map(({ name, rating, distance }) =>
-    el("tr", {}, el("th", { scope: "row" }, name), el("td", {}, rating ?? "no grade"), el("td", { class: "number" }, distance === undefined ? "" : `${distance.toFixed(1)} km`)),
+  const rows = schools.map((school) =>
+    el("tr", {}, el("th", { scope: "row" }, school.name, el("span", { class: "soft" }, ` ${(school.stages ?? []).join(", ")}`)), el("td", {}, grade(school)), el("td", { class: "number" }, school.distance === undefined ? "" : `${school.distance.toFixed(1)} km`)),
   );
   return el("table", {}, el("caption", {}, "Schools nearby"), el("tbody", {}, rows));
 }
