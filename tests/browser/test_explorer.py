@@ -86,7 +86,9 @@ def test_a_place_can_be_chosen_from_suggestions(page: Page) -> None:
 def test_initials_suggest_a_place(page: Page) -> None:
     page.goto("/")
     page.get_by_role("combobox", name="Travelling to").press_sequentially("lse")
-    expect(page.get_by_role("option").first).to_contain_text("London School of Economics")
+    expect(page.get_by_role("listbox", name="Places").get_by_role("option").first).to_contain_text(
+        "London School of Economics"
+    )
 
 
 def test_any_district_can_be_a_destination(page: Page) -> None:
@@ -104,7 +106,7 @@ def test_buying_explains_what_a_small_budget_means(page: Page) -> None:
 
 def test_a_budget_may_be_written_as_money(page: Page) -> None:
     answered(page)
-    page.get_by_label("Budget").fill("£1,250")
+    page.get_by_role("textbox", name="Budget").fill("£1,250")
     page.get_by_role("button", name="Show areas").click()
     expect(page.get_by_role("status")).to_contain_text("£1,250 a month")
 
@@ -132,7 +134,7 @@ def test_a_parent_is_not_asked_about_nightlife(page: Page) -> None:
 
 def test_going_back_shows_the_question_before(page: Page) -> None:
     answered(page)
-    page.get_by_text("Parent", exact=True).click()
+    page.get_by_role("radio", name="Parent").check()
     expect(page.get_by_role("status")).to_contain_text("for a parent")
     page.go_back()
     expect(page.get_by_role("status")).to_contain_text("for a student")

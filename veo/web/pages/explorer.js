@@ -97,10 +97,11 @@ function refuse(error, question) {
 
 /** Light a place on the map and its card; null lights none. */
 function light(code) {
-  map?.light(code);
+  if (!map) return;
+  map.light(code);
   for (const node of document.querySelectorAll(".card")) node.classList.toggle("lit", node.dataset.code === code);
   const place = areas.find(({ areaCode }) => areaCode === code);
-  replace(byId("caption"), code ? caption(place, map?.name(code), code) : "Point at a place to see the way from there.");
+  replace(byId("caption"), code ? caption(place, map.name(code), code) : "Point at a place to see the way from there.");
 }
 
 function watchCards() {

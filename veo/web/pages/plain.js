@@ -29,5 +29,5 @@ export function plainWords(question, areas) {
 /** Give a list of sentences under a heading, or nothing when there are none. */
 export function said(title, sentences, kind = "") {
   if (sentences.length === 0) return null;
-  return el("section", { class: `said ${kind}`.trim() }, el("h3", {}, title), el("ul", {}, sentences.map((text) => el("li", {}, text))));
+  return el("section", { class: `said ${kind}`.trim() }, el("h2", {}, title), el("ul", {}, sentences.map((text) => el("li", {}, text))));
 }
