@@ -148,7 +148,7 @@ def test_the_mix_and_the_trend_of_crime_are_shown_when_there_are_any(page: Page)
     changed(page, AREA, with_live_parts)
     safety = panel(opened(page), "Safety")
     expect(safety.get_by_role("row", name="Burglary 12")).to_be_visible()
-    expect(safety).to_contain_text("falling (−4.2% in the last six months")
+    expect(safety).to_contain_text("4.2% in the last six months against the six before")
 
 
 def test_research_that_is_not_configured_is_said_quietly(page: Page) -> None:
