@@ -14,7 +14,10 @@ export class Refusal extends Error {
 /** Ask one path and give the JSON of the answer; `body` makes it a POST. Raises Refusal, and AbortError when given up. */
 export async function ask(path, { signal, body } = {}) {
   const limit = AbortSignal.timeout(PATIENCE);
-  const options = { signal: signal ? AbortSignal.any([signal, limit]) : limit, headers: { Accept: "application/json" } };
+  const options = {
+    signal: signal ? AbortSignal.any([signal, limit]) : limit,
+    headers: { Accept: "application/json" },
+  };
   if (body) {
     options.method = "POST";
     options.headers["Content-Type"] = "application/json";

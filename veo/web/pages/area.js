@@ -15,7 +15,8 @@ let map = null;
 let here = null; // the district's centre
 const ways = new Map(); // by destination as asked
 
-const chosen = () => new URLSearchParams(location.search).getAll("destination").filter(Boolean).slice(0, MOST_DESTINATIONS);
+const chosen = () =>
+  new URLSearchParams(location.search).getAll("destination").filter(Boolean).slice(0, MOST_DESTINATIONS);
 
 async function showArea() {
   try {
@@ -25,9 +26,16 @@ async function showArea() {
     replace(byId("name"), data.name);
     replace(byId("where"), `${data.areaCode} · ${data.borough}`);
     replace(byId("status"), `${Object.keys(data.figures).length} figures, each with its source and date.`);
-    const [late, others] = metadata.stale ? [metadata.notices.slice(0, 1), metadata.notices.slice(1)] : [[], metadata.notices];
+    const [late, others] = metadata.stale
+      ? [metadata.notices.slice(0, 1), metadata.notices.slice(1)]
+      : [[], metadata.notices];
     const rest = others.filter((notice) => !FIELDS.test(notice));
-    replace(byId("messages"), said("An older answer", late, "caution"), said("Please note", rest), said("Assumed", metadata.assumptions));
+    replace(
+      byId("messages"),
+      said("An older answer", late, "caution"),
+      said("Please note", rest),
+      said("Assumed", metadata.assumptions),
+    );
     replace(byId("subjects"), subjects(data));
     replace(byId("attribution"), metadata.attribution?.join(" "));
     place();
@@ -40,8 +48,20 @@ async function showArea() {
 async function showStations() {
   try {
     const { data } = await ask("/api/maps/area", { body: { areaCode: code } });
-    const rows = data.nearestStations.map(({ name, km, lines }) => el("li", {}, el("strong", {}, name), el("span", { class: "soft" }, ` ${km.toFixed(1)} km`), el("span", { class: "lines" }, lines.join(", "))));
-    replace(byId("stations"), el("ul", { class: "rows" }, rows), el("p", { class: "hint" }, "Straight lines from the district’s centre."));
+    const rows = data.nearestStations.map(({ name, km, lines }) =>
+      el(
+        "li",
+        {},
+        el("strong", {}, name),
+        el("span", { class: "soft" }, ` ${km.toFixed(1)} km`),
+        el("span", { class: "lines" }, lines.join(", ")),
+      ),
+    );
+    replace(
+      byId("stations"),
+      el("ul", { class: "rows" }, rows),
+      el("p", { class: "hint" }, "Straight lines from the district’s centre."),
+    );
   } catch (error) {
     replace(byId("stations"), refusal(error, showStations));
   }
@@ -55,9 +75,14 @@ async function showResearch() {
     const { content, summary_points: points, citations } = data.overview;
     replace(
       byId("research"),
-      el("ul", { class: "points" }, points.map((point) => el("li", {}, point))),
+      el(
+        "ul",
+        { class: "points" },
+        points.map((point) => el("li", {}, point)),
+      ),
       content.split(/\n{2,}/).map((paragraph) => el("p", {}, paragraph)),
-      citations.length > 0 && el("details", {}, el("summary", {}, "Sources"), el("ol", { class: "rows" }, citations.map(citation))),
+      citations.length > 0 &&
+        el("details", {}, el("summary", {}, "Sources"), el("ol", { class: "rows" }, citations.map(citation))),
     );
   } catch (error) {
     const quiet = error.kind === "off" && el("p", { class: "soft" }, "Web research is not switched on here.");
@@ -68,12 +93,19 @@ async function showResearch() {
 /** Link what is a web address; anything else stays text. */
 function citation(address) {
   const safe = /^https?:\/\//.test(address);
-  return el("li", {}, safe ? el("a", { href: address, rel: "noopener noreferrer nofollow" }, address) : address);
+  return el(
+    "li",
+    {},
+    safe ? el("a", { href: address, rel: "noopener noreferrer nofollow" }, address) : address,
+  );
 }
 
 function refusal(error, again) {
   const messages = error.errors?.length ? error.errors : [error.message];
-  const button = error.kind !== "refused" && error.kind !== "missing" && el("button", { type: "button", onclick: again }, "Try again");
+  const button =
+    error.kind !== "refused" &&
+    error.kind !== "missing" &&
+    el("button", { type: "button", onclick: again }, "Try again");
   return [said("No answer", messages, "caution"), button];
 }
 
@@ -83,13 +115,39 @@ async function showCommute(destination) {
   try {
     const { data, metadata } = await ask("/api/commute/calculate", { body: { origin: code, destination } });
     ways.set(destination, data);
-    replace(item, el("p", {}, el("strong", {}, `${data.duration} min`), ` to ${data.destination}`, metadata.stale && el("span", { class: "tag" }, "older answer")), data.legs && legList(data.legs), el("p", { class: "hint" }, [...metadata.assumptions, ...metadata.notices].join(" ")));
+    replace(
+      item,
+      el(
+        "p",
+        {},
+        el("strong", {}, `${data.duration} min`),
+        ` to ${data.destination}`,
+        metadata.stale && el("span", { class: "tag" }, "older answer"),
+      ),
+      data.legs && legList(data.legs),
+      el("p", { class: "hint" }, [...metadata.assumptions, ...metadata.notices].join(" ")),
+    );
     item.addEventListener("pointerenter", () => draw(data));
     if (destination === chosen()[0]) draw(data);
   } catch (error) {
-    replace(item, el("p", {}, `To ${shortened(destination)}`), refusal(error, () => (item.remove(), showCommute(destination))));
+    replace(
+      item,
+      el("p", {}, `To ${shortened(destination)}`),
+      refusal(error, () => (item.remove(), showCommute(destination))),
+    );
   }
-  item.append(el("button", { type: "button", class: "quiet", "aria-label": `Remove ${shortened(destination)}`, onclick: () => choose(chosen().filter((one) => one !== destination)) }, "Remove"));
+  item.append(
+    el(
+      "button",
+      {
+        type: "button",
+        class: "quiet",
+        "aria-label": `Remove ${shortened(destination)}`,
+        onclick: () => choose(chosen().filter((one) => one !== destination)),
+      },
+      "Remove",
+    ),
+  );
 }
 
 function choose(destinations) {
@@ -118,7 +176,10 @@ function place() {
 
 async function prepare() {
   const nothing = () => null;
-  const [destinations, london] = await Promise.all([ask("/api/destinations").catch(nothing), ask("/pages/london.json").catch(nothing)]);
+  const [destinations, london] = await Promise.all([
+    ask("/api/destinations").catch(nothing),
+    ask("/pages/london.json").catch(nothing),
+  ]);
   picker.offer(placeOptions(destinations?.data ?? [], london?.districts ?? []));
   if (!london) return replace(byId("caption"), "The map could not be loaded.");
   map = new LondonMap(byId("map"), london, destinations?.data ?? [], nothing);

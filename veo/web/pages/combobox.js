@@ -23,7 +23,10 @@ export class Combobox {
 
   /** Set what can be suggested. */
   offer(options) {
-    this.#options = options.map((option) => ({ ...option, words: plain(`${option.text} ${option.value} ${initials(option.text)}`) }));
+    this.#options = options.map((option) => ({
+      ...option,
+      words: plain(`${option.text} ${option.value} ${initials(option.text)}`),
+    }));
     if (document.activeElement === this.input && this.list.hidden) this.#suggest(); // somebody was quicker
   }
 
@@ -42,7 +45,10 @@ export class Combobox {
     const fits = (option) => words.every((word) => ` ${option.words}`.includes(` ${word}`));
     this.#shown = words.length ? this.#options.filter(fits).slice(0, MOST) : [];
     this.#active = -1;
-    replace(this.list, this.#shown.map((option, i) => this.#row(option, i)));
+    replace(
+      this.list,
+      this.#shown.map((option, i) => this.#row(option, i)),
+    );
     this.#open(this.#shown.length > 0);
   }
 
@@ -104,7 +110,11 @@ export class Combobox {
 /** Give the suggestions: the destinations by name, then the districts. */
 export function placeOptions(destinations, districts) {
   const named = destinations.map(({ id, name, kind }) => ({ value: id, text: name, note: kind }));
-  const areas = districts.map(({ code, name }) => ({ value: code, text: `${name}, ${code}`, note: "district" }));
+  const areas = districts.map(({ code, name }) => ({
+    value: code,
+    text: `${name}, ${code}`,
+    note: "district",
+  }));
   return [...named, ...areas];
 }
 
@@ -113,5 +123,9 @@ function plain(text) {
 }
 
 function initials(text) {
-  return text.split(/\s+/).map((word) => word[0]).filter((letter) => /[A-Z]/.test(letter)).join("");
+  return text
+    .split(/\s+/)
+    .map((word) => word[0])
+    .filter((letter) => /[A-Z]/.test(letter))
+    .join("");
 }

@@ -24,7 +24,9 @@ function fill(node, attributes, children) {
 
 /** Append nodes and text; lists are flattened, and what is null or false is left out. */
 export function add(node, ...children) {
-  node.append(...children.flat(Infinity).filter((child) => child !== null && child !== undefined && child !== false));
+  node.append(
+    ...children.flat(Infinity).filter((child) => child !== null && child !== undefined && child !== false),
+  );
   return node;
 }
 

@@ -14,7 +14,10 @@ const PATIENCE = 3_000; // ms, after which waiting is explained
 const NARROW = matchMedia("(max-width: 47.99rem)");
 
 const newest = new Newest();
-const form = new QuestionForm(() => asked && pose(form.read()), () => pose(form.read(), true));
+const form = new QuestionForm(
+  () => asked && pose(form.read()),
+  () => pose(form.read(), true),
+);
 let asked = false; // whether anything was asked yet: until then nothing is asked by itself
 let explained = []; // what of the address could not be used
 let areas = [];
@@ -44,9 +47,16 @@ async function pose(question, submitted = false, remember = true) {
 function wait() {
   const cards = byId("cards");
   cards.setAttribute("aria-busy", "true");
-  if (areas.length === 0) replace(cards, Array.from({ length: 3 }, () => el("li", { class: "skeleton", "aria-hidden": "true" })));
+  if (areas.length === 0)
+    replace(
+      cards,
+      Array.from({ length: 3 }, () => el("li", { class: "skeleton", "aria-hidden": "true" })),
+    );
   replace(byId("status"), "Asking…");
-  const timer = setTimeout(() => replace(byId("status"), "Still asking: a live source can take a few seconds."), PATIENCE);
+  const timer = setTimeout(
+    () => replace(byId("status"), "Still asking: a live source can take a few seconds."),
+    PATIENCE,
+  );
   return {
     end(done) {
       clearTimeout(timer);
@@ -58,9 +68,24 @@ function wait() {
 function show({ recommendations, metadata }, question) {
   areas = recommendations;
   replace(byId("status"), summary(question));
-  replace(byId("messages"), explanations(), stale(metadata), said("Please note", metadata.stale ? metadata.notices.slice(1) : metadata.notices), areas.length === 0 && nothing());
-  replace(byId("cards"), areas.map((area) => card(area, question.destination)));
-  replace(byId("plain"), areas.length > 0 && [said("What these figures are", plainWords(question, areas)), said("Assumed", metadata.assumptions)]);
+  replace(
+    byId("messages"),
+    explanations(),
+    stale(metadata),
+    said("Please note", metadata.stale ? metadata.notices.slice(1) : metadata.notices),
+    areas.length === 0 && nothing(),
+  );
+  replace(
+    byId("cards"),
+    areas.map((area) => card(area, question.destination)),
+  );
+  replace(
+    byId("plain"),
+    areas.length > 0 && [
+      said("What these figures are", plainWords(question, areas)),
+      said("Assumed", metadata.assumptions),
+    ],
+  );
   replace(byId("attribution"), metadata.attribution?.join(" "));
   const more = areas.length === question.maxAreas && question.maxAreas < 20;
   byId("more").hidden = !more;
@@ -83,12 +108,28 @@ const nothing = () => el("p", { class: "empty" }, "Try a longer commute, or give
 /** Show a refusal in the server's own words; what was shown before goes, for it answers another question. */
 function refuse(error, question) {
   areas = [];
-  const titles = { refused: "This cannot be asked", offline: "You are offline", slow: "This takes too long", off: "Not available here" };
+  const titles = {
+    refused: "This cannot be asked",
+    offline: "You are offline",
+    slow: "This takes too long",
+    off: "Not available here",
+  };
   const messages = error.errors?.length ? error.errors : [error.message];
   const rest = form.explain(messages);
-  const again = error.kind !== "refused" && el("button", { type: "button", onclick: () => pose(question, false, false) }, "Try again");
+  const again =
+    error.kind !== "refused" &&
+    el("button", { type: "button", onclick: () => pose(question, false, false) }, "Try again");
   replace(byId("status"), `${titles[error.kind] ?? "No answer"}: ${messages.join("; ")}`);
-  replace(byId("messages"), explanations(), said(titles[error.kind] ?? "No answer", rest.length ? rest : ["See the marked field of the question."], "caution"), again);
+  replace(
+    byId("messages"),
+    explanations(),
+    said(
+      titles[error.kind] ?? "No answer",
+      rest.length ? rest : ["See the marked field of the question."],
+      "caution",
+    ),
+    again,
+  );
   replace(byId("cards"));
   replace(byId("plain"));
   byId("more").hidden = true;
@@ -99,9 +140,13 @@ function refuse(error, question) {
 function light(code) {
   if (!map) return;
   map.light(code);
-  for (const node of document.querySelectorAll(".card")) node.classList.toggle("lit", node.dataset.code === code);
+  for (const node of document.querySelectorAll(".card"))
+    node.classList.toggle("lit", node.dataset.code === code);
   const place = areas.find(({ areaCode }) => areaCode === code);
-  replace(byId("caption"), code ? caption(place, map.name(code), code) : "Point at a place to see the way from there.");
+  replace(
+    byId("caption"),
+    code ? caption(place, map.name(code), code) : "Point at a place to see the way from there.",
+  );
 }
 
 function watchCards() {

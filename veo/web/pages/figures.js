@@ -21,7 +21,15 @@ export function figureTable(figures, caption) {
       "tr",
       {},
       el("th", { scope: "row" }, label(key)),
-      el("td", {}, el("span", { class: "number" }, value), " ", el("span", { class: "soft" }, unit), " ", tags(figure)),
+      el(
+        "td",
+        {},
+        el("span", { class: "number" }, value),
+        " ",
+        el("span", { class: "soft" }, unit),
+        " ",
+        tags(figure),
+      ),
       el("td", { class: "soft" }, provenance(figure)),
     );
   });
@@ -29,7 +37,13 @@ export function figureTable(figures, caption) {
   return el(
     "div",
     { class: "scroll", tabindex: 0, role: "group", "aria-label": caption },
-    el("table", {}, el("caption", { class: "hidden" }, caption), el("thead", {}, el("tr", {}, head)), el("tbody", {}, rows)),
+    el(
+      "table",
+      {},
+      el("caption", { class: "hidden" }, caption),
+      el("thead", {}, el("tr", {}, head)),
+      el("tbody", {}, rows),
+    ),
   );
 }
 

@@ -86,7 +86,8 @@ export class QuestionForm {
   #mark(place, text) {
     replace(place, text);
     const field = this.form.elements[place.dataset.errorFor];
-    if (field instanceof HTMLElement) text ? field.setAttribute("aria-invalid", "true") : field.removeAttribute("aria-invalid");
+    if (field instanceof HTMLElement)
+      text ? field.setAttribute("aria-invalid", "true") : field.removeAttribute("aria-invalid");
   }
 
   #onChange(event) {
@@ -119,7 +120,10 @@ export class QuestionForm {
     byId("reset").hidden = Object.keys(this.#weights).length === 0;
     byId("weights-unknown").hidden = names.length > 0;
     if (byId("weights").contains(document.activeElement)) return; // not from under the reader's hand
-    replace(byId("weights"), names.map((name) => slider(name, this.#weights[name] ?? importance(usual[name]))));
+    replace(
+      byId("weights"),
+      names.map((name) => slider(name, this.#weights[name] ?? importance(usual[name]))),
+    );
   }
 
   #weigh(input) {
@@ -145,5 +149,11 @@ function slider(name, value) {
   const id = `weight-${name}`;
   const input = el("input", { type: "range", id, min: 0, max: 10, step: 0.5, "data-factor": name });
   input.value = value;
-  return el("div", { class: "slider" }, el("label", { for: id }, FACTORS[name]), input, el("span", { class: "importance", "aria-hidden": "true" }, String(value)));
+  return el(
+    "div",
+    { class: "slider" },
+    el("label", { for: id }, FACTORS[name]),
+    input,
+    el("span", { class: "importance", "aria-hidden": "true" }, String(value)),
+  );
 }

@@ -18,10 +18,15 @@ export function plainWords(question, areas) {
     renting
       ? "The budget is set against the rent alone. Bills, council tax and travel come on top."
       : "The budget is set against the median sale price. Stamp duty, fees, bills, council tax and travel come on top.",
-    renting && cost.level === "borough" && `Rents are means for whole boroughs (${cost.vintage}), not for the district: within a borough they cannot tell one street from another.`,
-    !renting && isPayment(question.budget) && "A monthly payment is turned into a price by the assumptions listed here. That is arithmetic, not financial advice.",
+    renting &&
+      cost.level === "borough" &&
+      `Rents are means for whole boroughs (${cost.vintage}), not for the district: within a borough they cannot tell one street from another.`,
+    !renting &&
+      isPayment(question.budget) &&
+      "A monthly payment is turned into a price by the assumptions listed here. That is arithmetic, not financial advice.",
     green && `Green space is measured as of ${green.vintage}: what was planted or built since is not in it.`,
-    grades && `School grades are Ofsted’s legacy overall grades (${grades.vintage}), which ended in September 2024.`,
+    grades &&
+      `School grades are Ofsted’s legacy overall grades (${grades.vintage}), which ended in September 2024.`,
     "A score compares with London’s districts. Two areas a point or two apart are as good as level.",
   ].filter(Boolean);
 }
@@ -29,5 +34,14 @@ export function plainWords(question, areas) {
 /** Give a list of sentences under a heading, or nothing when there are none. */
 export function said(title, sentences, kind = "") {
   if (sentences.length === 0) return null;
-  return el("section", { class: `said ${kind}`.trim() }, el("h2", {}, title), el("ul", {}, sentences.map((text) => el("li", {}, text))));
+  return el(
+    "section",
+    { class: `said ${kind}`.trim() },
+    el("h2", {}, title),
+    el(
+      "ul",
+      {},
+      sentences.map((text) => el("li", {}, text)),
+    ),
+  );
 }

@@ -50,8 +50,12 @@ function readWeights(text, explained) {
   const weights = {};
   for (const pair of (text ?? "").split(",").filter(Boolean)) {
     const [name, value] = pair.split(":").map((part) => part.trim());
-    if (FACTOR.test(name) && value && Number(value) >= 0 && Number(value) <= 10) weights[name] = Number(value);
-    else explained.push(`weights: “${shortened(pair)}” is not a factor with an importance from 0 to 10, as in safety:8; left out.`);
+    if (FACTOR.test(name) && value && Number(value) >= 0 && Number(value) <= 10)
+      weights[name] = Number(value);
+    else
+      explained.push(
+        `weights: “${shortened(pair)}” is not a factor with an importance from 0 to 10, as in safety:8; left out.`,
+      );
   }
   return weights;
 }

@@ -12,7 +12,12 @@ export const FACTORS = {
   development: "Growth and yield",
 };
 
-export const HOMES = { room: "A room", "1bed": "One bedroom", "2bed": "Two bedrooms", "3bed": "Three bedrooms" };
+export const HOMES = {
+  room: "A room",
+  "1bed": "One bedroom",
+  "2bed": "Two bedrooms",
+  "3bed": "Three bedrooms",
+};
 
 const LABELS = {
   rent_1bed: "Rent, one bedroom",
