@@ -303,6 +303,13 @@ def test_the_page_asks_no_host_but_its_own(visit: Visit) -> None:
     assert {urlsplit(address).hostname for address in visit.asked} == {"127.0.0.1"}
 
 
+def test_on_a_phone_asking_brings_the_areas_into_view(browser: Browser, served: str) -> None:
+    with visiting(browser, served, "phone") as visit:
+        visit.page.goto("/")
+        visit.page.get_by_role("button", name="Show areas").click()
+        expect(cards(visit.page).first).to_be_in_viewport()
+
+
 @pytest.mark.parametrize("size", ["phone", "wide"])
 def test_nothing_in_view_is_pushed_about_by_what_arrives(browser: Browser, served: str, size: str) -> None:
     with visiting(browser, served, size) as visit:

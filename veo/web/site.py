@@ -29,14 +29,11 @@ HEADERS = {
         "default-src 'self'; object-src 'none'; base-uri 'none'; form-action 'self'; "
         "frame-ancestors 'none'; require-trusted-types-for 'script'"  # no text can become markup
     ),
-    "X-Content-Type-Options": "nosniff",
-    "X-Frame-Options": "DENY",
-    "Referrer-Policy": "same-origin",  # the question in an address stays here
     "Permissions-Policy": "camera=(), geolocation=(), microphone=()",
     "Cross-Origin-Opener-Policy": "same-origin",
     "Cache-Control": "no-cache",  # asked again each time, answered 304: a page never meets old scripts
 }
-"""What a browser is told with every page and every file of one."""
+"""What a browser is told with every page and every file of one, besides what every answer says."""
 
 
 def pages(runtime: Runtime) -> list[BaseRoute]:
