@@ -1,30 +1,16 @@
 """The page of one district as a reader meets it."""
 
 import re
-from collections.abc import Iterator
 from urllib.parse import quote, urlsplit
 
 import pytest
-from playwright.sync_api import Browser, Locator, Page, expect
+from playwright.sync_api import Locator, Page, expect
 
-from tests.browser.visit import HOSTILE, Json, Visit, changed, harmed, refused, visiting
+from tests.browser.visit import HOSTILE, Json, Visit, changed, harmed, refused
 
 pytestmark = pytest.mark.browser
 
 AREA, RESEARCH = "**/api/areas/*", "**/api/research/area?*"
-
-
-@pytest.fixture
-def visit(browser: Browser, served: str) -> Iterator[Visit]:
-    """Visit on a wide screen."""
-    with visiting(browser, served) as seen:
-        yield seen
-
-
-@pytest.fixture
-def page(visit: Visit) -> Page:
-    """Give just the page of the visit."""
-    return visit.page
 
 
 def opened(page: Page, path: str = "/areas/E15") -> Page:

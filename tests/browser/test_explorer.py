@@ -1,49 +1,14 @@
 """The explorer as a reader meets it, before the real app."""
 
 import re
-from collections.abc import Iterator
-from urllib.parse import parse_qs, urlencode, urlsplit
+from urllib.parse import urlsplit
 
 import pytest
-from playwright.sync_api import Browser, Locator, Page, expect
+from playwright.sync_api import Browser, Page, expect
 
-from tests.browser.visit import HOSTILE, Visit, harmed, visiting
+from tests.browser.visit import STUDENT, Visit, answered, cards, query, visiting
 
 pytestmark = pytest.mark.browser
-
-expect.set_options(timeout=30_000)  # ms; a busy machine is slow to draw, and that is no fault of the page
-
-STUDENT = "/?persona=student&locationType=rent&budget=1000&destination=ucl"
-
-
-@pytest.fixture
-def visit(browser: Browser, served: str) -> Iterator[Visit]:
-    """Visit on a wide screen."""
-    with visiting(browser, served) as seen:
-        yield seen
-
-
-@pytest.fixture
-def page(visit: Visit) -> Page:
-    """Give just the page of the visit."""
-    return visit.page
-
-
-def cards(page: Page) -> Locator:
-    """Give the cards of the areas."""
-    return page.get_by_role("article")
-
-
-def answered(page: Page, path: str = STUDENT, count: int = 10) -> Page:
-    """Open a link and wait for its areas."""
-    page.goto(path)
-    expect(cards(page)).to_have_count(count)
-    return page
-
-
-def query(page: Page) -> dict[str, list[str]]:
-    """Give the question as it stands in the address."""
-    return parse_qs(urlsplit(page.url).query)
 
 
 # ---- asking ------------------------------------------------------------------------------------------
@@ -205,89 +170,6 @@ def test_a_card_leads_to_the_page_of_its_area(page: Page) -> None:
     answered(page)
     cards(page).first.get_by_role("link").first.click()
     expect(page).to_have_url(re.compile(r"/areas/[A-Z0-9]+\?destination=ucl$"))
-
-
-# ---- the map -----------------------------------------------------------------------------------------
-
-
-def test_pointing_at_a_card_lights_its_place_and_the_way(page: Page) -> None:
-    answered(page)
-    cards(page).nth(1).hover()
-    expect(page.locator(".place.lit")).to_have_attribute("aria-label", re.compile("^2. "))
-    expect(page.locator(".way polyline")).to_have_count(2)
-
-
-def test_focusing_a_place_lights_its_card(page: Page) -> None:
-    answered(page)
-    page.get_by_role("link", name=re.compile(r"^3\. ")).focus()
-    expect(cards(page).nth(2)).to_have_class(re.compile("lit"))
-
-
-def test_the_map_marks_the_destination(page: Page) -> None:
-    expect(answered(page).locator(".end text")).to_have_text(["University College London"])
-
-
-def test_places_on_the_map_stand_apart_enough_to_be_pressed(page: Page) -> None:
-    boxes = [place.bounding_box() for place in answered(page).locator(".place circle").all()]
-    centres = [(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2) for box in boxes if box]
-    apart = [abs(complex(*a) - complex(*b)) for a in centres for b in centres if a != b]
-    assert len(centres) == 10
-    assert min(apart) >= 20  # px
-
-
-def test_a_place_in_the_page_asks_nothing_again(visit: Visit) -> None:
-    answered(visit.page)
-    visit.page.get_by_role("link", name=re.compile(r"^3\. ")).click()
-    expect(visit.page).to_have_url(re.compile("#area-"))
-    assert len([url for url in visit.asked if "recommendations" in url]) == 1
-
-
-# ---- what an address may hold ------------------------------------------------------------------------
-
-EVERY_PARAMETER = (
-    "persona",
-    "locationType",
-    "budget",
-    "home",
-    "destination",
-    "maxCommute",
-    "weights",
-    "maxAreas",
-)
-
-
-@pytest.mark.parametrize("name", EVERY_PARAMETER)
-def test_a_hostile_value_is_shown_and_not_executed(page: Page, name: str) -> None:
-    known = {"persona": "student", "budget": "1000"} | {name: HOSTILE}
-    page.goto(f"/?{urlencode(known)}")
-    expect(page.get_by_text("<img src=x").first).to_be_visible()
-    assert harmed(page) is None
-
-
-def test_a_value_that_cannot_be_used_is_explained(page: Page) -> None:
-    answered(page, "/?persona=queen&budget=1000")
-    told = "persona: “queen” is not one of student, parent, developer; left out."
-    expect(page.get_by_text(told)).to_be_visible()
-
-
-def test_a_long_destination_is_refused_in_the_server_s_words(page: Page) -> None:
-    page.goto(f"/?budget=1000&destination={'x' * 200}")
-    expect(page.locator("#destination-error")).to_contain_text("at most 100 characters")
-    expect(page.get_by_label("Travelling to")).to_have_attribute("aria-invalid", "true")
-
-
-def test_an_unknown_destination_is_refused_with_what_is_near_it(page: Page) -> None:
-    page.goto("/?budget=1000&destination=Canary%20Worf")
-    expect(page.locator("#destination-error")).to_contain_text("did you mean Canary Wharf")
-
-
-def test_a_corrected_field_is_no_longer_marked(page: Page) -> None:
-    page.goto("/?budget=1000&destination=Canary%20Worf")
-    expect(page.get_by_label("Travelling to")).to_have_attribute("aria-invalid", "true")
-    page.get_by_label("Travelling to").fill("Canary Wharf")
-    page.get_by_role("button", name="Show areas").click()
-    expect(cards(page)).to_have_count(10)
-    expect(page.get_by_label("Travelling to")).not_to_have_attribute("aria-invalid", "true")
 
 
 # ---- a quiet page ------------------------------------------------------------------------------------

@@ -1,25 +1,16 @@
 """The explorer when an answer is late, old, partial, empty, refused or not to be had."""
 
 import re
-from collections.abc import Iterator
 from functools import partial
 
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Page, expect
 
-from tests.browser.test_explorer import STUDENT, answered, cards
-from tests.browser.visit import HOSTILE, Json, changed, harmed, refused, visiting
+from tests.browser.visit import HOSTILE, STUDENT, Json, answered, cards, changed, harmed, refused
 
 pytestmark = pytest.mark.browser
 
 RECOMMENDATIONS = "**/api/recommendations?*"
-
-
-@pytest.fixture
-def page(browser: Browser, served: str) -> Iterator[Page]:
-    """Visit on a wide screen."""
-    with visiting(browser, served) as seen:
-        yield seen.page
 
 
 def test_while_an_answer_is_on_its_way_its_place_is_kept(page: Page) -> None:

@@ -5,11 +5,13 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
+from urllib.parse import parse_qs, urlsplit
 
-from playwright.sync_api import Browser, Page, Route
+from playwright.sync_api import Browser, Locator, Page, Route, expect
 
 ARTEFACTS = Path(__file__).parents[2] / "artefacts"  # pictures for whoever looks; never committed
 HOSTILE = "<img src=x onerror=\"window.harmed='yes'\"><script>window.harmed='yes'</script>"
+STUDENT = "/?persona=student&locationType=rent&budget=1000&destination=ucl"
 SIZES = {"phone": (390, 844), "wide": (1440, 900)}
 
 Json = dict[str, Any]
@@ -59,3 +61,20 @@ def harmed(page: Page) -> object:
     return page.evaluate(
         "window.harmed ?? document.querySelector('img, script:not([src])')?.outerHTML ?? null"
     )
+
+
+def cards(page: Page) -> Locator:
+    """Give the cards of the areas."""
+    return page.get_by_role("article")
+
+
+def answered(page: Page, path: str = STUDENT, count: int = 10) -> Page:
+    """Open a link and wait for its areas."""
+    page.goto(path)
+    expect(cards(page)).to_have_count(count)
+    return page
+
+
+def query(page: Page) -> dict[str, list[str]]:
+    """Give the question as it stands in the address."""
+    return parse_qs(urlsplit(page.url).query)
