@@ -6,7 +6,7 @@ RUN := $(VENV)/bin/python
 READY := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help install run test check lint types cover browser fuzz bench smoke lock clean
+.PHONY: help install run test check lint types cover browser fuzz bench smoke pictures lock clean
 
 help:      ## show this list
 	@grep -hE '^[a-z]+: .*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):[^#]*## */  make \1\t/'
@@ -38,7 +38,7 @@ cover: $(READY) ## every branch of the cache core is tested
 	$(RUN) -m coverage run -m pytest -q -m "not slow" tests/cache tests/test_stores.py tests/test_upstash_transport.py
 	$(RUN) -m coverage report
 
-browser: $(READY) ## /docs in Chromium; says so where there is none (VEO_BROWSER=required: fails)
+browser: $(READY) ## the pages and /docs in Chromium; says so where there is none (VEO_BROWSER=required: fails)
 	$(RUN) -m pytest -q -m browser
 
 fuzz: $(READY) ## the tests that are marked slow
@@ -54,6 +54,9 @@ $(VENV)-bench/.ready: requirements-bench.lock
 
 smoke: $(READY) ## check a deployment from outside: make smoke URL=https://…
 	$(RUN) -m veo smoke $(URL)
+
+pictures: $(READY) ## draw docs/explorer.png anew from the running app (needs Chromium)
+	$(RUN) docs/screenshots.py
 
 lock: ## renew the locks after a change of pyproject.toml (needs uv)
 	uv pip compile pyproject.toml --universal --generate-hashes --no-header --no-annotate \

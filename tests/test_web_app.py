@@ -80,7 +80,7 @@ async def test_a_listed_origin_may_read_a_bug(runtime: Runtime) -> None:
     assert (answer.status_code, answer.headers["access-control-allow-origin"]) == (500, ORIGIN)
 
 
-@pytest.mark.parametrize("url", ["/", "/docs", "/openapi.json", "/api/personas"])
+@pytest.mark.parametrize("url", ["/", "/areas/E15", "/docs", "/openapi.json", "/api", "/api/personas"])
 async def test_what_can_be_got_can_be_asked_for_its_head(web: httpx.AsyncClient, url: str) -> None:
     answer = await web.head(url)
     assert (answer.status_code, answer.content) == (200, b"")

@@ -15,7 +15,7 @@ pytestmark = pytest.mark.anyio
 
 
 async def test_home_says_where_the_documentation_is(web: httpx.AsyncClient) -> None:
-    told = (await web.get("/")).json()
+    told = (await web.get("/api")).json()
     assert [(await web.get(told[link])).status_code for link in ("docs", "openapi", "health")] == [200] * 3
 
 

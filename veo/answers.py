@@ -119,7 +119,11 @@ class Amenities(Value):
 
 
 class AreaData(Value):
-    """Everything known of an area. `scansan` is the contract's old name of the property block."""
+    """Everything known of an area. `scansan` is the contract's old name of the property block.
+
+    `percentiles` says of each figure how many of London's residential districts, in percent, have a lower
+    one.
+    """
 
     area_code: str
     name: str
@@ -132,6 +136,7 @@ class AreaData(Value):
     schools: SchoolsData | None = Field(default=None, exclude_if=absent)
     amenities: Amenities | None = Field(default=None, exclude_if=absent)
     figures: Figures
+    percentiles: FrozenMap[str, float] | None = Field(default=None, exclude_if=absent)
 
 
 class SnakeValue(Value):

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
 from veo.models import District
-from veo.scoring import Reference
+from veo.scoring import FigurePercentiles, Reference
 from veo.shelf import Table
 from veo.sources.embedded import Snapshot
 from veo.sources.refresh import RefreshedTable, apply
@@ -15,10 +15,11 @@ log = logging.getLogger(__name__)
 
 
 class Standing(NamedTuple):
-    """A snapshot, and all of its districts as scores are relative to them."""
+    """A snapshot, and all of its districts as scores and single figures are relative to them."""
 
     snapshot: Snapshot
     reference: Reference
+    percentiles: FigurePercentiles
 
     def district(self, code: str) -> District:
         """Give a district or a group by its canonical code."""
@@ -67,7 +68,8 @@ class Figures:
 
 
 def _standing(snapshot: Snapshot) -> Standing:
-    return Standing(snapshot, Reference(snapshot.districts.values()))
+    districts = snapshot.districts.values()
+    return Standing(snapshot, Reference(districts), FigurePercentiles(districts))
 
 
 def _refreshed(snapshot: Snapshot, newest: Iterable[RefreshedTable | None]) -> Standing:

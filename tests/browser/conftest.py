@@ -7,9 +7,12 @@ import sys
 from collections.abc import Iterator
 
 import pytest
-from playwright.sync_api import Browser, sync_playwright
+from playwright.sync_api import Browser, Page, expect, sync_playwright
 
+from tests.browser.visit import Visit, visiting
 from tests.support.environment import variables
+
+expect.set_options(timeout=30_000)  # ms; a busy machine is slow to draw, and that is no fault of the page
 
 NAMES = ("chromium", "chromium-browser", "google-chrome")
 QUIET = (
@@ -60,3 +63,16 @@ def served() -> Iterator[str]:
             yield server.stdout.readline().split()[3].decode()
         finally:
             server.terminate()
+
+
+@pytest.fixture
+def visit(browser: Browser, served: str) -> Iterator[Visit]:
+    """Visit on a wide screen."""
+    with visiting(browser, served) as seen:
+        yield seen
+
+
+@pytest.fixture
+def page(visit: Visit) -> Page:
+    """Give just the page of the visit."""
+    return visit.page

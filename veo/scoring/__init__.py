@@ -11,6 +11,7 @@ said = notices(ranking, criteria, asked)                 for the slice that is s
 from veo.scoring.constraints import BUYING_IGNORES_HOME, Budget, MortgageTerms, budget_of, cost_of, is_payment
 from veo.scoring.explain import Explanation, explain
 from veo.scoring.factors import Reference, is_business
+from veo.scoring.figure_percentiles import FigurePercentiles
 from veo.scoring.notices import assumptions, notices
 from veo.scoring.personas import DEFAULT_HOME, PERSONAS_BY_NAME, PersonaConfig, effective_weights
 from veo.scoring.rank import Criteria, Ranked, Ranking, rank
@@ -24,6 +25,7 @@ __all__ = [
     "Budget",
     "Criteria",
     "Explanation",
+    "FigurePercentiles",
     "MortgageTerms",
     "PersonaConfig",
     "Ranked",

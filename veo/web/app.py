@@ -22,6 +22,7 @@ from veo.web.errors import Errors, on_http_error
 from veo.web.headers import SecurityHeaders
 from veo.web.limit import Limits
 from veo.web.routes import PUBLIC, home
+from veo.web.site import pages
 
 
 def create_app(settings: Settings | None = None, runtime: Runtime | None = None) -> FastAPI:
@@ -37,7 +38,8 @@ def create_app(settings: Settings | None = None, runtime: Runtime | None = None)
         exception_handlers={HTTPException: on_http_error},
     )
     app.state.runtime, app.state.started = runtime, time.monotonic()
-    app.add_route("/", home, methods=["GET"])
+    app.add_route("/api", home, methods=["GET"])
+    app.router.routes.extend(pages(runtime))
     for route in app.routes:
         if isinstance(route, Route) and route.methods == {"GET"}:  # the framework's own: /docs
             route.methods.add("HEAD")

@@ -145,7 +145,7 @@ async def home(request: Request) -> Response:
     """Say what this is and where to read on."""
     del request
     about = "London postcode districts for a student, a parent or a developer"
-    links = {"docs": "/docs", "openapi": "/openapi.json", "health": "/api/health"}
+    links = {"docs": "/docs", "openapi": "/openapi.json", "health": "/api/health", "explorer": "/"}
     return JSONResponse({"name": "Veo", "about": about, "version": __version__, **links})
 
 

@@ -1,0 +1,159 @@
+/* The question as a form: filled from a question, read as one, and told what the server says of its fields. */
+
+import { Combobox } from "./combobox.js";
+import { byId, el, replace } from "./dom.js";
+import { DEFAULT_HOME } from "./query.js";
+import { FACTORS, HOMES } from "./words.js";
+
+const STRONGEST_WEIGHT = 0.3; // the weight that an importance of 10 stands for
+const PAUSE = 350; // ms after the last change
+
+/** The form of the explorer; `changed(now)` is called when the question is another, `submitted()` on demand. */
+export class QuestionForm {
+  #weights = {};
+  #personas = [];
+  #maxAreas;
+  #timer;
+
+  constructor(changed, submitted) {
+    this.form = byId("question");
+    this.changed = changed;
+    this.destination = new Combobox(byId("destination"), byId("destination-list"), () => this.#soon());
+    this.form.addEventListener("submit", (event) => {
+      event.preventDefault();
+      clearTimeout(this.#timer);
+      submitted();
+    });
+    this.form.addEventListener("change", (event) => this.#onChange(event));
+    byId("weights").addEventListener("input", (event) => this.#weigh(event.target));
+    byId("reset").addEventListener("click", () => this.#reset());
+  }
+
+  /** Set the personas whose weights the sliders begin at. */
+  know(personas) {
+    this.#personas = personas;
+    this.#drawWeights();
+  }
+
+  /** Show a question. */
+  fill(question) {
+    const { elements } = this.form;
+    elements.persona.value = question.persona;
+    elements.locationType.value = question.locationType;
+    elements.budget.value = question.budget;
+    elements.home.value = question.home;
+    elements.maxCommute.value = question.maxCommute;
+    this.destination.value = question.destination;
+    this.#weights = { ...question.weights };
+    this.#maxAreas = question.maxAreas;
+    this.#follow();
+  }
+
+  /** Give the question as it stands. */
+  read() {
+    const { elements } = this.form;
+    return {
+      persona: elements.persona.value,
+      locationType: elements.locationType.value,
+      budget: elements.budget.value.replace(/[£,\s]/g, ""), // £1,000 means 1000
+      home: elements.home.value,
+      destination: this.destination.value,
+      maxCommute: elements.maxCommute.value.trim(),
+      weights: { ...this.#weights },
+      maxAreas: this.#maxAreas,
+    };
+  }
+
+  /** Ask for a list of another length from now on. */
+  lengthen(count) {
+    this.#maxAreas = count;
+  }
+
+  /** Show each message "<field>: <text>" at its field; give those of no field here. */
+  explain(messages) {
+    const fields = [...this.form.querySelectorAll("[data-error-for]")];
+    const said = Object.fromEntries(fields.map((place) => [place.dataset.errorFor, []]));
+    const rest = [];
+    for (const message of messages) {
+      const [, field, text] = /^(\w+)(?:\.\w+)*: (.*)$/s.exec(message) ?? [];
+      if (field in said) said[field].push(text);
+      else rest.push(message);
+    }
+    for (const place of fields) this.#mark(place, said[place.dataset.errorFor].join("; "));
+    return rest;
+  }
+
+  #mark(place, text) {
+    replace(place, text);
+    const field = this.form.elements[place.dataset.errorFor];
+    if (field instanceof HTMLElement)
+      text ? field.setAttribute("aria-invalid", "true") : field.removeAttribute("aria-invalid");
+  }
+
+  #onChange(event) {
+    if (event.target === byId("destination") && !byId("destination-list").hidden) return;
+    if (event.target.name === "persona") this.#weights = {};
+    this.#follow();
+    this.#soon();
+  }
+
+  #soon() {
+    clearTimeout(this.#timer);
+    this.#timer = setTimeout(() => this.changed(), PAUSE);
+  }
+
+  /** Let what depends on a choice follow it. */
+  #follow() {
+    const { persona, locationType, home } = this.form.elements;
+    const renting = locationType.value === "rent";
+    byId("home-field").hidden = !renting;
+    byId("buying-note").hidden = renting;
+    byId("budget-unit").textContent = renting ? "a month" : "price, or a month";
+    home.options[0].textContent = `As usual: ${HOMES[DEFAULT_HOME[persona.value]].toLowerCase()}`;
+    this.#drawWeights();
+  }
+
+  #drawWeights() {
+    const known = this.#personas.find(({ name }) => name === this.form.elements.persona.value);
+    const usual = known?.weights ?? {};
+    const names = Object.keys(FACTORS).filter((name) => name in usual || name in this.#weights);
+    byId("reset").hidden = Object.keys(this.#weights).length === 0;
+    byId("weights-unknown").hidden = names.length > 0;
+    if (byId("weights").contains(document.activeElement)) return; // not from under the reader's hand
+    replace(
+      byId("weights"),
+      names.map((name) => slider(name, this.#weights[name] ?? importance(usual[name]))),
+    );
+  }
+
+  #weigh(input) {
+    this.#weights[input.dataset.factor] = Number(input.value);
+    input.nextElementSibling.textContent = input.value;
+    byId("reset").hidden = false;
+    this.#soon();
+  }
+
+  #reset() {
+    this.#weights = {};
+    this.#drawWeights();
+    byId("weights").querySelector("input")?.focus();
+    this.#soon();
+  }
+}
+
+function importance(weight) {
+  return Math.round((2 * 10 * (weight ?? 0)) / STRONGEST_WEIGHT) / 2;
+}
+
+function slider(name, value) {
+  const id = `weight-${name}`;
+  const input = el("input", { type: "range", id, min: 0, max: 10, step: 0.5, "data-factor": name });
+  input.value = value;
+  return el(
+    "div",
+    { class: "slider" },
+    el("label", { for: id }, FACTORS[name]),
+    input,
+    el("span", { class: "importance", "aria-hidden": "true" }, String(value)),
+  );
+}
