@@ -31,8 +31,9 @@ from veo.models import Figure
 from veo.sources import fsa, overpass
 from veo.sources.amenities import Amenities, AmenityCounts
 from veo.sources.fsa import FoodStandards
-from veo.sources.http import Http, within
+from veo.sources.http import Http
 from veo.sources.overpass import Overpass
+from veo.sources.patience import within
 
 pytestmark = pytest.mark.anyio
 

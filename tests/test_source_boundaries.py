@@ -33,7 +33,8 @@ from veo.sources.boundaries import (
     Outline,
     Polygon,
 )
-from veo.sources.http import Http, within
+from veo.sources.http import Http
+from veo.sources.patience import within
 
 pytestmark = pytest.mark.anyio
 

@@ -16,7 +16,8 @@ from tests.support.servers import free_port
 from veo.errors import BadAnswer, InvalidQuestion, NotFoundThere, ProviderError, RateLimited, Unavailable
 from veo.models import Location
 from veo.sources.google import GEOCODING, STATIC_MAP, Geocoded, GeoPoint, Google
-from veo.sources.http import Http, within
+from veo.sources.http import Http
+from veo.sources.patience import within
 
 pytestmark = pytest.mark.anyio
 

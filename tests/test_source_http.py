@@ -16,7 +16,8 @@ from hypothesis import strategies as st
 from tests.support.provider import Answered, LoopbackProvider
 from tests.support.servers import free_port, scripted
 from veo.errors import BadAnswer, NotFoundThere, ProviderError, RateLimited, Unavailable
-from veo.sources.http import Http, Provider, Reply, Upstream
+from veo.sources.http import Http, Upstream
+from veo.sources.provider import Provider, Reply
 
 pytestmark = pytest.mark.anyio
 

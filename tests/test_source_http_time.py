@@ -10,7 +10,9 @@ import stamina
 
 from tests.support.virtual_time import VirtualTimeLoop
 from veo.errors import BadAnswer, ProviderError, RateLimited, Unavailable
-from veo.sources.http import LONGEST_REST, STREAM_LIMIT, Provider, Upstream, within
+from veo.sources.http import LONGEST_REST, STREAM_LIMIT, Upstream
+from veo.sources.patience import within
+from veo.sources.provider import Provider
 
 pytestmark = pytest.mark.anyio
 

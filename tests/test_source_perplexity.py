@@ -35,7 +35,8 @@ from tests.support.provider import Answered
 from tests.support.servers import free_port
 from veo.errors import BadAnswer, ProviderError, RateLimited, Unavailable
 from veo.models import Persona
-from veo.sources.http import Http, within
+from veo.sources.http import Http
+from veo.sources.patience import within
 from veo.sources.perplexity import PERPLEXITY, Perplexity, Research
 from veo.sources.untrusted import plain, web_url
 

@@ -14,7 +14,8 @@ from tests.support.police import CENTRE, HTML, LONGEST_GET, YEAR, PoliceServer, 
 from tests.support.provider import Answered
 from tests.support.servers import free_port
 from veo.errors import BadAnswer, NotFoundThere, ProviderError, RateLimited, Unavailable
-from veo.sources.http import Http, within
+from veo.sources.http import Http
+from veo.sources.patience import within
 from veo.sources.police import ANTISOCIAL, PROVIDER, CrimeYear, Police, Trend
 
 pytestmark = pytest.mark.anyio

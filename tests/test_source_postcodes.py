@@ -24,7 +24,8 @@ from tests.support.postcodes import (
 from tests.support.provider import Answered
 from veo.errors import BadAnswer, NotFoundThere, ProviderError, RateLimited, Unavailable
 from veo.models import FrozenMap, Location
-from veo.sources.http import Http, within
+from veo.sources.http import Http
+from veo.sources.patience import within
 from veo.sources.postcodes import BULK, PROVIDER, AreaCodes, OutcodeFacts, PostcodeFacts, Postcodes
 
 pytestmark = pytest.mark.anyio

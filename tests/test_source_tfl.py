@@ -41,7 +41,8 @@ from tests.support.tfl import (
 )
 from veo.errors import BadAnswer, NotFoundThere, ProviderError, RateLimited, Unavailable
 from veo.models import Leg, Location
-from veo.sources.http import Http, within
+from veo.sources.http import Http
+from veo.sources.patience import within
 from veo.sources.tfl import (
     ATTRIBUTION,
     PROVIDER,

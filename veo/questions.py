@@ -21,9 +21,9 @@ from veo.facts.sources import NAMES, Located, Sources, centre_notices
 from veo.models import Answer, District, Location, Persona, Place
 from veo.sources import postcodes
 from veo.sources.google import GEOCODE_USD, GeoPoint, Google
-from veo.sources.http import Blob
 from veo.sources.perplexity import PERPLEXITY_ESTIMATE_USD, Perplexity
 from veo.sources.places import FULL_POSTCODE
+from veo.sources.provider import Blob
 
 P = ParamSpec("P")
 T = TypeVar("T")

@@ -9,8 +9,8 @@ from veo.purse import Purse
 from veo.sources import google, overpass
 from veo.sources.embedded import Snapshot
 from veo.sources.google import GeoPoint, Google
-from veo.sources.http import Blob
 from veo.sources.live import Live
+from veo.sources.provider import Blob
 from veo.sources.walk import point
 
 NAMES = ("food_venues", "pubs_bars", "schools_count", "stations_within_1km")

@@ -15,7 +15,8 @@ from pydantic import AfterValidator, Field, StrictBool, ValidationError
 
 from veo.errors import BadAnswer, NotFoundThere, ProviderError, RateLimited, Unavailable
 from veo.models import FrozenMap, Value
-from veo.sources.http import Http, Provider, Reply
+from veo.sources.http import Http
+from veo.sources.provider import Provider, Reply
 from veo.sources.untrusted import plain
 
 AreaLevel = Literal["lsoa", "msoa", "ward", "district"]

@@ -12,7 +12,8 @@ from typing import NamedTuple
 
 from veo.errors import BadAnswer
 from veo.models import Figure, Figures, FrozenMap, Location
-from veo.sources.http import Http, Provider
+from veo.sources.http import Http
+from veo.sources.provider import Provider
 
 SOURCE = "FSA ratings"
 ATTRIBUTION = "Contains Food Standards Agency data, Open Government Licence v3.0"

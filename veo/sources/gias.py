@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING, Literal, NamedTuple, get_args
 from veo.errors import BadAnswer, NotFoundThere, Unavailable
 from veo.models import Location
 from veo.sources.csv_stream import rows
-from veo.sources.http import Http, Provider
+from veo.sources.http import Http
+from veo.sources.provider import Provider
 from veo.sources.untrusted import plain
 
 if TYPE_CHECKING:

@@ -11,7 +11,8 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from veo.errors import BadAnswer, InvalidQuestion, NotFoundThere, ProviderError, RateLimited, Unavailable
 from veo.models import Location, Value
-from veo.sources.http import Blob, Http, Provider
+from veo.sources.http import Http
+from veo.sources.provider import Blob, Provider
 from veo.sources.untrusted import plain
 
 GEOCODE_USD = 0.005

@@ -13,8 +13,9 @@ from statistics import fmean
 from veo.errors import BadAnswer, NotFoundThere
 from veo.models import FrozenMap, Value
 from veo.sources.csv_stream import rows
-from veo.sources.http import Http, Provider
+from veo.sources.http import Http
 from veo.sources.price_paid import months_before
+from veo.sources.provider import Provider
 
 UK_HPI = Provider(
     "uk-hpi",

@@ -5,10 +5,8 @@ headers may hold a key: they appear in no error and in no log.
 """
 
 import asyncio
-import json
 import logging
 import math
-import re
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
 from contextvars import ContextVar
@@ -16,68 +14,27 @@ from dataclasses import dataclass
 from functools import partial
 from http import HTTPStatus
 from importlib import import_module
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeVar
-
-from pydantic_core import from_json
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 from veo import __version__
 from veo.cache.breaker import Breaker
 from veo.errors import BadAnswer, NotAsked, NotFoundThere, ProviderError, RateLimited, Unavailable
+from veo.sources.patience import TELLING, deadline, next_wait, until
+from veo.sources.provider import Blob, Observed, Params, Provider, Reply
+from veo.sources.verdict import decoded, failure
 
 if TYPE_CHECKING:  # imported at the first call: who is answered from the cache needs no client
     import httpx
     from aiolimiter import AsyncLimiter
 
 T = TypeVar("T")
-Params = Mapping[str, str | int | float | None]
 
-LONGEST_WAIT = 4.0  # seconds between tries: who asks for more is not asked again for this caller
 LONGEST_REST = 300.0  # seconds that a Retry-After may ask for
-TELLING = 1.0  # seconds: a try that was given less says nothing of the provider
 STREAM_LIMIT = 900.0  # seconds for a whole file
 
-_AGAIN = frozenset({HTTPStatus.BAD_GATEWAY, HTTPStatus.SERVICE_UNAVAILABLE, HTTPStatus.GATEWAY_TIMEOUT})
-_REFUSED = frozenset({HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN})
-_GONE = frozenset({HTTPStatus.NOT_FOUND, HTTPStatus.GONE})
-_HUGE = re.compile(rb"[eE]\+?0*[1-9]\d\d|\d{300}")  # what a number beyond every float has in it
 
 for _noisy in ("httpx", "httpcore"):  # they log whole addresses, which may hold a key
     logging.getLogger(_noisy).setLevel(logging.WARNING)
-
-
-class Provider(NamedTuple):
-    """What is known of a provider.
-
-    `timeout` is in seconds for one try, `rate` so many requests in so many seconds, `at_once` the requests
-    under way, `largest` the bytes of one answer. `unsure` are statuses that may as well be an answer: they
-    are neither tried again nor held against it. `refusals` are those by which it refuses a key or a client,
-    which asking again cannot mend.
-    """
-
-    name: str
-    base: str
-    timeout: float = 5.0
-    rate: tuple[int, float] | None = None
-    at_once: int | None = None
-    largest: int = 4 * 2**20
-    headers: tuple[tuple[str, str], ...] = ()
-    tries: int = 3
-    unsure: frozenset[int] = frozenset()
-    refusals: frozenset[int] = _REFUSED
-
-
-class Reply(NamedTuple):
-    """A decoded JSON answer."""
-
-    status: int
-    data: Any
-
-
-class Blob(NamedTuple):
-    """An answer that is no JSON, such as a picture or a page."""
-
-    content_type: str
-    content: bytes
 
 
 def preload() -> None:
@@ -86,35 +43,8 @@ def preload() -> None:
         import_module(name)
 
 
-@dataclass(slots=True)
-class Observed:
-    """What was seen of a provider: calls, each with all its tries, and how the last one ended.
-
-    `seconds` are those of the last good answer; `error` is None when the last call was good. A call that
-    says nothing of the provider leaves both as they are.
-    """
-
-    calls: int = 0
-    failures: int = 0
-    seconds: float | None = None
-    error: str | None = None
-
-
 made: ContextVar[dict[str, int]] = ContextVar("made")
 """Where the calls of what is under way are added up, by provider, for whoever wants to know."""
-
-_deadline: ContextVar[float] = ContextVar("deadline", default=math.inf)
-
-
-@asynccontextmanager
-async def within(seconds: float) -> AsyncIterator[None]:
-    """Let what is asked of providers inside take so long in all; what has no answer then is `Unavailable`."""
-    until = asyncio.get_running_loop().time() + seconds
-    token = _deadline.set(min(until, _deadline.get()))
-    try:
-        yield
-    finally:
-        _deadline.reset(token)
 
 
 class Http:
@@ -181,7 +111,7 @@ class Upstream:
         with self._judged(unsure):
             status, _, content = await self._whole(request, accept, unsure)
             try:
-                return Reply(status, _decoded(content))
+                return Reply(status, decoded(content))
             except ValueError:  # its message quotes the answer
                 raise BadAnswer(self.provider.name, "the answer is not JSON", status) from None
 
@@ -201,7 +131,7 @@ class Upstream:
         longest = asyncio.get_running_loop().time() + STREAM_LIMIT
         with self._judged():
             try:
-                async with asyncio.timeout_at(min(longest, _deadline.get())) as limit, self._turn():
+                async with asyncio.timeout_at(min(longest, deadline.get())) as limit, self._turn():
                     response = await self._again(partial(self._begun, request, (HTTPStatus.OK,)))
                     try:
                         yield self._pieces(response, largest)
@@ -210,7 +140,7 @@ class Upstream:
             except TimeoutError:
                 if not limit.expired():
                     raise  # of whoever reads the pieces
-                raise self._late(STREAM_LIMIT, told=longest <= _deadline.get()) from None
+                raise self._late(STREAM_LIMIT, told=longest <= deadline.get()) from None
             except ValueError as error:  # of whoever reads the pieces
                 reason = f"the file is not as documented: {type(error).__name__}"
                 raise BadAnswer(self.provider.name, reason, HTTPStatus.OK) from error
@@ -307,7 +237,7 @@ class Upstream:
         from stamina.instrumentation import set_on_retry_hooks  # noqa: PLC0415 - likewise
 
         set_on_retry_hooks(())  # a failure is logged once, by whoever does without the answer
-        hook = partial(_next_wait, unsure=self.provider.unsure | unsure)
+        hook = partial(next_wait, unsure=self.provider.unsure | unsure)
         async for attempt in stamina.retry_context(
             on=hook, attempts=self.provider.tries, timeout=None, wait_max=1.0, wait_jitter=0.2
         ):
@@ -322,7 +252,7 @@ class Upstream:
         clock = asyncio.get_running_loop().time
         began = None
         try:
-            async with asyncio.timeout_at(_until()), self._turn(), asyncio.timeout(self.provider.timeout):
+            async with asyncio.timeout_at(until()), self._turn(), asyncio.timeout(self.provider.timeout):
                 began = clock()
                 return await once()
         except TimeoutError:
@@ -375,7 +305,7 @@ class Upstream:
         if response.status_code in accept:
             return response
         await response.aclose()
-        raise _failure(self.provider.name, response.status_code, response.headers.get("retry-after"))
+        raise failure(self.provider.name, response.status_code, response.headers.get("retry-after"))
 
     async def _read(
         self, request: "Callable[[], httpx.Request]", accept: Collection[int]
@@ -408,40 +338,3 @@ class _Turns:
     loop: asyncio.AbstractEventLoop
     rate: "AsyncLimiter | None"
     at_once: asyncio.Semaphore | None
-
-
-def _until() -> float | None:
-    deadline = _deadline.get()
-    return None if deadline is math.inf else deadline
-
-
-def _next_wait(error: Exception, unsure: frozenset[int]) -> float | bool:
-    """Tell whether to try again, or after how many seconds the provider wishes it."""
-    left = _deadline.get() - asyncio.get_running_loop().time()
-    if isinstance(error, RateLimited) and error.retry_after > 0:
-        return error.retry_after if error.retry_after <= min(LONGEST_WAIT, left - TELLING) else False
-    status = error.status if isinstance(error, ProviderError) else None
-    mendable = (
-        isinstance(error, RateLimited) or type(error).__name__ == "ConnectError"
-        or (status in _AGAIN and status not in unsure)
-    )  # fmt: skip
-    return mendable and left > TELLING
-
-
-def _decoded(content: bytes) -> Any:
-    """Give what JSON says; raise ValueError for what is none, or holds a number that no float can."""
-    data = from_json(content, allow_inf_nan=False)
-    if _HUGE.search(content):  # `from_json` reads 1e999 as infinite
-        json.dumps(data, allow_nan=False)
-    return data
-
-
-def _failure(name: str, status: int, retry_after: str | None) -> ProviderError:
-    """Give what an HTTP status stands for."""
-    reason = f"HTTP {status}"
-    if status in _GONE:
-        return NotFoundThere(name, reason, status)
-    if status == HTTPStatus.TOO_MANY_REQUESTS:
-        seconds = re.fullmatch(r"\d{1,6}", retry_after or "", re.ASCII)
-        return RateLimited(name, reason, status, float(seconds[0]) if seconds else 0.0)
-    return (Unavailable if status >= HTTPStatus.INTERNAL_SERVER_ERROR else BadAnswer)(name, reason, status)

@@ -14,7 +14,8 @@ from pydantic import Field
 from veo.errors import BadAnswer
 from veo.models import FrozenMap, Value, absent
 from veo.sources.csv_stream import rows
-from veo.sources.http import Http, Provider
+from veo.sources.http import Http
+from veo.sources.provider import Provider
 from veo.sources.untrusted import plain
 
 GOV_UK = Provider("gov-uk", "https://www.gov.uk", timeout=15.0)

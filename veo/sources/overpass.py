@@ -13,7 +13,8 @@ from typing import Any
 
 from veo.errors import BadAnswer, Unavailable
 from veo.models import Figure, Figures, FrozenMap, Location
-from veo.sources.http import Http, Provider
+from veo.sources.http import Http
+from veo.sources.provider import Provider
 from veo.sources.untrusted import plain
 
 SOURCE = "OpenStreetMap"

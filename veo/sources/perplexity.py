@@ -13,7 +13,8 @@ from pydantic import ConfigDict, Field, ValidationError
 
 from veo.errors import BadAnswer, NotFoundThere, RateLimited, Unavailable
 from veo.models import Persona, Value
-from veo.sources.http import Http, Provider
+from veo.sources.http import Http
+from veo.sources.provider import Provider
 from veo.sources.untrusted import Page, citations, plain, renumbered, web_url
 
 WEB_SEARCH_USD = 0.0025

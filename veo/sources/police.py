@@ -18,7 +18,8 @@ from typing import Any, Literal, NamedTuple, TypeVar
 
 from veo.errors import BadAnswer, NotFoundThere, Unavailable
 from veo.models import FrozenMap, Location, Value
-from veo.sources.http import Http, Provider
+from veo.sources.http import Http
+from veo.sources.provider import Provider
 
 SOURCE = "data.police.uk"
 

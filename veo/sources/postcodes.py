@@ -14,7 +14,8 @@ from pydantic import AfterValidator, Field, ValidationError
 
 from veo.errors import BadAnswer, NotFoundThere, ProviderError
 from veo.models import FrozenMap, Location, Value
-from veo.sources.http import Http, Provider, Reply
+from veo.sources.http import Http
+from veo.sources.provider import Provider, Reply
 
 SOURCE = "postcodes.io (ONSPD)"
 """The service does not say which edition of the directory it holds."""

@@ -12,7 +12,8 @@ from typing import TypeAlias
 from veo.errors import BadAnswer
 from veo.models import FrozenMap, Value
 from veo.sources.csv_stream import rows
-from veo.sources.http import Http, Provider
+from veo.sources.http import Http
+from veo.sources.provider import Provider
 
 PRICE_PAID = Provider(
     "price-paid",

@@ -16,7 +16,8 @@ from typing import IO, Any
 from veo.errors import BadAnswer
 from veo.models import FrozenMap, Value
 from veo.sources.house_price_index import BOROUGHS
-from veo.sources.http import Http, Provider
+from veo.sources.http import Http
+from veo.sources.provider import Provider
 
 ONS = Provider("ons", "https://www.ons.gov.uk", timeout=30.0)
 

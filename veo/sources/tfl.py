@@ -19,7 +19,8 @@ from pydantic import AfterValidator, BeforeValidator, Field, ValidationError
 
 from veo.errors import BadAnswer, NotFoundThere
 from veo.models import Leg, Location, Mode, Value, absent
-from veo.sources.http import Http, Provider, Reply
+from veo.sources.http import Http
+from veo.sources.provider import Provider, Reply
 from veo.sources.untrusted import plain
 
 SOURCE = "TfL Unified API"

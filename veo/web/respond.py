@@ -12,7 +12,7 @@ from starlette.types import Scope
 from veo.cache import Hit
 from veo.listing import Recommendation, Recommendations
 from veo.models import Answer, Persona, Value
-from veo.sources.http import Blob
+from veo.sources.provider import Blob
 from veo.web.access import elapsed, tell
 from veo.web.body import JSON
 from veo.web.caching import cached_response
