@@ -34,6 +34,7 @@ class App:
         """Keep some output and pass it on to who follows the logs."""
         async with self.logged:
             self.logs.append(batch)
+            batch.entry_id = str(len(self.logs))
             self.logged.notify_all()
 
 
@@ -108,8 +109,8 @@ class ControlPlane:
         return Empty()
 
     async def app_get_logs(self, request: pb.AppGetLogsRequest) -> AsyncIterator[pb.TaskLogsBatch]:
-        """Follow what the containers of an app print, until it has ended."""
-        app, seen = self.apps[request.app_id], 0
+        """Follow what the containers of an app print, from where the caller has been, until it has ended."""
+        app, seen = self.apps[request.app_id], int(request.last_entry_id or 0)
         while not (seen and app.logs[seen - 1].app_done):
             async with app.logged:
                 await app.logged.wait_for(lambda: len(app.logs) > seen)  # noqa: B023 - called within the turn
