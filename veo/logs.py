@@ -20,7 +20,7 @@ request_id: ContextVar[str] = ContextVar("request_id", default="-")
 TEXT = "%(asctime)s %(levelname)s %(name)s [%(request_id)s] %(message)s"
 HIDDEN = "***"
 SHORTEST = 8  # characters of a secret that is looked for: a shorter one would blot out common words
-_BUILT_IN = {*logging.makeLogRecord({}).__dict__, "message", "asctime"}
+_BUILT_IN = {*logging.makeLogRecord({}).__dict__, "message", "asctime", "color_message"}
 _TELLING = re.compile(
     r"(?P<before>\bbearer\s+|[?&](?:app_key|api_key|key|token|access_token)=|\brediss?://[^\s:@/]*:)[^\s&\"'@\\]+",
     re.IGNORECASE,
