@@ -19,7 +19,7 @@ LAYERS = (
     {"savings"},
     {"advice"},
     {"asking", "upkeep", "renewal", "warming", "loadtest", "simulation"},
-    {"terminal", "jobs", "trials", "web", "cli"},
+    {"terminal", "jobs", "trials", "verdicts", "web", "cli"},
     {"edge"},
 )
 LEVELS = {name: level for level, names in enumerate(LAYERS) for name in names}

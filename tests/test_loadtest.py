@@ -280,6 +280,11 @@ def test_a_server_that_goes_away_is_not_asked_for_ever(server: Server) -> None:
     assert len(server.requests) == 1 + IN_A_ROW
 
 
+def test_a_limit_of_requests_is_told_with_what_lifts_it(server: Server) -> None:
+    server.queue(Answered(body={"status": "healthy"}), Answered(429, {}))
+    assert "VEO_RATE_LIMIT=0" in loadtest(server.url, "--requests", "5").stdout
+
+
 async def test_an_answer_without_metadata_is_an_error(server: Server) -> None:
     server.queue(Answered(body={"status": "healthy"}))
     server.always(Answered(body={"data": {}}))

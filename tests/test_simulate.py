@@ -85,7 +85,7 @@ def test_an_edge_spares_every_invocation_but_the_first() -> None:
 
 def test_the_edge_s_reads_are_counted() -> None:
     outcome = simulate(plan(ONE_AREA, edge=True))
-    assert outcome.commands["read"] == outcome.requests + 1
+    assert (outcome.commands["edge"], outcome.commands["read"]) == (outcome.requests, 1)
 
 
 # ---- chance ------------------------------------------------------------------------------------------
@@ -194,6 +194,13 @@ def test_a_sample_comes_near_the_whole() -> None:
 def test_behind_an_edge_a_sample_counts_a_command_for_every_request() -> None:
     found = figures(plan(MANY, days=0.2, every=4, edge=True))
     assert found["commandsADay"] >= MANY.requests_a_day
+
+
+def test_the_edge_s_commands_are_no_container_s() -> None:
+    """Of all commands of a day the edge sends 3,000, one for each request."""
+    sent = figures(plan(MANY, days=0.2, every=4, edge=True))["commandsADay"]
+    said = figures(plan(MANY, days=0.2, every=4, edge=True, commands=sent - 2_000))["notices"]
+    assert [notice for notice in said if "VEO_COMMANDS_PER_DAY" in notice] == []
 
 
 def test_behind_an_edge_a_sample_invokes_only_for_what_is_not_fresh() -> None:

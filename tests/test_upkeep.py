@@ -214,3 +214,8 @@ async def test_an_operation_that_does_not_exist_is_refused(alone: Runtime) -> No
 
 def test_the_check_counts_the_embedded_figures() -> None:
     assert upkeep.check() == {"districts": 267, "stations": 654, "destinations": 44}
+
+
+async def test_savings_are_told_at_the_prices_that_are_set() -> None:
+    runtime = build(Settings(cache="memory", price_modal_usd=0.5))
+    assert (await upkeep.stats(runtime))["prices"]["modal"] == 0.5

@@ -48,11 +48,11 @@ def fail(error: object, code: int) -> NoReturn:
 
 def recommendations(answer: Plain) -> None:
     """Print ranked areas, what speaks for and against each, and what the answer rests on."""
-    out, found = _console(), answer["recommendations"]
+    out, found = console(), answer["recommendations"]
     goal = "a month to rent" if answer["locationType"] == "rent" else "to buy"
     out.print(f"For a {answer['persona']} with £{answer['budget']:,} {goal}", style="bold")
     units = {item["cost"]["figure"]["unit"] for item in found}
-    table = _table("#", "Area", "Code", "Borough", "Score", ", ".join(sorted(units)), "Commute")
+    table = table_of("#", "Area", "Code", "Borough", "Score", ", ".join(sorted(units)), "Commute")
     for item in found:
         table.add_row(
             str(item["rank"]),
@@ -66,16 +66,16 @@ def recommendations(answer: Plain) -> None:
     out.print(table)
     for item in found:
         out.print(f"\n{item['rank']}. {item['explanation']}", style="bold")
-        _lines(out, [f"+ {text}" for text in item["strengths"]])
-        _lines(out, [f"- {text}" for text in item["weaknesses"]])
+        print_lines(out, [f"+ {text}" for text in item["strengths"]])
+        print_lines(out, [f"- {text}" for text in item["weaknesses"]])
     _provenance(out, answer["metadata"])
 
 
 def area(answer: Plain) -> None:
     """Print every figure of an area with its level, source and vintage."""
-    out, data = _console(), answer["data"]
+    out, data = console(), answer["data"]
     out.print(f"{data['name']} ({data['areaCode']}), {data['borough']}", style="bold")
-    table = _table("Figure", "Value", "Unit", "Of", "Source", "Vintage")
+    table = table_of("Figure", "Value", "Unit", "Of", "Source", "Vintage")
     for name, figure in data["figures"].items():
         below = "below " if figure.get("censored") else ""
         table.add_row(
@@ -92,9 +92,9 @@ def area(answer: Plain) -> None:
 
 def commute(answer: Plain) -> None:
     """Print how long a journey takes, leg by leg."""
-    out, data = _console(), answer["data"]
+    out, data = console(), answer["data"]
     out.print(f"{data['origin']} to {data['destination']}: {data['duration']} min", style="bold")
-    table = _table("By", "From", "To", "Minutes")
+    table = table_of("By", "From", "To", "Minutes")
     for leg in data.get("legs", ()):
         table.add_row(leg.get("line", leg["mode"]), leg["start"], leg["end"], f"{leg['minutes']:.1f}")
     out.print(table)
@@ -103,7 +103,7 @@ def commute(answer: Plain) -> None:
 
 def cache_stats(found: Plain) -> None:
     """Print which tiers answer, and what this process has counted so far."""
-    out, memory = _console(), found["memory"]
+    out, memory = console(), found["memory"]
     if found["store"] is None:
         out.print(f"Memory only: {found['fault']}" if found["fault"] else ONLY_HERE)
     else:
@@ -114,7 +114,7 @@ def cache_stats(found: Plain) -> None:
     asked = {name: counts for name, counts in found["families"].items() if any(counts.values())}
     if asked:
         columns = ("memory", "shared", "source", "stale", "failed")
-        table = _table("Family", *columns)
+        table = table_of("Family", *columns)
         for name, counts in asked.items():
             table.add_row(name, *(str(counts[column]) for column in columns))
         out.print(table)
@@ -134,11 +134,11 @@ def _saved(out: Console, found: Plain) -> None:
 
 def cache_advice(found: Plain) -> None:
     """Print what is advised for the lifetime of each family, and why."""
-    out = _console()
+    out = console()
     if not found["advice"]:
         out.print(f"Nothing was asked today ({found['of']}), so there is nothing to advise.")
         return
-    table = _table("Family", "Advice", "Hours", "To", "Saves a day", "Because")
+    table = table_of("Family", "Advice", "Hours", "To", "Saves a day", "Because")
     for one in found["advice"]:
         saving = one["expected_saving"]
         table.add_row(
@@ -156,7 +156,7 @@ def cache_change(done: Plain) -> None:
     """Print what a deletion or a flush did; exit with 1 when the shared tier did not confirm it."""
     if not done["confirmed"]:
         fail("the shared tier did not confirm; what it still holds may be answered", 1)
-    out = _console()
+    out = console()
     if "flushed" in done:
         out.print(f"Flushed: {done['flushed']}")
     else:
@@ -166,7 +166,7 @@ def cache_change(done: Plain) -> None:
 
 def smoked(done: Plain) -> None:
     """Print what was checked, and how many checks failed."""
-    out, table = _console(), _table("", "Check", "Seen")
+    out, table = console(), table_of("", "Check", "Seen")
     for check in done["checks"]:
         table.add_row("ok" if check["passed"] else "FAILED", check["name"], check["seen"])
     out.print(table)
@@ -176,7 +176,7 @@ def smoked(done: Plain) -> None:
 
 def renewed(done: Plain) -> None:
     """Print what a refresh renewed and what it failed at; exit with 1 when a part renewed nothing."""
-    out = _console()
+    out = console()
     for part, told in done.items():
         what = told["renewed"]
         shown = (
@@ -185,7 +185,7 @@ def renewed(done: Plain) -> None:
             else what
         )
         out.print(f"{part}: {shown or 'nothing'}")
-        _lines(out, [f"Note: {text}" for text in told["failures"][:FAILURES_SHOWN]])
+        print_lines(out, [f"Note: {text}" for text in told["failures"][:FAILURES_SHOWN]])
     if not all(told["renewed"] for told in done.values()):
         fail("some parts renewed nothing", 1)
 
@@ -199,70 +199,6 @@ def progress(title: str) -> Iterator[Callable[[int, int], None]]:
         yield lambda done, total: bar.update(task, completed=done, total=total)
 
 
-def loadtest(found: Plain) -> None:
-    """Print what a load test came to: the hit rate, the times of cached and uncached answers, the errors."""
-    out = _console()
-    out.print(f"{found['url']}: {found['sent']:,} of {found['requests']:,} requests", style="bold")
-    out.print(f"{found['questions']} different questions, {found['perSecond']:,} requests a second")
-    rate = "-" if found["hitRate"] is None else f"{found['hitRate']:.1%}"
-    out.print(f"Hit rate {rate}; {found['stale']} stale")
-    out.print(f"Computations saved, and at most as many upstream calls: {found['computationsSaved']:,}")
-    table = _table("Answers", "p50 ms", "p95 ms", "p99 ms")
-    for name, times in found["latency"].items():
-        table.add_row(name, *(f"{time:,.1f}" for time in times.values()) if times else ("-", "-", "-"))
-    out.print(table)
-    _lines(out, [f"Error: {error}: {count}" for error, count in found["errors"].items()] or ["No errors"])
-    if found["stoppedEarly"]:
-        out.print("Stopped early: the server did not answer any more.")
-
-
-def simulation(found: Plain) -> None:
-    """Print what a simulated fleet came to, family by family, and its bill beside one call per question."""
-    out, bill = _console(), found["bill"]
-    out.print(f"{found['preset']}: {found['title']}", style="bold")
-    edge = "behind an edge, " if found["edge"] else ""
-    out.print(f"{found['requests']:,} requests, {edge}from an empty cache")
-    out.print(f"Days: {found['days']:g}; containers: {found['containers']}; seed: {found['seed']}")
-    _lines(out, [f"Note: {text}" for text in found["notices"]])
-    out.print(
-        f"Hit rate: {found['hitRate']:.1%}; upstream calls a day: {found['upstreamCallsADay']:,}; "
-        f"Upstash commands a month: {found['commandsAMonth']:,}"
-    )
-    shared = f"callers who shared another's computation: {found['coalescedCallers']:,}"
-    stale = f"stale answers: {found['staleServed']:,}, the oldest {found['oldestStaleHours']:,} h old"
-    out.print(f"Failed: {found['failed']:,}; {shared}; {stale}")
-    _families(out, found["families"])
-    table = _table("A day", "Calls without", "USD", "Calls with Veo", "USD")
-    for row in bill["rows"]:
-        table.add_row(
-            row["name"],
-            f"{row['callsBefore']:,.0f}",
-            f"{row['usdBefore']:.2f}",
-            f"{row['callsAfter']:,.0f}",
-            f"{row['usdAfter']:.2f}",
-        )
-    table.add_row("all", "", f"{bill['beforeADay']:.2f}", "", f"{bill['afterADay']:.2f}")
-    out.print(table)
-    out.print(_change("Simulated", bill))
-    if found["owner"] is not None:
-        out.print(_change("The owner expects", found["owner"]))
-
-
-def _families(out: Console, families: Iterable[Plain]) -> None:
-    columns = ("edge", "memory", "shared", "source", "stale", "failed")
-    table = _table("Family", "asked", "hit rate", *columns, "upstream calls", "of")
-    for row in families:
-        counts = (f"{row[column]:,}" for column in columns)
-        calls = (f"{row['upstreamCalls']:,}", row["provider"] or "Veo itself")
-        table.add_row(row["family"], f"{row['asked']:,}", f"{row['hitRate']:.1%}", *counts, *calls)
-    out.print(table)
-
-
-def _change(who: str, usd: Plain) -> str:
-    day = f"${usd['beforeADay']:.2f} -> ${usd['afterADay']:.2f} a day"
-    return f"{who}: {day}, ${usd['beforeAMonth']:.0f} -> ${usd['afterAMonth']:.0f} a month"
-
-
 def _way(summary: Plain | None) -> str:
     return "-" if summary is None else f"{summary['minutes']} min to {summary['destination']}"
 
@@ -272,18 +208,19 @@ def _provenance(out: Console, metadata: Plain) -> None:
     age = f", {metadata['ageSeconds']} s old" if metadata["cached"] else ""
     stale = ", stale" if metadata["stale"] else ""
     out.print()
-    _lines(out, [f"Note: {text}" for text in metadata["notices"]])
-    _lines(out, [f"Assumed: {text}" for text in metadata["assumptions"]])
-    _lines(out, metadata["attribution"])
-    _lines(out, [f"Sources: {', '.join(metadata['sourcesUsed'])}{age}{stale}"])
+    print_lines(out, [f"Note: {text}" for text in metadata["notices"]])
+    print_lines(out, [f"Assumed: {text}" for text in metadata["assumptions"]])
+    print_lines(out, metadata["attribution"])
+    print_lines(out, [f"Sources: {', '.join(metadata['sourcesUsed'])}{age}{stale}"])
 
 
-def _lines(out: Console, texts: Iterable[str]) -> None:
+def print_lines(out: Console, texts: Iterable[str]) -> None:
+    """Print texts, a line each."""
     for text in texts:
         out.print(text)
 
 
-def _table(*columns: str) -> Table:
+def table_of(*columns: str) -> Table:
     """Give a table without a frame: it reads well, and any locale can print it."""
     table = Table(box=None, pad_edge=False, header_style="bold")
     for column in columns:
@@ -291,7 +228,7 @@ def _table(*columns: str) -> Table:
     return table
 
 
-def _console() -> Console:
+def console() -> Console:
     """Write to today's stdout; texts are data, never markup."""
     width = None if sys.stdout.isatty() else PIPE_WIDTH
     return Console(file=sys.stdout, width=width, markup=False, highlight=False, emoji=False)

@@ -10,7 +10,7 @@ from typing import Annotated, Any
 import typer
 from pydantic import ValidationError
 
-from veo import terminal
+from veo import terminal, verdicts
 from veo.requests import messages
 from veo.settings import Settings
 
@@ -53,7 +53,7 @@ def loadtest(  # noqa: PLR0917 - typer passes options by name
     load = Load(url, requests, rate, concurrency, questions, skew, mix, seed, mine=mine)
     with terminal.progress("Asking") as progress:
         found = loaded(load, Limits(min_hit_rate, max_p95_ms, max_cached_p95_ms, max_errors), progress)
-    _show(found, terminal.loadtest, as_json)
+    _show(found, verdicts.loadtest, as_json)
     if found["missed"]:
         terminal.fail("; ".join(found["missed"]), 1)
     if not found["answered"]:
@@ -108,7 +108,7 @@ def simulate(  # noqa: PLR0917 - typer passes options by name
     settings = _settings()
     with terminal.progress("Simulating") as progress:
         found = simulated(wish, settings, progress)
-    _show(found, terminal.simulation, as_json)
+    _show(found, verdicts.simulation, as_json)
 
 
 def _settings() -> Settings:

@@ -143,7 +143,7 @@ class Fleet:
         known = [q for q in questions if q.family in self._policies]
         keys = [f"veo:v1:{self._keys.asides[q.family].key(*self._of(q))}" for q in known]
         try:
-            texts = await self._store.mget(keys)
+            texts = await self._store.read_by_edge(keys)
         except StoreError:
             return False
         now = LoopClock().now() * 1000

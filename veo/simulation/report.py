@@ -72,7 +72,7 @@ def _nearest(plan: Plan) -> str:
     return "edge" if plan.edge else "memory"
 
 
-def _commands(plan: Plan, outcome: Outcome) -> float:
+def _commands(plan: Plan, outcome: Outcome, *, edge: bool = True) -> float:
     """Give the commands of the whole load; keeping in step depends on time alone, and is not scaled.
 
     Behind an edge each request is a command, also of what the sample leaves out.
@@ -81,23 +81,29 @@ def _commands(plan: Plan, outcome: Outcome) -> float:
     everything = sum(demand.different(family) for family in families)
     sampled = sum(len(demand.sampled(family, plan.every)) for family in families)
     weight = everything / max(1, sampled)
-    of_keys = sum(count for kind, count in outcome.commands.items() if kind != "sync")
-    seen, whole = outcome.requests * weight, demand.requests_a_day * plan.days
-    left_out = max(0.0, whole - seen) if plan.edge and plan.every > 1 else 0.0
-    return of_keys * weight + left_out + outcome.commands["sync"]
+    by_containers = sum(count for kind, count in outcome.commands.items() if kind not in {"sync", "edge"})
+    at_edge = float(outcome.commands["edge"])
+    if plan.edge and plan.every > 1:
+        at_edge = demand.requests_a_day * plan.days
+    return by_containers * weight + outcome.commands["sync"] + (at_edge if edge else 0.0)
 
 
 def _notices(plan: Plan, outcome: Outcome) -> list[str]:
     """Say what the figures leave out, or were scaled from."""
     absent = [family for family in plan.demand.asks if family not in _simulated(plan)]
     said = [f"{family}: not in the table of questions, so Veo asks nobody for it." for family in absent]
+    if "recommendations" in plan.demand.asks:
+        said.append(
+            "A new recommendation also asks TfL for up to 20 commutes, each at most once a week for the "
+            "whole fleet; these are not simulated."
+        )
     if plan.every > 1:
         said.append(
             f"Sampled: one question in {plan.every} was simulated, {outcome.requests:,} requests of "
             f"{round(plan.demand.requests_a_day * plan.days):,}, and the figures are scaled from these. "
             "Commands and stampedes avoided are lower bounds: the questions asked most are not among them."
         )
-        each = _commands(plan, outcome) / plan.days / plan.containers
+        each = _commands(plan, outcome, edge=False) / plan.days / plan.containers
         if plan.commands is not None and each > plan.commands * NEAR_BUDGET:
             said.append(
                 f"{each:,.0f} commands a day and container are more than VEO_COMMANDS_PER_DAY allows "
