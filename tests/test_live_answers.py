@@ -1,5 +1,6 @@
 """Answers composed of live sources: with all of them, without one, without any, stale and late."""
 
+import asyncio
 from collections.abc import Awaitable, Callable, Iterator
 from typing import Any
 
@@ -16,6 +17,7 @@ from tests.support.live import (
     SCHOOLS,
     Site,
     notices,
+    until,
 )
 from tests.support.provider import Answered
 from tests.support.upstreams import Upstreams
@@ -415,3 +417,20 @@ async def test_what_was_late_lands_in_the_cache(open_site: Callable[..., Site], 
     told = await site.commute()
     assert (told["metadata"]["sourcesUsed"], told["metadata"]["cached"]) == (["TfL Unified API"], True)
     assert upstreams.asked("tfl") == 1
+
+
+@pytest.mark.parametrize(
+    ("path", "body", "other"),
+    [
+        pytest.param(f"{AREA}?destination=UCL", None, "police.uk", id="area"),
+        pytest.param("/api/maps/area", {**MAPS, "destination": "UCL"}, "overpass", id="maps"),
+    ],
+)
+async def test_a_way_does_not_wait_for_the_place_that_it_begins_at(
+    open_site: Callable[..., Site], upstreams: Upstreams, path: str, body: Json | None, other: str
+) -> None:
+    upstreams.servers[other].delay = 30.0
+    asking = asyncio.create_task(open_site(deadline=25).answer(path, body))
+    await until(lambda: upstreams.asked(other) and upstreams.asked("tfl"))
+    assert not asking.done()
+    asking.cancel()

@@ -1,5 +1,6 @@
 """Answers to two questions at once: an area or what lies around it, and the way to a destination."""
 
+import asyncio
 from math import dist
 from typing import Any, TypeVar
 
@@ -16,10 +17,12 @@ FAILURES = (SourceError, UpstreamThrottled, OSError)  # a timeout is an OSError
 
 async def area(runtime: Runtime, code: str, destination: str) -> Hit[Answer[AreaData]]:
     """Tell everything known of an area, with the way to a destination where one is named."""
-    found = await _placed(runtime, await runtime.questions.area(code))
     if not destination:
-        return found
-    way = await _way(runtime, found.value.data.area_code, destination)
+        return await _placed(runtime, await runtime.questions.area(code))
+    home = runtime.tables.places.canonical_area(code)
+    asked = runtime.questions.area(home), _way(runtime, home, destination)
+    bare, way = await asyncio.gather(*asked)
+    found = await _placed(runtime, bare)
     if isinstance(way, str):
         return _lacking(found, way)
     return _joined(found, way, found.value.data.model_copy(update={"commute": way.value.data}))
@@ -35,10 +38,10 @@ async def _placed(runtime: Runtime, hit: Hit[Answer[AreaData]]) -> Hit[Answer[Ar
 
 async def around(runtime: Runtime, code: str, destination: str) -> Hit[Answer[MapsData]]:
     """Tell what lies around an area, with the distance to a destination where one is named."""
-    found = await runtime.questions.maps(code)
     if not destination:
-        return found
-    way = await _way(runtime, found.value.data.area_code, destination)
+        return await runtime.questions.maps(code)
+    home = runtime.tables.places.canonical_area(code)
+    found, way = await asyncio.gather(runtime.questions.maps(home), _way(runtime, home, destination))
     if isinstance(way, str):
         return _lacking(found, way)
     end = runtime.tables.places.destination(destination).location
