@@ -83,7 +83,10 @@ def _runtime(loop: asyncio.AbstractEventLoop) -> Runtime:
     """Build one runtime per event loop, at the first question: secrets come after a snapshot's restore."""
     del loop  # a cache belongs to one loop, so the loop is the key
     settings = Settings()
-    logs.configure(settings.log_level, settings.log_format, secrets=settings.secrets())
+    # `modal run` shows the log beside the answer: it is kept to what went wrong unless more is asked for
+    asked_for = "log_level" in settings.model_fields_set
+    level = settings.log_level if asked_for else "WARNING"
+    logs.configure(level, settings.log_format, secrets=settings.secrets())
     return build(settings)
 
 

@@ -32,6 +32,7 @@ FAILURES = (SourceError, OSError)  # a timeout is an OSError
 LOST = (*FAILURES, UpstreamThrottled)
 POSTCODE_OR_DISTRICT = f"{FULL_POSTCODE} or a London district such as E15"
 MOMENT = timedelta(seconds=30)  # an answer that had to leave a part out
+UNTIL_LIVE = timedelta(hours=1)  # an embedded answer: live sources may be switched on by the next deployment
 
 
 def _area_tags(*codes: str) -> tuple[str, ...]:
@@ -41,6 +42,10 @@ def _area_tags(*codes: str) -> tuple[str, ...]:
 
 def _brief(answer: Answer[Any]) -> timedelta | None:
     return MOMENT if answer.partial else None
+
+
+def _briefly(answer: Answer[Any]) -> timedelta | None:
+    return _brief(answer) or UNTIL_LIVE
 
 
 def _untimed(answer: Answer[Any]) -> Answer[Any]:
@@ -95,6 +100,7 @@ GOOGLE = _policy(  # Google's terms: a point for 30 days at most, stale ones inc
     tags=("area:{area_code}",),
     paid=True,
     lifetime=None,
+    negative_for=_days(1),
 )
 RESEARCH = _policy(
     "research",
@@ -121,8 +127,9 @@ class Questions:
         self._sources, self.places = sources, sources.places
 
         def aside(policy: Policy) -> Callable[[Callable[P, Awaitable[T]]], Aside[P, T]]:
-            """Ration nothing where no live source is asked."""
-            return cache.aside(policy if sources.live is not None else replace(policy, paid=False))
+            """Where no live source is asked, ration nothing, and keep nothing for as long as a live answer."""
+            live = sources.live is not None
+            return cache.aside(policy if live else replace(policy, paid=False, lifetime=_briefly))
 
         self.cached_area: Aside[[str], Answer[AreaData]] = aside(AREA)(self._area)
         self.cached_commute: Aside[[str, str], Answer[CommuteData]] = aside(COMMUTE)(self._commute)
@@ -264,6 +271,8 @@ class Questions:
                 return await self._affordable("google", GEOCODE_USD, self.cached_google(code))
         except SourceUnavailable:
             return None
+        except NotFound:
+            return "Google Maps knows no such place: no geocoding."
         except LOST as error:
             return f"{_why(error, 'google')}: no geocoding."
 

@@ -11,6 +11,7 @@ from veo.models import Answer, District, FrozenMap
 from veo.sources import boundaries, postcodes
 from veo.sources.boundaries import AreaLevel, Outline, Outlines
 from veo.sources.live import Live
+from veo.sources.patience import within
 from veo.sources.postcodes import PostcodeFacts
 
 Detail = Literal["simple", "full"]
@@ -19,6 +20,7 @@ LEVELS: Mapping[Detail, tuple[AreaLevel, ...]] = {
     "simple": ("ward",),
     "full": ("lsoa", "msoa", "ward", "district"),
 }
+OUTLINES = 3.0  # seconds
 COVERS = "Veo covers London's postcode districts"
 LICENCE = "Contains OS, Royal Mail and National Statistics data © Crown copyright and database right"
 
@@ -93,7 +95,10 @@ async def _outlines(
     if not coded:
         return {}, ()
     try:
-        found: Outlines = await live.boundaries.outlines(coded)
+        async with within(
+            OUTLINES
+        ):  # whoever wants to know where a postcode lies waits no longer for its shape
+            found: Outlines = await live.boundaries.outlines(coded)
     except ProviderError as error:
         return {}, (f"{no_answer(error.service)}: no outlines.",)
     return found.found, tuple(

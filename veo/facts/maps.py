@@ -3,6 +3,7 @@
 from math import dist
 
 from veo.answers import Geocoding, MapsData, NearbyPlaces, NearbyStation
+from veo.errors import NotFound, NotFoundThere
 from veo.facts.sources import SNAPSHOT, no_answer, pick
 from veo.models import Answer, District, FrozenMap, Station
 from veo.purse import Purse
@@ -74,9 +75,15 @@ def embedded_maps(snapshot: Snapshot, district: District) -> Answer[MapsData]:
 
 
 async def google_point(client: Google, purse: Purse, district: District) -> GeoPoint:
-    """Pay for Google's point of an area, and keep no more than its terms allow. Raises source errors."""
-    async with purse.paying("google", google.GEOCODE_USD):
-        return (await client.geocode(_address(district))).point
+    """Pay for Google's point of an area, and keep no more than its terms allow.
+
+    Raises `NotFound` when Google knows none, and source errors.
+    """
+    try:
+        async with purse.paying("google", google.GEOCODE_USD):
+            return (await client.geocode(_address(district))).point
+    except NotFoundThere:
+        raise NotFound(f"Google Maps: {_address(district)} not found") from None
 
 
 async def google_map(client: Google, purse: Purse, district: District) -> Blob:
