@@ -127,7 +127,7 @@ class Questions:
         self._sources, self.places = sources, sources.places
 
         def aside(policy: Policy) -> Callable[[Callable[P, Awaitable[T]]], Aside[P, T]]:
-            """Where no live source is asked, ration nothing, and keep nothing for as long as a live answer."""
+            """Where no live source is asked, ration nothing, and keep no answer as long as a live one."""
             live = sources.live is not None
             return cache.aside(policy if live else replace(policy, paid=False, lifetime=_briefly))
 

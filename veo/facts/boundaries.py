@@ -95,9 +95,7 @@ async def _outlines(
     if not coded:
         return {}, ()
     try:
-        async with within(
-            OUTLINES
-        ):  # whoever wants to know where a postcode lies waits no longer for its shape
+        async with within(OUTLINES):  # who wants to know where a postcode lies waits no longer
             found: Outlines = await live.boundaries.outlines(coded)
     except ProviderError as error:
         return {}, (f"{no_answer(error.service)}: no outlines.",)
