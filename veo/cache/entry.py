@@ -74,6 +74,9 @@ class Entry:
         return self.fresh - STEEPEST * self.cost * beta
 
 
+_compact = json.JSONEncoder(separators=(",", ":")).encode  # made once: a miss is to cost little
+
+
 def encode(entry: Entry, payload: str) -> str:
     """Give the envelope as JSON text."""
     head = {
@@ -88,7 +91,7 @@ def encode(entry: Entry, payload: str) -> str:
         "n": int(entry.negative),
         **({"u": dict(entry.calls)} if entry.calls else {}),
     }
-    return f"{json.dumps(head, separators=(',', ':'))[:-1]}{_CUT}{payload}}}"
+    return f"{_compact(head)[:-1]}{_CUT}{payload}}}"
 
 
 def read_head(text: str) -> tuple[dict[str, Any], str] | None:

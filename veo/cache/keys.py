@@ -18,7 +18,10 @@ def encode(part: str | int | None) -> str:
         return "-"
     if part == "-":
         return "%2D"
-    return quote(str(part), safe="", errors="surrogatepass")
+    text = str(part)
+    if text.isascii() and text.isalnum():  # as most are: `quote` would look at each character
+        return text
+    return quote(text, safe="", errors="surrogatepass")
 
 
 def shorten(key: str) -> str:

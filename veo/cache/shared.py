@@ -18,6 +18,7 @@ from veo.cache.counters import SharedCounters
 from veo.cache.store import Store, StoreError
 
 T = TypeVar("T")
+Values = dict[str, str | None]
 log = logging.getLogger(__name__)
 
 NEAR_BUDGET = 0.95  # of a day's commands; the rest is left to invalidations and other clients
@@ -69,13 +70,11 @@ class Shared:
     async def read(self, keys: Sequence[str]) -> list[str | None]:
         """Read several keys; reads that are asked for within one tick of the loop are one MGET."""
         self._check_awake()  # before anything is set in motion
-        batch = self._batch
+        batch, loop = self._batch, asyncio.get_running_loop()
         if batch is None:
-            loop = asyncio.get_running_loop()
-            batch = self._batch = _Batch(loop.create_future())
+            batch = self._batch = _Batch()
             loop.call_soon(self._send, batch)
-        batch.keys.update(dict.fromkeys(keys))
-        values = await asyncio.shield(batch.values)
+        values = await batch.join(keys, loop.create_future())
         return [values[key] for key in keys]
 
     async def set(self, key: str, value: str, px: int | None, *, urgent: bool = False) -> None:
@@ -132,10 +131,9 @@ class Shared:
                 lambda: self.store.mget([self._prefix + name for name in names]), self._read_timeout
             )
         except StoreError as error:
-            batch.values.set_exception(error)
-            batch.values.exception()  # read here, so that a batch nobody awaits any more stays silent
+            batch.fail(error)
         else:
-            batch.values.set_result(dict(zip(names, values, strict=True)))
+            batch.give(dict(zip(names, values, strict=True)))
 
     async def _guard(self, operation: Callable[[], Awaitable[T]], limit: float, *, urgent: bool = False) -> T:
         self._check_awake(urgent=urgent)
@@ -205,8 +203,29 @@ class Shared:
 
 
 class _Batch:
-    """Keys asked for within one tick, and the answer they share."""
+    """Keys asked for within one tick, and the answer they share.
 
-    def __init__(self, values: asyncio.Future[dict[str, str | None]]) -> None:
+    Each caller waits on a future of its own, so that one who gives up takes nobody along.
+    """
+
+    def __init__(self) -> None:
         self.keys: dict[str, None] = {}
-        self.values = values
+        self._callers: list[asyncio.Future[Values]] = []
+
+    def join(self, keys: Sequence[str], caller: asyncio.Future[Values]) -> asyncio.Future[Values]:
+        """Ask for keys along with others."""
+        self.keys.update(dict.fromkeys(keys))
+        self._callers.append(caller)
+        return caller
+
+    def give(self, values: Values) -> None:
+        """Answer all who still wait."""
+        for caller in self._callers:
+            if not caller.done():
+                caller.set_result(values)
+
+    def fail(self, error: StoreError) -> None:
+        """Fail all who still wait."""
+        for caller in self._callers:
+            if not caller.done():
+                caller.set_exception(error)

@@ -48,11 +48,14 @@ class Source:
         asked = Revalidation(None if held is None else held.etag)
         revalidation.set(asked)
         counters.computes += 1
+        computed, started = self._clock.now(), flight.loop.time()
+        calls = bound.usage.asking(self._meter)
         try:
-            computed, started = self._clock.now(), flight.loop.time()
-            with bound.usage.computing(self._meter, flight.loop.time) as calls:
+            try:
                 async with asyncio.timeout(policy.give_up.total_seconds()):
                     value = await bound.function(*flight.call.args, **flight.call.kwargs)
+            finally:
+                bound.usage.asked(calls, flight.loop.time() - started)
             codec = bound.codec
         except NotModified:
             if held is None:

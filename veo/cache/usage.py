@@ -10,8 +10,7 @@ changed, unchanged     refreshed values that differ from the one they replaced, 
 
 import math
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from contextvars import ContextVar
 
 from veo.cache.entry import Entry
@@ -64,19 +63,18 @@ class Usage:
         """Count a refresh by whether it brought anything new."""
         self.sums["changed" if changed else "unchanged"] += 1
 
-    @contextmanager
-    def computing(self, meter: Meter | None, clock: Callable[[], float]) -> Iterator[Mapping[str, int]]:
-        """Give the calls of one compute, by source, as they are made; count them and the seconds."""
+    def asking(self, meter: Meter | None) -> Mapping[str, int]:
+        """Give where the calls of the compute that begins are added up, by source."""
         calls: dict[str, int] = {}
         if meter is not None:
             meter.set(calls)
-        began = clock()
-        try:
-            yield calls
-        finally:
-            self.sums["spent_s"] += clock() - began
-            for source, count in calls.items():
-                self.sums[f"made:{source}"] += count
+        return calls
+
+    def asked(self, calls: Mapping[str, int], seconds: float) -> None:
+        """Count the calls and the seconds of a compute that has ended."""
+        self.sums["spent_s"] += seconds
+        for source, count in calls.items():
+            self.sums[f"made:{source}"] += count
 
     def _add(self, key: str, entry: Entry, count: int, took: float, *, cached: bool) -> None:
         sums, kind = self.sums, "cached" if cached else "uncached"
