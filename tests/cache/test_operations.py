@@ -1,5 +1,6 @@
 """The operations by key, and what a cache tells of itself."""
 
+import asyncio
 from datetime import timedelta
 from typing import Any
 
@@ -361,3 +362,21 @@ async def test_a_tally_that_cannot_be_reached_is_unknown(here: Container, store:
 
 async def test_without_a_tier_there_is_no_tally() -> None:
     assert await Cache().tally("calls", 2, timedelta(days=1)) is None
+
+
+async def test_a_reader_that_gives_up_leaves_the_others_their_values(here: Container) -> None:
+    await here.cache.keep("rents", "a table", timedelta(days=1))
+    first, second = (asyncio.ensure_future(here.cache.kept(name)) for name in ("prices", "rents"))
+    await asyncio.sleep(0)  # both have asked, in one read
+    first.cancel()
+    assert await second == "a table"
+
+
+async def test_a_reader_that_gives_up_leaves_the_others_their_failure(
+    here: Container, store: ChaosStore
+) -> None:
+    store.down = True
+    first, second = (asyncio.ensure_future(here.cache.kept(name)) for name in ("prices", "rents"))
+    await asyncio.sleep(0)
+    first.cancel()
+    assert await second is None
