@@ -39,10 +39,10 @@ cover: $(READY) ## every branch of the cache core is tested
 	$(RUN) -m coverage report
 
 browser: $(READY) ## the pages and /docs in Chromium; says so where there is none (VEO_BROWSER=required: fails)
-	$(RUN) -m pytest -q -m browser
+	$(RUN) -m pytest -q -n 2 --dist loadfile -m browser
 
 fuzz: $(READY) ## the tests that are marked slow
-	$(RUN) -m pytest -q -m slow -o faulthandler_timeout=300
+	$(RUN) -m pytest -q -n 2 --dist loadfile -m slow -o faulthandler_timeout=300
 
 bench: $(VENV)-bench/.ready ## measure, beside peers and the floor of the same machine
 	$(VENV)-bench/bin/python -m benchmarks
