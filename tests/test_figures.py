@@ -9,7 +9,7 @@ import pytest
 from tests.support.chaos import ChaosStore, Fault
 from tests.support.scoring import district
 from veo.cache import Cache
-from veo.figures import Figures
+from veo.figures import Figures, standing_of
 from veo.models import Figure, FrozenMap
 from veo.shelf import KEPT, LOOK_AGAIN, Table
 from veo.sources.embedded import Snapshot
@@ -60,7 +60,8 @@ def container(store: ChaosStore, timer: Timer) -> Figures:
     """Make the figures of one container of a fleet."""
     cache = Cache(store)
     return Figures(
-        EMBEDDED, {name: Table(name, RefreshedTable, cache, None, clock=timer) for name in SOURCES}
+        standing_of(EMBEDDED),
+        {name: Table(name, RefreshedTable, cache, None, clock=timer) for name in SOURCES},
     )
 
 
@@ -161,7 +162,7 @@ async def test_a_table_older_than_the_embedded_figures_changes_none(store: Chaos
     }
     homes = FrozenMap(newer)
     embedded = Snapshot(homes, groups(homes), FrozenMap(), (), FrozenMap())
-    figures = Figures(embedded, container(store, timer).tables)
+    figures = Figures(standing_of(embedded), container(store, timer).tables)
     await put(figures, RENTS)
     assert (await stand(figures))[2] == 1700
 
@@ -256,12 +257,12 @@ def filed(folder: Path) -> dict[str, Table[RefreshedTable]]:
 
 
 async def test_every_source_has_a_table_of_its_own(tmp_path: Path) -> None:
-    figures = Figures(EMBEDDED, filed(tmp_path))
+    figures = Figures(standing_of(EMBEDDED), filed(tmp_path))
     await put(figures, PRICES, GROWTH, RENTS)
     found = [await kept.take() for kept in filed(tmp_path).values()]
     assert found == [PRICES, GROWTH, RENTS]
 
 
 async def test_a_group_and_a_district_are_found_by_their_codes() -> None:
-    standing = await Figures(EMBEDDED, {}).standing()
+    standing = await Figures(standing_of(EMBEDDED), {}).standing()
     assert (standing.district("E1").code, standing.district("EC1").code) == ("E1", "EC1")

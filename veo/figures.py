@@ -3,7 +3,8 @@
 import asyncio
 import logging
 from collections.abc import Iterable, Mapping
-from typing import NamedTuple
+from dataclasses import dataclass
+from functools import cached_property
 
 from veo.models import District
 from veo.scoring import FigurePercentiles, Reference
@@ -14,12 +15,17 @@ from veo.sources.refresh import RefreshedTable, apply
 log = logging.getLogger(__name__)
 
 
-class Standing(NamedTuple):
+@dataclass(frozen=True)
+class Standing:
     """A snapshot, and all of its districts as scores and single figures are relative to them."""
 
     snapshot: Snapshot
     reference: Reference
-    percentiles: FigurePercentiles
+
+    @cached_property
+    def percentiles(self) -> FigurePercentiles:
+        """Where single figures stand; only the page of a district asks."""
+        return FigurePercentiles(self.snapshot.districts.values())
 
     def district(self, code: str) -> District:
         """Give a district or a group by its canonical code."""
@@ -33,10 +39,10 @@ class Figures:
     They are put in place in their order.
     """
 
-    def __init__(self, snapshot: Snapshot, tables: Mapping[str, Table[RefreshedTable]]) -> None:
-        self.tables, self._embedded = tables, snapshot
+    def __init__(self, embedded: Standing, tables: Mapping[str, Table[RefreshedTable]]) -> None:
+        self.tables, self._embedded = tables, embedded.snapshot
         self._applied: tuple[RefreshedTable | None, ...] = (None,) * len(tables)
-        self._standing = _standing(snapshot)
+        self._standing = embedded
         self._looked = False
         self._working: asyncio.Task[None] | None = None
 
@@ -67,9 +73,9 @@ class Figures:
         self._applied = newest
 
 
-def _standing(snapshot: Snapshot) -> Standing:
-    districts = snapshot.districts.values()
-    return Standing(snapshot, Reference(districts), FigurePercentiles(districts))
+def standing_of(snapshot: Snapshot) -> Standing:
+    """Compare all districts of a snapshot with each other."""
+    return Standing(snapshot, Reference(snapshot.districts.values()))
 
 
 def _refreshed(snapshot: Snapshot, newest: Iterable[RefreshedTable | None]) -> Standing:
@@ -81,4 +87,4 @@ def _refreshed(snapshot: Snapshot, newest: Iterable[RefreshedTable | None]) -> S
         except (ArithmeticError, ValueError) as error:  # such as a figure so large that no mean exists
             fault = {"event": "table_unusable", "table": table.name}
             log.warning("the table of %s cannot be used: %s", table.name, type(error).__name__, extra=fault)
-    return _standing(snapshot)
+    return standing_of(snapshot)

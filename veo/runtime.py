@@ -8,7 +8,7 @@ from pydantic import SecretStr
 
 from veo.cache import Cache, Clock, Store
 from veo.facts.sources import Sources
-from veo.figures import Figures
+from veo.figures import Figures, Standing, standing_of
 from veo.purse import Cap, Purse
 from veo.questions import Questions
 from veo.recommend import Recommender
@@ -34,6 +34,7 @@ class Tables:
     """What is computed from the embedded figures alone, once per process."""
 
     snapshot: Snapshot
+    standing: Standing
     rail: Rail
     places: Places
 
@@ -62,7 +63,7 @@ class Runtime:
 def tables() -> Tables:
     """Load and check the embedded figures; every later call gives the same ones."""
     snapshot = embedded.load()
-    return Tables(snapshot, Rail(snapshot), Places(snapshot))
+    return Tables(snapshot, standing_of(snapshot), Rail(snapshot), Places(snapshot))
 
 
 def build(settings: Settings | None = None, clock: Clock | None = None) -> Runtime:
@@ -118,7 +119,7 @@ def _sources(settings: Settings, cache_: Cache, *, shared: bool) -> Sources:
         for name in (SOURCES if live is not None else ())
     }
     return Sources(
-        figures=Figures(known.snapshot, refreshed),
+        figures=Figures(known.standing, refreshed),
         rail=known.rail,
         places=known.places,
         live=live,
