@@ -13,6 +13,7 @@ from veo.cache import Hit
 from veo.listing import Recommendation, Recommendations
 from veo.models import Answer, Persona, Value
 from veo.sources.provider import Blob
+from veo.web import splice
 from veo.web.access import elapsed, tell
 from veo.web.body import JSON
 from veo.web.caching import cached_response
@@ -61,22 +62,15 @@ class Recommended(Value):
 
 def answered(request: Request, hit: Hit[Answer[Any]]) -> Response:
     """Give an answer in its envelope."""
-    answer = as_json(Success[Any](data=hit.value.data, metadata=_metadata(request.scope, hit)))
+    answer = splice.success(hit.value.data, _metadata(request.scope, hit))
     return cached_response(request, answer, hit)
 
 
 def recommended(request: Request, hit: Hit[Answer[Recommendations]], most: int) -> Response:
     """Give the first `most` areas, and what is to be said of just these."""
     data = hit.value.data
-    answer = as_json(
-        Recommended(
-            persona=data.persona,
-            budget=data.budget,
-            recommendations=data.recommendations[:most],
-            metadata=_metadata(request.scope, hit, data.said_for[most - 1]),
-        )
-    )
-    return cached_response(request, answer, hit)
+    metadata = _metadata(request.scope, hit, data.said_for[most - 1])
+    return cached_response(request, splice.recommended(data, most, metadata), hit)
 
 
 def known(data: Any, *sources: str) -> Hit[Answer[Any]]:
