@@ -18,7 +18,10 @@ def encode(part: str | int | None) -> str:
         return "-"
     if part == "-":
         return "%2D"
-    return quote(str(part), safe="", errors="surrogatepass")
+    text = str(part)
+    if text.isascii() and text.isalnum():  # nothing to encode, as nearly always
+        return text
+    return quote(text, safe="", errors="surrogatepass")
 
 
 def shorten(key: str) -> str:
