@@ -84,5 +84,6 @@ def _around(settings: Settings) -> list[Middleware]:
         allow_headers=("Content-Type", "X-Request-Id"),
         expose_headers=("X-Request-Id", "Retry-After"),
     )
+    others = [cors] if settings.cors_origins else []  # no other origin may ask: nothing is said of any
     limits = Middleware(Limits, per_minute=settings.rate_limit, hops=settings.trusted_proxy_hops)
-    return [Middleware(Access), Middleware(SecurityHeaders), cors, Middleware(Errors), limits]
+    return [Middleware(Access), Middleware(SecurityHeaders), *others, Middleware(Errors), limits]

@@ -5,13 +5,13 @@ from math import dist
 from typing import Any, TypeVar
 
 from veo.answers import AreaData, CommuteData, Distance, MapsData
+from veo.beside import Beside
 from veo.cache import Hit, UpstreamThrottled
 from veo.errors import SourceError
 from veo.models import Answer
 from veo.runtime import Runtime
 from veo.scoring import FigurePercentiles
 from veo.sources.walk import point
-from veo.web.splice import Beside
 
 T = TypeVar("T")
 FAILURES = (SourceError, UpstreamThrottled, OSError)  # a timeout is an OSError

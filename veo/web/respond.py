@@ -104,21 +104,13 @@ def elapsed_ms(scope: Scope) -> int:
     return round(elapsed(scope) * 1000)
 
 
-def _metadata(scope: Scope, hit: Hit[Answer[Any]], more: tuple[str, ...] = ()) -> Metadata:
+def _metadata(scope: Scope, hit: Hit[Answer[Any]], last: tuple[str, ...] = ()) -> bytes:
+    """Give the metadata as JSON, and leave the same for the log."""
     late = (f"No source answered: this is what was known {_ago(hit.age)} ago.",) if hit.stale else ()
-    notices = (*late, *hit.value.notices, *more)
-    tell(scope, "static" if hit.computed == ALWAYS else hit.origin, hit.value.sources, notices)
-    return Metadata(
-        timestamp=timestamp(),
-        execution_time_ms=elapsed_ms(scope),
-        sources_used=hit.value.sources,
-        cached=hit.cached,
-        stale=hit.stale,
-        age_seconds=int(hit.age),
-        notices=notices,
-        assumptions=hit.value.assumptions,
-        attribution=hit.value.attribution,
-    )
+    origin = "static" if hit.computed == ALWAYS else hit.origin
+    tell(scope, origin, hit.value.sources, (*late, *hit.value.notices, *last))
+    moment = splice.Moment(timestamp(), elapsed_ms(scope), hit.cached, hit.stale, int(hit.age))
+    return splice.metadata(moment, hit.value, late, last)
 
 
 def _ago(seconds: float) -> str:

@@ -1,83 +1,83 @@
 """Answers as JSON, put together from parts: of a cached value each part is written once.
 
-What memory hands out is immutable and the same object for every caller. So its JSON is made when it is first
-asked for and remembered for as long as the object lives, at about a tenth of its weight; only the metadata are
-written anew for each request. What comes out equals the models `Success` and `Recommended` written as a whole.
+Of what memory hands out again and again the JSON is remembered beside it, at about a tenth of its weight; only
+what differs each time is written for each request. The whole means the same as the models `Success` and
+`Recommended`, which the documentation is made from.
 """
 
-from collections.abc import Callable
-from typing import Any, Generic, NamedTuple, TypeVar
-from weakref import ref
+from collections.abc import Iterable
+from typing import Any, NamedTuple
 
 from pydantic import BaseModel
+from pydantic.alias_generators import to_camel
 from pydantic_core import to_json
 
+from veo.beside import Beside
 from veo.listing import Recommendations
+from veo.models import Answer
 
-V = TypeVar("V")
-G = TypeVar("G")
-M = TypeVar("M")
-
-
-class Made(NamedTuple, Generic[G, M]):
-    """What was made of a value, and what was given besides."""
-
-    value: object  # a weak reference, whose end makes this forgotten
-    given: G
-    made: M
+Texts = tuple[str, ...]
 
 
-class Beside(Generic[V, G, M]):
-    """Remembers what is made of a value, by its identity and for as long as it lives.
+class Moment(NamedTuple):
+    """What of the metadata differs each time: the time as text, milliseconds and seconds."""
 
-    Equality would be a walk through the whole value. What is made may not hold the value itself.
-    """
-
-    def __init__(self, make: Callable[[V, G], M]) -> None:
-        self._make = make
-        self._known: dict[int, Made[G, M]] = {}
-
-    def __len__(self) -> int:
-        return len(self._known)
-
-    def of(self, value: V, given: G) -> M:
-        """Give what is made of a value and, by its identity too, of something else."""
-        identity = id(value)
-        known = self._known.get(identity)
-        if known is not None and known.given is given:
-            return known.made
-        made = self._make(value, given)
-        self._known[identity] = Made(ref(value, lambda _: self._known.pop(identity, None)), given, made)
-        return made
+    timestamp: str
+    execution_time_ms: int
+    cached: bool
+    stale: bool
+    age_seconds: int
 
 
-def success(data: Any, metadata: BaseModel) -> bytes:
-    """Give the JSON of `Success`."""
-    return b'{"success":true,"data":%b,"metadata":%b}' % (_data(data), _written(metadata))
+MOMENT = tuple(map(to_camel, Moment._fields))
 
 
-def recommended(data: Recommendations, most: int, metadata: BaseModel) -> bytes:
+class List(NamedTuple):
+    """Recommendations as JSON: what stands before the areas, and each area."""
+
+    head: bytes
+    areas: tuple[bytes, ...]
+
+
+def success(data: Any, metadata: bytes) -> bytes:
+    """Give the JSON of `Success`; data that is no model was made for one request."""
+    written = _DATA.of(data, None) if isinstance(data, BaseModel) else _json(data)
+    return b'{"success":true,"data":%b,"metadata":%b}' % (written, metadata)
+
+
+def recommended(data: Recommendations, most: int, metadata: bytes) -> bytes:
     """Give the JSON of `Recommended` with the first `most` areas."""
-    head, areas = _PARTS.of(data, None)
-    return b'%b%b],"metadata":%b}' % (head, b",".join(areas[:most]), _written(metadata))
+    head, areas = _LISTS.of(data, None)
+    return b'%b%b],"metadata":%b}' % (head, b",".join(areas[:most]), metadata)
 
 
-def _data(data: Any) -> bytes:
-    """Give the JSON of data; what is no model was made for one request."""
-    return _JSON.of(data, None) if isinstance(data, BaseModel) else _written(data)
+def metadata(moment: Moment, answer: Answer[Any], first: Texts, last: Texts) -> bytes:
+    """Give the JSON of `Metadata`: `first` and `last` are notices before and after the answer's own."""
+    # what is said of a stale answer differs with its age
+    lasting = _lasting(answer, last, first) if first else _LASTING.of(answer, last)
+    return b"%b,%b" % (_json(dict(zip(MOMENT, moment, strict=True)))[:-1], lasting)
 
 
-def _written(value: object) -> bytes:
+def _lasting(answer: Answer[Any], last: Texts, first: Iterable[str] = ()) -> bytes:
+    """Give the end of the metadata."""
+    lists = {
+        "sourcesUsed": answer.sources,
+        "notices": (*first, *answer.notices, *last),
+        "assumptions": answer.assumptions,
+        "attribution": answer.attribution,
+    }
+    return _json(lists)[1:]
+
+
+def _list(data: Recommendations) -> List:
+    head = b'{"success":true,"persona":%b,"budget":%d,"recommendations":['
+    return List(head % (_json(data.persona), data.budget), tuple(map(_json, data.recommendations)))
+
+
+def _json(value: object) -> bytes:
     return to_json(value, by_alias=True, inf_nan_mode="null")
 
 
-def _parts(data: Recommendations, given: None) -> tuple[bytes, tuple[bytes, ...]]:
-    """Give what stands before the areas, and each area."""
-    del given
-    persona, budget = _written(data.persona), data.budget
-    head = b'{"success":true,"persona":%b,"budget":%d,"recommendations":[' % (persona, budget)
-    return head, tuple(map(_written, data.recommendations))
-
-
-_JSON: Beside[BaseModel, None, bytes] = Beside(lambda data, _: _written(data))
-_PARTS: Beside[Recommendations, None, tuple[bytes, tuple[bytes, ...]]] = Beside(_parts)
+_DATA: Beside[BaseModel, None, bytes] = Beside(lambda data, _: _json(data))
+_LISTS: Beside[Recommendations, None, List] = Beside(lambda data, _: _list(data))
+_LASTING: Beside[Answer[Any], Texts, bytes] = Beside(_lasting)
