@@ -1,7 +1,7 @@
-"""The floor of a web answer: a route that returns ready bytes, under the same server as Veo.
+"""The floor of a web answer: routes that return ready bytes, under the same server as Veo.
 
-`python -m benchmarks.bare PORT FOLDER` serves each file of a folder under its name, by GET and by POST.
-It writes no log: what Veo's line per request costs counts against Veo.
+`python -m benchmarks.bare FOLDER PORT` serves each file of a folder under its name, by GET and by POST. It
+writes no log: what Veo's line per request costs counts against Veo.
 """
 
 import sys
@@ -27,8 +27,8 @@ def route(path: Path) -> Route:
 
 def main() -> None:
     """Serve until the process is ended."""
-    app = Starlette(routes=[route(path) for path in Path(sys.argv[2]).iterdir()])
-    uvicorn.run(app, port=int(sys.argv[1]), access_log=False, log_level="warning")
+    app = Starlette(routes=[route(path) for path in Path(sys.argv[1]).iterdir()])
+    uvicorn.run(app, port=int(sys.argv[2]), access_log=False, log_level="warning")
 
 
 if __name__ == "__main__":

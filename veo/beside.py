@@ -1,8 +1,8 @@
 """What is made of a value that never changes, remembered for as long as the value lives.
 
-Memory hands the same object to every caller, so its identity is enough to know it by; to compare or to hash it
-would be a walk through the whole of it. Nothing is kept alive and nothing has to be bounded: what memory lets go
-is forgotten with it.
+Memory hands the same object to every caller, so its identity is enough to know it by; to compare or to hash
+it would be a walk through the whole of it. Nothing is kept alive and nothing has to be bounded: what memory
+lets go is forgotten with it.
 """
 
 from collections.abc import Callable
@@ -33,7 +33,7 @@ class Beside(Generic[V, G, M]):
         return len(self._known)
 
     def of(self, value: V, given: G) -> M:
-        """Give what is made of a value and of something else: anew when that is another object than before."""
+        """Give what is made of a value and of something else; anew when that is another object."""
         identity = id(value)
         known = self._known.get(identity)
         if known is not None and known.given is given:

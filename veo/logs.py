@@ -27,7 +27,7 @@ _TELLING = re.compile(
     re.IGNORECASE,
 )
 _HINTS = ("bearer", "key=", "token=", "redis")
-"""What each of those holds: to look for a text is far cheaper than to match, and few lines have one."""
+"""What a line must hold for `_TELLING` to match: to look for a text is far cheaper, and few lines hold one."""
 
 
 class JsonFormatter(logging.Formatter):

@@ -1,7 +1,7 @@
 """Answers as JSON, put together from parts: of a cached value each part is written once.
 
-Of what memory hands out again and again the JSON is remembered beside it, at about a tenth of its weight; only
-what differs each time is written for each request. The whole means the same as the models `Success` and
+Of what memory hands out again and again the JSON is remembered beside it, at about a tenth of its weight;
+only what differs each time is written for each request. The whole means the same as the models `Success` and
 `Recommended`, which the documentation is made from.
 """
 
