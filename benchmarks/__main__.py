@@ -1,4 +1,7 @@
-"""Run all benchmarks, or those named on the command line: `python -m benchmarks app`."""
+"""Run all benchmarks, or those named on the command line: `python -m benchmarks app`.
+
+`soak` is run by name only: it takes five minutes.
+"""
 
 import sys
 from importlib import import_module

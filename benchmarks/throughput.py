@@ -13,10 +13,12 @@ from typing import Any
 from benchmarks import served
 from benchmarks.measure import table
 from benchmarks.providers import providers
-from benchmarks.wire import Wire
+from benchmarks.wire import Wire, patience
 from tests.support.servers import Valkey
-from veo.loadtest.results import Limits
+from veo.loadtest.plan import mixed, plan, universe
+from veo.loadtest.results import Limits, percentile
 from veo.loadtest.run import Load, loaded
+from veo.runtime import tables
 
 ROUNDS, ANSWERS = 11, 800
 STUDENT = {"persona": "student", "budget": 1000, "locationType": "rent", "destination": "UCL"}
@@ -27,7 +29,7 @@ ROUTES: dict[str, tuple[str, dict[str, Any] | None]] = {
     "POST /api/recommendations": ("/api/recommendations", STUDENT),
 }
 SLOW = 0.3  # seconds that every source takes
-USERS = 100
+USERS, EACH = 100, 20  # who ask so many questions each
 Row = tuple[str, str, str]
 Progress = Callable[[int, int], None]
 
@@ -81,12 +83,26 @@ def whole(folder: Path) -> list[Row]:
     """Ask a Veo that has all it needs, at first with nothing cached, then by many at once."""
     with slow_site(folder) as (server, _):
         cold = run(Load(server.url))
-        users = run(Load(server.url, requests=20 * USERS, concurrency=USERS))
+        failed, p95 = asyncio.run(users(server.port))
     return [
         *shown("1,000 requests", cold),
-        *errors(f"{USERS} users at once, cached", users),
-        ("  p95 of all", f"{users['latency']['all']['p95']:.0f} ms", "≤ 500 ms"),
+        (f"{USERS} users at once, cached: errors", str(failed), "0"),
+        ("  p95", f"{p95 * 1e3:.0f} ms", "≤ 500 ms"),
     ]
+
+
+async def users(port: int) -> tuple[int, float]:
+    """Give the errors of many users who each ask without a pause, and the seconds of the 95th percentile.
+
+    A client of httpx would take longer for an answer than the server does.
+    """
+    known = tables().snapshot
+    different = universe(list(known.districts), list(known.destinations), mixed(Load("").mix), 60, 1)
+    drawn = (plan(different, EACH, 1.0, seed) for seed in range(USERS))
+    wires = [[Wire.of(port, question.path, question.body) for question in asked] for asked in drawn]
+    waited = await asyncio.gather(*map(patience, wires), return_exceptions=True)
+    answered = sorted(second for one in waited if not isinstance(one, BaseException) for second in one)
+    return sum(isinstance(one, BaseException) for one in waited), percentile(answered, 95)
 
 
 def without_tier(folder: Path) -> list[Row]:

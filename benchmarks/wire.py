@@ -3,9 +3,22 @@
 import asyncio
 import json
 import time
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 CONNECTIONS = 8
+
+
+async def patience(asked: Sequence["Wire"]) -> list[float]:
+    """Give the seconds that one user waits for each answer, on a connection of its own."""
+    reader, writer = await asyncio.open_connection("127.0.0.1", asked[0].port)
+    waited = []
+    for wire in asked:
+        began = time.perf_counter()
+        await wire.ask(reader, writer)
+        waited.append(time.perf_counter() - began)
+    writer.close()
+    return waited
 
 
 class Wire(NamedTuple):
@@ -15,7 +28,7 @@ class Wire(NamedTuple):
     sent: bytes
 
     @classmethod
-    def of(cls, port: int, path: str, body: dict[str, Any] | None = None) -> "Wire":
+    def of(cls, port: int, path: str, body: Mapping[str, Any] | None = None) -> "Wire":
         """Write a request: a POST when it has a body."""
         content = b"" if body is None else json.dumps(body).encode()
         kind = f"Content-Type: application/json\r\nContent-Length: {len(content)}\r\n" if body else ""
@@ -25,7 +38,7 @@ class Wire(NamedTuple):
     async def once(self) -> bytes:
         """Give the body of one answer."""
         reader, writer = await asyncio.open_connection("127.0.0.1", self.port)
-        body = await self._ask(reader, writer)
+        body = await self.ask(reader, writer)
         writer.close()
         return body
 
@@ -35,7 +48,7 @@ class Wire(NamedTuple):
 
         async def some(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
             for _ in range(times // CONNECTIONS):
-                await self._ask(reader, writer)
+                await self.ask(reader, writer)
 
         began = time.perf_counter()
         await asyncio.gather(*(some(*pair) for pair in opened))
@@ -44,7 +57,8 @@ class Wire(NamedTuple):
             writer.close()
         return taken
 
-    async def _ask(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bytes:
+    async def ask(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bytes:
+        """Give the body of one answer on an open connection; it must be a good one."""
         writer.write(self.sent)
         head = await reader.readuntil(b"\r\n\r\n")
         assert head.startswith(b"HTTP/1.1 200"), head
