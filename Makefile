@@ -6,7 +6,7 @@ RUN := $(VENV)/bin/python
 READY := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help install run test check lint types cover browser fuzz bench smoke pictures lock clean
+.PHONY: help install run test check lint types cover browser fuzz bench soak smoke pictures lock clean
 
 help:      ## show this list
 	@grep -hE '^[a-z]+: .*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):[^#]*## */  make \1\t/'
@@ -46,6 +46,9 @@ fuzz: $(READY) ## the tests that are marked slow
 
 bench: $(VENV)-bench/.ready ## measure, beside peers and the floor of the same machine
 	$(VENV)-bench/bin/python -m benchmarks
+
+soak: $(READY) ## five minutes of steady load: what a process gathers
+	$(RUN) -m benchmarks soak
 
 $(VENV)-bench/.ready: requirements-bench.lock
 	$(PYTHON) -m venv --clear $(VENV)-bench

@@ -9,7 +9,7 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 LAYERS = (
-    {"models", "errors", "settings", "cache", "logs", "smoke", "zipf"},
+    {"models", "errors", "settings", "cache", "logs", "smoke", "zipf", "beside"},
     {"sources", "scoring", "shelf", "purse"},
     {"figures", "requests", "answers", "listing"},
     {"facts"},

@@ -167,6 +167,8 @@ def test_a_secret_in_a_traceback_is_blotted_out() -> None:
         "https://api.example/x?app_key=abcdefgh12345678&y=1",
         "https://api.example/x?y=1&key=abcdefgh12345678",
         "rediss://default:abcdefgh12345678@cache.example",
+        "AUTHORIZATION: BEARER abcdefgh12345678",
+        "https://api.example/x?Access_Token=abcdefgh12345678",
     ],
 )
 def test_what_looks_like_a_secret_is_blotted_out_though_nobody_configured_it(written: str) -> None:

@@ -72,6 +72,11 @@ async def test_without_a_list_no_origin_may(runtime: Runtime) -> None:
     assert "access-control-allow-origin" not in answer.headers
 
 
+async def test_without_a_list_no_other_origin_is_spoken_of(runtime: Runtime) -> None:
+    answer = await ask(create_app(runtime=runtime), "GET", "/api/personas", headers={"Origin": ORIGIN})
+    assert "vary" not in answer.headers
+
+
 async def test_a_listed_origin_may_read_a_bug(runtime: Runtime) -> None:
     broken: Any = replace(runtime, settings=Settings(cors_origins=(ORIGIN,)), recommender=None)  # type: ignore[arg-type]  # the bug
     asked = {"persona": "student", "budget": 1000, "locationType": "rent"}

@@ -20,11 +20,14 @@ request_id: ContextVar[str] = ContextVar("request_id", default="-")
 TEXT = "%(asctime)s %(levelname)s %(name)s [%(request_id)s] %(message)s"
 HIDDEN = "***"
 SHORTEST = 8  # characters of a secret that is looked for: a shorter one would blot out common words
+_ENCODED = json.JSONEncoder(default=str).encode
 _BUILT_IN = {*logging.makeLogRecord({}).__dict__, "message", "asctime", "color_message"}
 _TELLING = re.compile(
     r"(?P<before>\bbearer\s+|[?&](?:app_key|api_key|key|token|access_token)=|\brediss?://[^\s:@/]*:)[^\s&\"'@\\]+",
     re.IGNORECASE,
 )
+_HINTS = ("bearer", "key=", "token=", "redis")
+"""What a line must hold for `_TELLING` to match: to look for a text is far cheaper."""
 
 
 class JsonFormatter(logging.Formatter):
@@ -41,7 +44,7 @@ class JsonFormatter(logging.Formatter):
         }
         if record.exc_info:
             line["exception"] = self.formatException(record.exc_info)
-        return json.dumps(line, default=str)
+        return _ENCODED(line)
 
 
 class Discreet(logging.Formatter):
@@ -50,13 +53,16 @@ class Discreet(logging.Formatter):
     def __init__(self, formatter: logging.Formatter, secrets: Iterable[str]) -> None:
         super().__init__()
         self.inner = formatter
-        forms = sorted({form for secret in secrets for form in _forms(secret)}, key=len, reverse=True)
-        self._known = re.compile("|".join(map(re.escape, forms))) if forms else None
+        self._forms = sorted({form for secret in secrets for form in _forms(secret)}, key=len, reverse=True)
+        self._known = re.compile("|".join(map(re.escape, self._forms)))
 
     def format(self, record: logging.LogRecord) -> str:
         """Give the line."""
-        line = _TELLING.sub(rf"\g<before>{HIDDEN}", self.inner.format(record))
-        return line if self._known is None else self._known.sub(HIDDEN, line)
+        line = self.inner.format(record)
+        folded = line.casefold()
+        if any(hint in folded for hint in _HINTS):
+            line = _TELLING.sub(rf"\g<before>{HIDDEN}", line)
+        return self._known.sub(HIDDEN, line) if any(form in line for form in self._forms) else line
 
 
 def configure(

@@ -12,6 +12,7 @@ from dataclasses import replace
 from typing import NamedTuple, ParamSpec, Self, TypeVar
 
 from veo import scoring
+from veo.beside import Beside
 from veo.cache import Cache, Hit
 from veo.facts.sources import RAIL, SNAPSHOT, Located, Sources
 from veo.figures import Standing
@@ -93,9 +94,12 @@ class Recommender:
     """Answers recommendation requests. Built once; the reference of all districts is computed here."""
 
     def __init__(self, cache: Cache, sources: Sources, questions: Questions, terms: MortgageTerms) -> None:
-        self._sources, self._questions, self._terms = sources, questions, terms
+        self._sources, self._questions = sources, questions
         # one thread: ranking is pure CPU, and many new questions at once must not hold up the event loop
         self._ranking = ThreadPoolExecutor(max_workers=1, thread_name_prefix="veo-ranking")
+        self._queries: Beside[RecommendationRequest, None, Query] = Beside(
+            lambda request, _: Query.of(request, sources.places, terms)
+        )
         self.cached = cache.aside(RECOMMENDATIONS)(self._compute)
         self.cached_personal = cache.aside(PERSONAL)(self._compute)
 
@@ -109,7 +113,7 @@ class Recommender:
 
     def query(self, request: RecommendationRequest) -> Query:
         """Make a request canonical, under the terms of a mortgage that hold here."""
-        return Query.of(request, self._sources.places, self._terms)
+        return self._queries.of(request, None)
 
     async def _compute(self, query: Query) -> Answer[Recommendations]:
         until = self._questions.until()

@@ -338,6 +338,19 @@ async def test_calls_with_several_numbers_are_remembered(upstream: Upstream) -> 
     assert ([(await add.lookup(1, 2)).value for _ in range(2)], upstream.calls) == ([3, 3], ["1+2"])
 
 
+async def test_the_key_of_an_equal_frozen_question_is_made_once(upstream: Upstream) -> None:
+    def key(question: Fact) -> tuple[str]:
+        upstream.calls.append("key")
+        return (question.code,)
+
+    @Cache().aside(Policy(family="sum", key=key, fresh_for=HOURLY))
+    async def twice(question: Fact) -> str:
+        return question.code * 2
+
+    assert [await twice(Fact(code=code, number=1)) for code in ("a", "b", "a")] == ["aa", "bb", "aa"]
+    assert upstream.calls == ["key", "key"]
+
+
 class Moody(Value):
     number: int
 

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from pydantic import BaseModel, ConfigDict
 
 from veo.cache.keys import LONGEST, KeyMaker, encode, shorten
 from veo.cache.policy import Policy
@@ -133,6 +134,26 @@ def test_numbers_by_position_are_recognised() -> None:
         return one + other
 
     assert [maker(texts, "fact:{one}:{other}").numbers, MIXED.numbers, TWO.numbers] == [(), (1,), None]
+
+
+class Question(BaseModel):
+    model_config = ConfigDict(frozen=True)
+    budget: int
+
+
+class Draft(BaseModel):
+    budget: int
+
+
+def test_keys_of_frozen_models_may_be_remembered() -> None:
+    async def frozen(question: Question) -> str:
+        return str(question.budget)
+
+    async def thawed(question: Draft) -> str:
+        return str(question.budget)
+
+    parts = [maker(function, lambda question: (question.budget,)) for function in (frozen, thawed)]
+    assert [part.numbers for part in parts] == [(), None]
 
 
 def test_a_whole_number_is_part_of_a_key() -> None:

@@ -7,6 +7,8 @@ from collections.abc import Callable, Mapping
 from typing import Any, get_args, get_type_hints
 from urllib.parse import quote, unquote
 
+from pydantic import BaseModel
+
 from veo.cache.policy import Parts, Policy
 
 LONGEST = 200  # characters; longer keys end in a digest
@@ -60,15 +62,16 @@ class KeyMaker:
         return segments
 
     def _numbers(self) -> tuple[int, ...] | None:
-        """Give the positions of whole numbers where all arguments are texts or numbers, else None.
+        """Give the positions of whole numbers where all arguments are texts, numbers or frozen models.
 
-        Keys of such calls may be remembered by their arguments: equal texts are the same text, and a number
-        needs only a look at its type, because 1, 1.0 and True are equal to a dict.
+        Keys of such calls may be remembered by their arguments: equal texts are the same text, equal models
+        were validated to be, and a number needs only a look at its type, because 1, 1.0 and True are equal
+        to a dict. None for other calls.
         """
         parameters = list(self._signature.parameters.values())
         kinds = [self._hints.get(parameter.name) for parameter in parameters]
         by_place = all(parameter.kind is parameter.POSITIONAL_OR_KEYWORD for parameter in parameters)
-        if not by_place or not set(kinds) <= {str, int}:
+        if not by_place or not all(kind in {str, int} or _is_frozen(kind) for kind in kinds):
             return None
         return tuple(place for place, kind in enumerate(kinds) if kind is int)
 
@@ -112,6 +115,10 @@ def _tags(policy: Policy, signature: inspect.Signature) -> Callable[[Mapping[str
         return lambda given: make(*(given[name] for name in signature.parameters if name in given))
     templates = [_template("tags", tag, signature) for tag in given_tags]
     return lambda given: tuple(_fill(tag, given) for tag in templates)
+
+
+def _is_frozen(kind: Any) -> bool:
+    return isinstance(kind, type) and issubclass(kind, BaseModel) and bool(kind.model_config.get("frozen"))
 
 
 Segments = tuple[tuple[str, str | None], ...]  # per segment: a literal text, or the argument that fills it

@@ -2,20 +2,21 @@
 
 import logging
 import re
+import secrets
 import time
 from collections.abc import Mapping, Sequence
 from typing import Any
 from urllib.parse import quote
-from uuid import uuid4
 
-from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from veo.logs import request_id
 
 log = logging.getLogger(__name__)
 
-SANE_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
+ID = b"x-request-id"
+SANE_ID = re.compile(rb"[A-Za-z0-9._-]{1,64}")
+PLAIN_PATH = re.compile(r"[A-Za-z0-9/._~-]{1,100}")
 CLIENT_LEFT = 499  # as nginx counts a client that went away before its answer
 _BEGAN, _TOLD = "veo.began", "veo.told"
 
@@ -32,16 +33,16 @@ class Access:
             await self._app(scope, receive, send)
             return
         scope[_BEGAN] = time.perf_counter()
-        identity, status = _identity(Headers(scope=scope)), CLIENT_LEFT
+        identity, status = _identity(scope), CLIENT_LEFT
 
         async def stamped(message: Message) -> None:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
-                MutableHeaders(scope=message)["X-Request-Id"] = identity
+                message["headers"] = [*message.get("headers", ()), (ID, identity)]
             await send(message)
 
-        token = request_id.set(identity)
+        token = request_id.set(identity.decode())
         try:
             await self._app(scope, receive, stamped)
         finally:
@@ -62,12 +63,13 @@ def elapsed(scope: Scope) -> float:
 
 def shown_path(scope: Scope) -> str:
     """Give the path in a form that forges no log line and no answer."""
-    return quote(scope["path"], errors="replace")[:100]
+    path: str = scope["path"]
+    return path if PLAIN_PATH.fullmatch(path) else quote(path, errors="replace")[:100]
 
 
-def _identity(headers: Headers) -> str:
-    given = headers.get("x-request-id", "")
-    return given if SANE_ID.fullmatch(given) else uuid4().hex
+def _identity(scope: Scope) -> bytes:
+    given = next((value for name, value in scope["headers"] if name == ID), b"")
+    return given if SANE_ID.fullmatch(given) else secrets.token_hex(16).encode()
 
 
 def _log(scope: Scope, status: int) -> None:
@@ -76,12 +78,14 @@ def _log(scope: Scope, status: int) -> None:
     request = {"method": method, "path": path, "route": _route(scope), "status": status, "ms": ms}
     origin = f" {told['origin']}" if told else ""
     extra = {"event": "request", **request, **told}
-    log.info("%s %s %d %d ms%s", method, path, status, ms, origin, extra=extra)
+    if log.isEnabledFor(logging.INFO):
+        line = ("%s %s %d %d ms%s", (method, path, status, ms, origin), None)
+        # what `log.info` does but for the walk up the stack, whose end is always here
+        log.handle(log.makeRecord(log.name, logging.INFO, __file__, 0, *line, extra=extra))
 
 
 def _route(scope: Scope) -> str:
     """Give the path of the route as it is declared: lines of one route can be counted together."""
-    endpoint, app = scope.get("endpoint"), scope.get("app")
-    routes = app.routes if app is not None and endpoint is not None else ()
-    declared = (route.path for route in routes if getattr(route, "endpoint", None) is endpoint)
-    return next(declared, "-")
+    endpoint = scope.get("endpoint")
+    declared: str = "-" if endpoint is None else scope["app"].state.paths.get(endpoint, "-")
+    return declared

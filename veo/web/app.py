@@ -36,6 +36,7 @@ def create_app(settings: Settings | None = None, runtime: Runtime | None = None)
         lifespan=_lifespan,
         middleware=_around(runtime.settings),
         exception_handlers={HTTPException: on_http_error},
+        telemetry={"tracing": False, "metrics": False, "logs": False},  # else it asks for each request
     )
     app.state.runtime, app.state.started = runtime, time.monotonic()
     app.add_route("/api", home, methods=["GET"])
@@ -43,8 +44,9 @@ def create_app(settings: Settings | None = None, runtime: Runtime | None = None)
     for route in app.routes:
         if isinstance(route, Route) and route.methods == {"GET"}:  # the framework's own: /docs
             route.methods.add("HEAD")
-    for endpoint in (*PUBLIC, *ADMIN):
-        app.add_route(endpoint.path, endpoint.handler, methods=[endpoint.method])
+    asked = (Route(e.path, e.handler, methods=[e.method]) for e in (*PUBLIC, *ADMIN))
+    app.router.routes[:0] = asked  # routes are tried one by one: what is asked most comes first
+    app.state.paths = {route.endpoint: route.path for route in app.routes if isinstance(route, Route)}
     app.openapi = _document  # type: ignore[method-assign]  # FastAPI's documented seam
     return app
 
@@ -82,5 +84,6 @@ def _around(settings: Settings) -> list[Middleware]:
         allow_headers=("Content-Type", "X-Request-Id"),
         expose_headers=("X-Request-Id", "Retry-After"),
     )
+    others = [cors] if settings.cors_origins else []  # no other origin may ask: nothing is said of any
     limits = Middleware(Limits, per_minute=settings.rate_limit, hops=settings.trusted_proxy_hops)
-    return [Middleware(Access), Middleware(SecurityHeaders), cors, Middleware(Errors), limits]
+    return [Middleware(Access), Middleware(SecurityHeaders), *others, Middleware(Errors), limits]

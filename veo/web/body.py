@@ -1,15 +1,22 @@
 """What a caller sent: a JSON body of bounded size, or a query string."""
 
 import asyncio
+from collections.abc import Callable
+from functools import lru_cache
+from typing import TypeVar
 
+from starlette.datastructures import QueryParams
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 
 from veo.errors import InvalidQuestion
+from veo.sources.places import Places
 
 MOST_BYTES = 64 * 1024
 MOST_SECONDS = 10
 JSON = "application/json"
+REMEMBERED, SHORT = 1_024, 512  # questions, and bytes of the longest: nobody can fill the memory with them
+R = TypeVar("R")
 
 
 async def json_body(request: Request, within: float = MOST_SECONDS) -> bytes:
@@ -38,5 +45,16 @@ async def _all(request: Request) -> bytes:
 
 
 def query(request: Request) -> dict[str, str]:
-    """Give the parameters of the query string; an empty one was left empty in a form, so it is absent."""
-    return {name: value for name, value in request.query_params.items() if value}
+    """Give the parameters of the query string."""
+    return parameters(request.scope["query_string"])
+
+
+def parameters(text: bytes) -> dict[str, str]:
+    """Give the parameters of a query string; an empty one was left empty in a form, so it is absent."""
+    return {name: value for name, value in QueryParams(text).items() if value}
+
+
+def remembered(read: Callable[[bytes, Places], R]) -> Callable[[bytes, Places], R]:
+    """Read short questions that were read before no more: reading one takes as long as finding its answer."""
+    known = lru_cache(maxsize=REMEMBERED)(read)
+    return lambda sent, places: (known if len(sent) <= SHORT else read)(sent, places)

@@ -16,19 +16,19 @@ from veo import __version__
 from veo.cache import Hit
 from veo.models import Answer
 from veo.web.access import elapsed
+from veo.web.body import JSON
 
 LONGEST = 3600  # seconds
 WHILE_REVALIDATING = 60  # seconds for which the old answer may be shown while a new one is fetched
 ON_ERROR = 3600  # seconds: what every shared family promises at least
 
 
-def cached_response(request: Request, response: Response, hit: Hit[Answer[Any]]) -> Response:
-    """Give a response with what caches may do with it; 304 without a body when the caller has it already."""
+def cached_response(request: Request, answer: bytes, hit: Hit[Answer[Any]]) -> Response:
+    """Give an answer with what caches may do with it; 304 without a body when the caller has it already."""
     headers = headers_of(request, hit)
     if "ETag" in headers and _has(request, headers["ETag"]):
         return Response(status_code=304, headers=headers)
-    response.headers.update(headers)
-    return response
+    return Response(answer, headers=headers, media_type=JSON)
 
 
 def headers_of(request: Request, hit: Hit[Answer[Any]]) -> Mapping[str, str]:
@@ -60,8 +60,9 @@ def _status(hit: Hit[Answer[Any]]) -> str:
 
 def _etag(request: Request, hit: Hit[Answer[Any]]) -> str:
     """Give a weak validator: the same answer has another time and duration in its metadata every time."""
-    parts = (__version__, request.url.path, request.url.query, f"{hit.computed:.3f}", str(hit.stale))
-    return f'W/"{hashlib.sha256("|".join(parts).encode()).hexdigest()[:20]}"'
+    path, query = request.scope["path"], request.scope["query_string"].decode("latin-1")
+    parts = (__version__, path, query, f"{hit.computed:.3f}", str(hit.stale))
+    return f'W/"{hashlib.sha256("|".join(parts).encode(errors="replace")).hexdigest()[:20]}"'
 
 
 def _has(request: Request, etag: str) -> bool:

@@ -5,10 +5,12 @@ from math import dist
 from typing import Any, TypeVar
 
 from veo.answers import AreaData, CommuteData, Distance, MapsData
+from veo.beside import Beside
 from veo.cache import Hit, UpstreamThrottled
 from veo.errors import SourceError
 from veo.models import Answer
 from veo.runtime import Runtime
+from veo.scoring import FigurePercentiles
 from veo.sources.walk import point
 
 T = TypeVar("T")
@@ -29,11 +31,17 @@ async def area(runtime: Runtime, code: str, destination: str) -> Hit[Answer[Area
 
 
 async def _placed(runtime: Runtime, hit: Hit[Answer[AreaData]]) -> Hit[Answer[AreaData]]:
-    """Say where each figure stands among London's; computed anew, for it costs less than to keep it."""
+    """Say where each figure stands among London's: kept, it would be as old as the entry."""
     standing = await runtime.sources.figures.standing()
-    placed = standing.percentiles.of(hit.value.data.figures)
-    data = hit.value.data.model_copy(update={"percentiles": placed})
-    return hit._replace(value=hit.value.model_copy(update={"data": data}))
+    return hit._replace(value=_PLACED.of(hit.value, standing.percentiles))
+
+
+def _with_percentiles(answer: Answer[AreaData], percentiles: FigurePercentiles) -> Answer[AreaData]:
+    placed = percentiles.of(answer.data.figures)
+    return answer.model_copy(update={"data": answer.data.model_copy(update={"percentiles": placed})})
+
+
+_PLACED = Beside(_with_percentiles)
 
 
 async def around(runtime: Runtime, code: str, destination: str) -> Hit[Answer[MapsData]]:

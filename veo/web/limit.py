@@ -52,11 +52,20 @@ class Limits:
             raise InvalidQuestion(f"query: path and query must be at most {LONGEST_QUERY:,} bytes")
         client = client_of(scope, self._hops)
         asked = Asked(client, self._paid if scope["path"].startswith(PAID) else self._all)
-        await self._pass_on(asked, scope, receive, self._watched(client, send))
+        send = self._watched(client, send)
+        start = f"{client} {scope['method']} ".encode() + _target(scope) + b" "
+        if scope["method"] == "POST":
+            await self._pass_on(asked, start, scope, receive, send)
+            return
+        self._admit(asked, start)
+        try:
+            await self._app(scope, receive, send)
+        finally:
+            self._leave(start)
 
-    async def _pass_on(self, asked: Asked, scope: Scope, receive: Receive, send: Send) -> None:
-        """Admit a request once it is known whole: with its body, where it has one."""
-        digest = sha256(f"{asked.client} {scope['method']} ".encode() + _target(scope) + b" ")
+    async def _pass_on(self, asked: Asked, start: bytes, scope: Scope, receive: Receive, send: Send) -> None:
+        """Admit a request once it is known whole, with its body."""
+        digest = sha256(start)
         admitted: list[bytes] = []
 
         async def received() -> Message:
@@ -67,8 +76,6 @@ class Limits:
                     admitted.append(self._admit(asked, digest.digest()))
             return message
 
-        if scope["method"] != "POST":
-            admitted.append(self._admit(asked, digest.digest()))
         try:
             await self._app(scope, received, send)
         finally:

@@ -1,5 +1,6 @@
 """Who asks: the peer of the connection, or what the trusted proxies in front say of it."""
 
+from functools import lru_cache
 from ipaddress import IPv6Address, ip_address, ip_network
 
 from starlette.datastructures import Headers
@@ -21,6 +22,7 @@ def client_of(scope: Scope, hops: int) -> str:
     return forwarded or _network(peer) or peer
 
 
+@lru_cache(maxsize=1_024)  # the same few ask again and again
 def _network(text: str) -> str | None:
     """Give an address in one way of writing it, of IPv6 its network; None for anything else."""
     try:

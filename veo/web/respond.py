@@ -13,6 +13,7 @@ from veo.cache import Hit
 from veo.listing import Recommendation, Recommendations
 from veo.models import Answer, Persona, Value
 from veo.sources.provider import Blob
+from veo.web import splice
 from veo.web.access import elapsed, tell
 from veo.web.body import JSON
 from veo.web.caching import cached_response
@@ -61,22 +62,15 @@ class Recommended(Value):
 
 def answered(request: Request, hit: Hit[Answer[Any]]) -> Response:
     """Give an answer in its envelope."""
-    answer = as_json(Success[Any](data=hit.value.data, metadata=_metadata(request.scope, hit)))
+    answer = splice.success(hit.value.data, _metadata(request.scope, hit))
     return cached_response(request, answer, hit)
 
 
 def recommended(request: Request, hit: Hit[Answer[Recommendations]], most: int) -> Response:
     """Give the first `most` areas, and what is to be said of just these."""
     data = hit.value.data
-    answer = as_json(
-        Recommended(
-            persona=data.persona,
-            budget=data.budget,
-            recommendations=data.recommendations[:most],
-            metadata=_metadata(request.scope, hit, data.said_for[most - 1]),
-        )
-    )
-    return cached_response(request, answer, hit)
+    metadata = _metadata(request.scope, hit, data.said_for[most - 1])
+    return cached_response(request, splice.recommended(data, most, metadata), hit)
 
 
 def known(data: Any, *sources: str) -> Hit[Answer[Any]]:
@@ -110,21 +104,13 @@ def elapsed_ms(scope: Scope) -> int:
     return round(elapsed(scope) * 1000)
 
 
-def _metadata(scope: Scope, hit: Hit[Answer[Any]], more: tuple[str, ...] = ()) -> Metadata:
+def _metadata(scope: Scope, hit: Hit[Answer[Any]], last: tuple[str, ...] = ()) -> bytes:
+    """Give the metadata as JSON, and leave the same for the log."""
     late = (f"No source answered: this is what was known {_ago(hit.age)} ago.",) if hit.stale else ()
-    notices = (*late, *hit.value.notices, *more)
-    tell(scope, "static" if hit.computed == ALWAYS else hit.origin, hit.value.sources, notices)
-    return Metadata(
-        timestamp=timestamp(),
-        execution_time_ms=elapsed_ms(scope),
-        sources_used=hit.value.sources,
-        cached=hit.cached,
-        stale=hit.stale,
-        age_seconds=int(hit.age),
-        notices=notices,
-        assumptions=hit.value.assumptions,
-        attribution=hit.value.attribution,
-    )
+    origin = "static" if hit.computed == ALWAYS else hit.origin
+    tell(scope, origin, hit.value.sources, (*late, *hit.value.notices, *last))
+    moment = splice.Moment(timestamp(), elapsed_ms(scope), hit.cached, hit.stale, int(hit.age))
+    return splice.metadata(moment, hit.value, late, last)
 
 
 def _ago(seconds: float) -> str:

@@ -23,9 +23,10 @@ from veo.requests import (
 )
 from veo.runtime import Runtime
 from veo.scoring import PERSONAS_BY_NAME
+from veo.sources.places import Places
 from veo.web import compose
 from veo.web import health as condition
-from veo.web.body import json_body, query
+from veo.web.body import json_body, parameters, query, remembered
 from veo.web.respond import answered, as_json, known, recommended, uncached
 from veo.web.token import is_admin
 
@@ -47,7 +48,7 @@ def _runtime(request: Request) -> Runtime:
 async def recommend(request: Request) -> Response:
     """Recommend areas to a persona with a budget."""
     places = _runtime(request).tables.places
-    return await _recommended(request, read_json(RecommendationRequest, await json_body(request), places))
+    return await _recommended(request, _by_body(await json_body(request), places))
 
 
 async def recommend_by_query(request: Request) -> Response:
@@ -56,7 +57,17 @@ async def recommend_by_query(request: Request) -> Response:
     The same question and answer as by POST; weights are written `safety:8,commute:5`.
     """
     places = _runtime(request).tables.places
-    return await _recommended(request, read(RecommendationRequest, query(request), places))
+    return await _recommended(request, _by_query(request.scope["query_string"], places))
+
+
+@remembered
+def _by_body(sent: bytes, places: Places) -> RecommendationRequest:
+    return read_json(RecommendationRequest, sent, places)
+
+
+@remembered
+def _by_query(sent: bytes, places: Places) -> RecommendationRequest:
+    return read(RecommendationRequest, parameters(sent), places)
 
 
 async def _recommended(request: Request, asked: RecommendationRequest) -> Response:

@@ -52,7 +52,7 @@ class Window:
         """Count a request."""
         minute, _ = self._time()
         count = self._count(client, minute)
-        self._counts[client] = count._replace(now=count.now + 1)
+        self._counts[client] = Count(minute, count.now + 1, count.before)
         self._counts.move_to_end(client)
         if len(self._counts) > MOST_CLIENTS:
             self._counts.popitem(last=False)

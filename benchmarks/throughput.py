@@ -1,0 +1,146 @@
+"""How many cached answers a process gives, beside a route of ready bytes; and Veo under load."""
+
+import asyncio
+import json
+import statistics
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+from benchmarks import served
+from benchmarks.measure import table
+from benchmarks.providers import providers
+from benchmarks.wire import Wire, patience
+from tests.support.servers import Valkey
+from veo.loadtest.plan import mixed, plan, universe
+from veo.loadtest.results import Limits, percentile
+from veo.loadtest.run import Load, loaded
+from veo.runtime import tables
+
+ROUNDS, ANSWERS = 11, 800
+STUDENT = {"persona": "student", "budget": 1000, "locationType": "rent", "destination": "UCL"}
+QUERY = "&".join(f"{name}={value}" for name, value in STUDENT.items())
+ROUTES: dict[str, tuple[str, dict[str, Any] | None]] = {
+    "GET /api/areas/E15": ("/api/areas/E15", None),
+    "GET /api/recommendations": (f"/api/recommendations?{QUERY}", None),
+    "POST /api/recommendations": ("/api/recommendations", STUDENT),
+}
+SLOW = 0.3  # seconds that every source takes
+USERS, EACH = 100, 20  # who ask so many questions each
+Row = tuple[str, str, str]
+Progress = Callable[[int, int], None]
+
+
+def main() -> None:
+    """Print the tables."""
+    with TemporaryDirectory() as folder:
+        table("Cached answers a second ÷ those of a bare route", asyncio.run(ratios(Path(folder))))
+        table("Under load", [*whole(Path(folder)), *without_tier(Path(folder))])
+
+
+async def ratios(folder: Path) -> list[Row]:
+    """Measure each route beside a bare one that returns the same bytes, in turn."""
+    ready = folder / "ready"
+    ready.mkdir()
+    with served.veo(folder / "log", VEO_CACHE="memory", VEO_RATE_LIMIT="1000000000") as veo:
+        asked = [Wire.of(veo.port, *question) for question in ROUTES.values()]
+        for number, wire in enumerate(asked):
+            await wire.once()
+            (ready / str(number)).write_bytes(await wire.once())
+        with served.process(folder / "bare", {}, "benchmarks.bare", str(ready)) as bare:
+            bodies = [body for _, body in ROUTES.values()]
+            floors = [Wire.of(bare.port, f"/{number}", body) for number, body in enumerate(bodies)]
+            pairs = zip(ROUTES, asked, floors, strict=True)
+            return [await compared(name, wire, floor) for name, wire, floor in pairs]
+
+
+async def compared(name: str, wire: Wire, floor: Wire) -> Row:
+    """Give the ratio of two routes' answers a second, and their medians."""
+    taken: tuple[list[float], list[float]] = ([], [])
+    for _ in range(ROUNDS):
+        for times, route in zip(taken, (wire, floor), strict=True):
+            times.append(await route.seconds(ANSWERS))
+    mine, bare = (ANSWERS / statistics.median(times) for times in taken)
+    return (name, f"{mine / bare:.2f}", f"≥ 0.4 ({mine:,.0f} ÷ {bare:,.0f})")
+
+
+@contextmanager
+def slow_site(folder: Path) -> Iterator[tuple[served.Server, Valkey]]:
+    """Serve Veo with an empty shared tier and slow sources."""
+    valkey = Valkey()
+    valkey.start()
+    with providers(SLOW) as addresses:
+        settings = {"VEO_LIVE": "auto", "VEO_UPSTREAMS": json.dumps(addresses), "REDIS_URL": valkey.url}
+        with served.veo(folder / "log", **settings, **served.KEYS) as server:
+            yield server, valkey
+    valkey.stop()
+
+
+def whole(folder: Path) -> list[Row]:
+    """Ask a Veo that has all it needs, at first with nothing cached, then by many at once."""
+    with slow_site(folder) as (server, _):
+        cold = run(Load(server.url))
+        failed, p95 = asyncio.run(users(server.port))
+    return [
+        *shown("1,000 requests", cold),
+        (f"{USERS} users at once, cached: errors", str(failed), "0"),
+        ("  p95", f"{p95 * 1e3:.0f} ms", "≤ 500 ms"),
+    ]
+
+
+async def users(port: int) -> tuple[int, float]:
+    """Give the errors of many users who each ask without a pause, and the seconds of the 95th percentile.
+
+    A client of httpx would take longer for an answer than the server does.
+    """
+    known = tables().snapshot
+    different = universe(list(known.districts), list(known.destinations), mixed(Load("").mix), 60, 1)
+    drawn = (plan(different, EACH, 1.0, seed) for seed in range(USERS))
+    wires = [[Wire.of(port, question.path, question.body) for question in asked] for asked in drawn]
+    waited = await asyncio.gather(*map(patience, wires), return_exceptions=True)
+    answered = sorted(second for one in waited if not isinstance(one, BaseException) for second in one)
+    return sum(isinstance(one, BaseException) for one in waited), percentile(answered, 95)
+
+
+def without_tier(folder: Path) -> list[Row]:
+    """Take the shared tier away for a third of the run."""
+    with slow_site(folder) as (server, valkey):
+        acts = {1: valkey.stop, 2: valkey.start}  # by thirds of the run
+        started: list[threading.Thread] = []
+
+        def progress(done: int, of: int) -> None:
+            act = acts.pop(3 * done // of, None)
+            if act is not None:
+                started.append(threading.Thread(target=act))
+                started[-1].start()
+
+        found = run(Load(server.url), progress)
+        for thread in started:
+            thread.join()
+    assert not acts
+    return shown("the same, Valkey away for a third of it", found)
+
+
+def run(load: Load, progress: Progress = lambda _done, _of: None) -> dict[str, Any]:
+    """Do what `veo loadtest` does."""
+    return loaded(load, Limits(), progress)
+
+
+def shown(name: str, found: dict[str, Any]) -> list[Row]:
+    """Give the rows of a run."""
+    cached = found["latency"]["cached"]["p95"]
+    return [
+        *errors(name, found),
+        ("  hit rate", f"{100 * found['hitRate']:.1f} %", "≥ 90 %"),
+        ("  p95 of cached answers", f"{cached:.1f} ms", "≤ 20 ms"),
+    ]
+
+
+def errors(name: str, found: dict[str, Any]) -> list[Row]:
+    """Give the row of a run's errors, each of which it names."""
+    failed = sum(found["errors"].values()) + found["requests"] - found["sent"]
+    said = "".join(f" {error}" for error in found["errors"])
+    return [(f"{name}: errors", f"{failed}{said}", f"0 ({found['perSecond']:,.0f} /s)")]
