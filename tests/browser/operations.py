@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 from playwright.sync_api import Locator, Page, expect
 
-TOKEN = "a-token-of-the-tests-ünd-more"
+TOKEN = "a-token-of-the-tests"
 STATS = "**/admin/cache/stats*"
 
 
@@ -24,9 +24,9 @@ def enter(page: Page, token: str = TOKEN) -> Page:
     return page
 
 
-def opened(page: Page) -> Page:
+def opened(page: Page, token: str = TOKEN) -> Page:
     """Open the page with the token, and wait for its figures."""
-    expect(enter(page).locator(".tile")).to_have_count(5)
+    expect(enter(page, token).locator(".tile")).to_have_count(5)
     return page
 
 

@@ -12,7 +12,7 @@ from tests.support.environment import variables
 
 @contextmanager
 def serving(log: Path = Path(os.devnull), **settings: str) -> Iterator[str]:
-    """Serve on a free port with live sources off and these variables, and give the address that is printed."""
+    """Serve on a free port with live sources off and these settings, and give the address."""
     kept = {name: value for name, value in os.environ.items() if name not in variables()}
     command = [sys.executable, "-m", "veo", "serve", "--port", "0"]
     with (

@@ -1,6 +1,6 @@
-"""The pages that people look at, and the files that they are made of: `/`, `/areas/{code}`, `/admin` and `/pages/…`.
+"""The pages that people look at: `/`, `/areas/{code}` and `/admin`, and their files under `/pages/…`.
 
-The pages ask the API like anybody else; only `london.json`, what the map is drawn from, is made here.
+They ask the API like anybody else; only `london.json`, what the map is drawn from, is made here.
 """
 
 import json
