@@ -2,15 +2,17 @@
 
 import os
 import shutil
-import subprocess
-import sys
 from collections.abc import Iterator
 
 import pytest
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
+from tests.browser.operations import TOKEN, Operated
 from tests.browser.visit import Visit, visiting
-from tests.support.environment import variables
+from tests.support.history import live_a_week
+from tests.support.servers import Valkey
+from tests.support.serving import serving
+from veo.settings import Settings
 
 expect.set_options(timeout=30_000)  # ms; a busy machine is slow to draw, and that is no fault of the page
 
@@ -48,21 +50,22 @@ def browser() -> Iterator[Browser]:
         running.close()
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def served() -> Iterator[str]:
-    """Serve with nothing configured on a free port, and give the address that is printed."""
-    environment = {name: value for name, value in os.environ.items() if name not in variables()} | {
-        "VEO_LIVE": "off"
-    }
-    command = [sys.executable, "-m", "veo", "serve", "--port", "0"]
-    with subprocess.Popen(  # noqa: S603 - our own program
-        command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
-    ) as server:
-        try:
-            assert server.stdout is not None
-            yield server.stdout.readline().split()[3].decode()
-        finally:
-            server.terminate()
+    """Serve with nothing configured but a limit that all tests together keep."""
+    with serving(VEO_RATE_LIMIT="0") as address:
+        yield address
+
+
+@pytest.fixture(scope="session")
+def fleet(valkey: Valkey, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Operated]:
+    """Serve a fleet that has lived through a week, with the admin's token."""
+    valkey.flush()
+    live_a_week(Settings(redis_url=valkey.url))
+    log = tmp_path_factory.mktemp("fleet") / "log"
+    settings = {"REDIS_URL": valkey.url, "VEO_ADMIN_TOKEN": TOKEN, "VEO_RATE_LIMIT": "0"}
+    with serving(log, VEO_LOG_LEVEL="DEBUG", **settings) as address:
+        yield Operated(address, log)
 
 
 @pytest.fixture

@@ -1,6 +1,6 @@
-"""The pages that people look at, and the files that they are made of: `/`, `/areas/{code}` and `/pages/…`.
+"""The pages that people look at: `/`, `/areas/{code}` and `/admin`, and their files under `/pages/…`.
 
-The pages ask the API like anybody else; only `london.json`, what the map is drawn from, is made here.
+They ask the API like anybody else; only `london.json`, what the map is drawn from, is made here.
 """
 
 import json
@@ -44,6 +44,9 @@ def pages(runtime: Runtime) -> list[BaseRoute]:
     async def explorer(request: Request) -> Response:
         return await files.get_response("explorer.html", request.scope)
 
+    async def operations(request: Request) -> Response:
+        return await files.get_response("admin.html", request.scope)  # its data need the token, it does not
+
     async def area(request: Request) -> Response:
         try:
             runtime.tables.places.canonical_area(request.path_params["code"])
@@ -56,6 +59,7 @@ def pages(runtime: Runtime) -> list[BaseRoute]:
     handlers: dict[str, Callable[[Request], Awaitable[Response]]] = {
         "/": explorer,
         "/areas/{code}": area,
+        "/admin": operations,
         "/pages/london.json": _london(runtime.tables.snapshot),
     }
     routes = [Route(path, handler, methods=["GET"], middleware=around) for path, handler in handlers.items()]

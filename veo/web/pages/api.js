@@ -2,7 +2,12 @@
 
 const PATIENCE = 30_000; // ms, as long as a rewrite in front of the API waits
 
-/** No answer: `kind` is refused, missing, off, failed, slow or offline; `errors` are the server's own messages. */
+const KINDS = { 401: "token", 403: "closed", 404: "missing" };
+
+/**
+ * No answer: `kind` is refused, missing, token, closed, off, failed, slow or offline; `errors` are the server's
+ * own messages.
+ */
 export class Refusal extends Error {
   constructor(kind, message, errors = []) {
     super(message);
@@ -11,15 +16,19 @@ export class Refusal extends Error {
   }
 }
 
-/** Ask one path and give the JSON of the answer; `body` makes it a POST. Raises Refusal, and AbortError when given up. */
-export async function ask(path, { signal, body } = {}) {
+/**
+ * Ask one path and give the JSON of the answer; `body` makes it a POST, `token` is sent as a bearer.
+ * Raises Refusal, and AbortError when given up.
+ */
+export async function ask(path, { signal, body, method = body ? "POST" : "GET", token } = {}) {
   const limit = AbortSignal.timeout(PATIENCE);
   const options = {
+    method,
     signal: signal ? AbortSignal.any([signal, limit]) : limit,
     headers: { Accept: "application/json" },
   };
+  if (token) options.headers.Authorization = `Bearer ${bytes(token)}`;
   if (body) {
-    options.method = "POST";
     options.headers["Content-Type"] = "application/json";
     options.body = JSON.stringify(body);
   }
@@ -29,6 +38,11 @@ export async function ask(path, { signal, body } = {}) {
   } catch (error) {
     throw signal?.aborted || error instanceof Refusal ? error : lost(error);
   }
+}
+
+/** Write text as UTF-8, one character a byte, which is all that a header can hold. */
+function bytes(text) {
+  return String.fromCharCode(...new TextEncoder().encode(text));
 }
 
 async function read(answer) {
@@ -43,7 +57,7 @@ async function read(answer) {
 function refusal(status, error, wait) {
   const message = error?.message ?? `The service answered with something that is not JSON (HTTP ${status}).`;
   const errors = Array.isArray(error?.details?.errors) ? error.details.errors.map(String) : [];
-  if (status === 404) return new Refusal("missing", message, errors);
+  if (KINDS[status]) return new Refusal(KINDS[status], message, errors);
   if (status === 503 && error?.details?.missing) return new Refusal("off", message, errors);
   if (status >= 400 && status < 500 && status !== 429) return new Refusal("refused", message, errors);
   const later = wait ? ` It can be asked again in ${wait} seconds.` : "";
