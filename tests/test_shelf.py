@@ -287,7 +287,7 @@ async def test_a_flush_of_the_family_that_rests_on_a_table_lets_the_next_caller_
     store: ChaosStore, timer: Timer
 ) -> None:
     cache = Cache(store)
-    here = Table("rents", Rents, cache, None, follows="area", clock=timer)
+    here = Table("rents", Rents, cache, None, follows=("area",), clock=timer)
     await here.take()
     await Table("rents", Rents, Cache(store), None, clock=timer).put(NEW)
     await cache.flush(family="area")

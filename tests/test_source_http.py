@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from tests.support.provider import Answered, LoopbackProvider
 from tests.support.servers import free_port, scripted
-from veo.errors import BadAnswer, NotFoundThere, ProviderError, RateLimited, Unavailable
+from veo.errors import BadAnswer, NotAsked, NotFoundThere, ProviderError, RateLimited, Unavailable
 from veo.sources.http import Http, Upstream
 from veo.sources.provider import Provider, Reply
 
@@ -224,7 +224,7 @@ async def test_a_rest_of_another_form_counts_as_none(
 
 async def test_a_refused_connection_is_unavailable(nowhere: Upstream) -> None:
     met = await error_of(nowhere)
-    assert (type(met), str(met)) == (Unavailable, "example: the connection failed (ConnectError)")
+    assert (type(met), str(met)) == (NotAsked, "example: the connection failed (ConnectError)")
 
 
 async def test_trying_again_is_not_logged(nowhere: Upstream, caplog: pytest.LogCaptureFixture) -> None:

@@ -17,7 +17,7 @@ from veo.web import create_app
 
 pytestmark = pytest.mark.anyio
 
-STUDENT = {"persona": "student", "budget": 1000, "locationType": "rent"}
+STUDENT: dict[str, Any] = {"persona": "student", "budget": 1000, "locationType": "rent"}
 
 
 def life(answer: httpx.Response) -> int:
@@ -137,3 +137,13 @@ async def test_an_area_is_known_again_with_the_way_to_a_place(web: httpx.AsyncCl
     url = "/api/areas/E15?destination=UCL"
     etag = (await web.get(url)).headers["etag"]
     assert (await web.get(url, headers={"If-None-Match": etag})).status_code == 304
+
+
+async def test_what_is_to_be_asked_anew_may_be_kept_nowhere(web: httpx.AsyncClient) -> None:
+    answer = await web.get("/api/boundaries/postcode", params={"postcode": "E15 1AZ", "no_cache": "true"})
+    assert answer.headers["cache-control"] == "no-store"
+
+
+async def test_an_answer_to_personal_weights_is_kept_by_nobody_else(web: httpx.AsyncClient) -> None:
+    answer = await web.get("/api/recommendations", params=dict(STUDENT, weights="safety:8"))
+    assert answer.headers["cache-control"].startswith("private, ")

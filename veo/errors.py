@@ -97,7 +97,7 @@ class Unavailable(ProviderError):
 
 
 class NotAsked(Unavailable):
-    """It rests after failures or a refusal: nothing was sent to it."""
+    """Nothing was sent to it: it rests after failures or a refusal, or cannot be reached."""
 
 
 class RateLimited(ProviderError):

@@ -57,8 +57,11 @@ class Purse:
         if not limit or max(account.own, account.fleet) + round(usd * MICRO) > limit:
             raise CapReached(provider, cap.setting)
 
-    async def pay(self, provider: str, usd: float) -> None:
-        """Take the price of one call; raise CapReached, and take nothing, when the day's cap is too low."""
+    async def pay(self, provider: str, usd: float) -> Account:
+        """Take the price of one call, and give the account that it was taken from.
+
+        Raises CapReached, and takes nothing, when the day's cap is too low.
+        """
         self.check(provider, usd)
         account, cap, amount = self._account(provider), self._caps[provider], round(usd * MICRO)
         limit = round(cap.usd * MICRO)
@@ -69,24 +72,25 @@ class Purse:
             account.own -= amount
             await self._count(provider, account, -amount)
             raise CapReached(provider, cap.setting)
+        return account
 
     @asynccontextmanager
-    async def paying(self, provider: str, usd: float) -> AsyncIterator[None]:
+    async def paying(self, provider: str, usd: float) -> AsyncIterator[Account]:
         """Pay for the call inside; the price of one that was refused or never sent is given back.
 
         Raises CapReached as `pay` does, and what the call raises.
         """
-        await self.pay(provider, usd)
+        account = await self.pay(provider, usd)
         try:
-            yield
+            yield account
         except ProviderError as error:
             if isinstance(error, NotAsked | RateLimited) or error.status in UNBILLED:
-                await self.settle(provider, -usd)
+                await self.settle(provider, -usd, account)
             raise
 
-    async def settle(self, provider: str, usd: float) -> None:
-        """Correct what was taken: the call cost that much more, or with a minus less."""
-        account, amount = self._account(provider), round(usd * MICRO)
+    async def settle(self, provider: str, usd: float, account: Account | None = None) -> None:
+        """Correct what was taken from an account, by default today's: the call cost so much more, or less."""
+        account, amount = account or self._account(provider), round(usd * MICRO)
         if amount:
             account.own += amount
             await self._count(provider, account, amount)
@@ -108,7 +112,8 @@ class Purse:
         due, account.uncounted = amount + account.uncounted, 0
         total = await self._cache.tally(f"usd:{provider}:{account.day.isoformat()}", due, KEPT)
         if total is None:
-            account.uncounted += due
+            # whether it was counted is not known: counted twice a price is on the safe side, a refund is not
+            account.uncounted += max(0, due)
         else:
             account.fleet = total
         return total

@@ -75,7 +75,14 @@ RECOMMENDATIONS = _policy(
     _hours(24),
     flushed_with=("area",),
 )
-PERSONAL = _policy("personal", lambda query: query.key_parts(), _hours(1), _hours(1), shared=False)
+PERSONAL = _policy(
+    "personal",
+    lambda query: query.key_parts(),
+    _hours(1),
+    _hours(1),
+    shared=False,
+    flushed_with=("area",),
+)
 AREA = _policy("area", "area:{code}", _hours(24), _hours(24), tags=("area:{code}",))
 COMMUTE = _policy(
     "commute", "commute:{origin}:{destination}", _days(7), _days(30), tags=_area_tags, paid=True
@@ -197,6 +204,9 @@ class Questions:
         code = self.places.canonical_area(area_code)
 
         found, geocoded = await asyncio.gather(self._around(code), self._geocoded(code))
+        if isinstance(geocoded, Hit):
+            found = found._replace(cached=found.cached and geocoded.cached)
+            geocoded = geocoded.value
         return found._replace(value=maps.with_google(found.value, await self._district(code), geocoded))
 
     async def map_image(self, area_code: str) -> Blob:
@@ -263,12 +273,12 @@ class Questions:
         partial = answer.model_copy(update={"partial": True})
         return Hit(partial, "source", age=0.0, cached=False, stale=False)
 
-    async def _geocoded(self, code: str) -> GeoPoint | str | None:
+    async def _geocoded(self, code: str) -> Hit[GeoPoint] | str | None:
         """Give Google's point of an area, a notice where it fails, None where it is not configured."""
         try:
             self._google_client()
             async with asyncio.timeout(self._sources.deadline):
-                return await self._affordable("google", GEOCODE_USD, self.cached_google(code))
+                return await self._affordable("google", GEOCODE_USD, self.cached_google.lookup(code))
         except SourceUnavailable:
             return None
         except NotFound:
@@ -347,11 +357,7 @@ class Questions:
 
 
 async def _looked_up(question: Aside[Any, T], asked: tuple[Any, ...], *, anew: bool) -> Hit[T]:
-    if not anew:
-        return await question.lookup(*asked)
-    await question.refresh(*asked)
-    hit: Hit[T] = await question.lookup(*asked)
-    return hit if hit.stale else hit._replace(origin="source", cached=False)
+    return await (question.renew if anew else question.lookup)(*asked)
 
 
 def _why(error: Exception, asked: str) -> str:

@@ -156,12 +156,14 @@ class Recommender:
         ]
         left = max(0.0, until - asyncio.get_running_loop().time())
         found = await self._questions.cached_commute.lookups(calls, within=left)
-        known = {
-            code: hit.value
-            for code, hit in zip(codes, found, strict=True)
-            if isinstance(hit, Hit) and tfl.SOURCE in hit.value.sources
-        }
-        return Shortlist(asked=True, areas=len(codes), known=known)
+        answered = {code: hit for code, hit in zip(codes, found, strict=True) if isinstance(hit, Hit)}
+        return Shortlist(
+            asked=True,
+            areas=len(codes),
+            known={code: hit.value for code, hit in answered.items() if tfl.SOURCE in hit.value.sources},
+            stale=sum(hit.stale for hit in answered.values()),
+            unknown=sum(tfl.SOURCE not in hit.value.sources for hit in answered.values()),
+        )
 
     def _answer(self, draft: Draft, live: Shortlist) -> Answer[Recommendations]:
         """Score by live minutes where every area has them, explain, and say what stayed on the snapshot."""

@@ -115,7 +115,7 @@ def _sources(settings: Settings, cache_: Cache, *, shared: bool) -> Sources:
         "perplexity": Cap(settings.perplexity_usd_per_day, "VEO_PERPLEXITY_USD_PER_DAY"),
     }
     refreshed = {
-        name: Table(name, RefreshedTable, cache_, folder, follows="recommendations")
+        name: Table(name, RefreshedTable, cache_, folder, follows=("recommendations", "area"))
         for name in (SOURCES if live is not None else ())
     }
     return Sources(
@@ -123,7 +123,7 @@ def _sources(settings: Settings, cache_: Cache, *, shared: bool) -> Sources:
         rail=known.rail,
         places=known.places,
         live=live,
-        schools=Table("schools", SchoolTable, cache_, folder, follows="schools"),
+        schools=Table("schools", SchoolTable, cache_, folder, follows=("schools", "area")),
         purse=Purse(cache_, caps, today, fleet=shared),
         deadline=settings.deadline,
     )

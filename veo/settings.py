@@ -15,7 +15,12 @@ class Settings(BaseSettings):
     """The settings of one process: frozen, and secrets never show in a repr."""
 
     model_config = SettingsConfigDict(
-        frozen=True, extra="ignore", env_ignore_empty=True, env_prefix="VEO_", populate_by_name=True
+        frozen=True,
+        extra="ignore",
+        env_ignore_empty=True,
+        env_prefix="VEO_",
+        populate_by_name=True,
+        hide_input_in_errors=True,  # it may be a secret
     )
 
     upstash_url: str | None = Field(

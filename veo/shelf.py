@@ -31,7 +31,7 @@ LARGEST = 64 * 2**20  # bytes of a table unpacked: what is larger is none of our
 class Table(Generic[T]):
     """One table that is refreshed now and then: `take` gives the newest, `put` keeps a newer one.
 
-    `follows` names a family that rests on the table: its flush may mean that there is a newer one.
+    `follows` names families that rest on the table: the flush of one may mean that there is a newer one.
     """
 
     def __init__(
@@ -41,7 +41,7 @@ class Table(Generic[T]):
         cache: Cache,
         folder: Path | None,
         *,
-        follows: str = "all",
+        follows: tuple[str, ...] = ("all",),
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._name, self._model, self._cache, self._follows = name, model, cache, follows
@@ -50,12 +50,12 @@ class Table(Generic[T]):
         self._known: T | None = None
         self._content: str | None = None
         self._looked = float("-inf")
-        self._flushed: str | None = None
+        self._flushed: tuple[str | None, ...] = (None,) * len(follows)
         self._looking: asyncio.Task[None] | None = None
 
     async def take(self) -> T | None:
         """Give the newest known table; the first caller after start or flush waits, others for nothing."""
-        flushed = self._cache.stamp(self._follows)
+        flushed = self._stamps()
         if flushed != self._flushed:
             self._flushed, self._looked = flushed, float("-inf")
         if self._clock() - self._looked > LOOK_AGAIN and not self._under_way():
@@ -77,13 +77,17 @@ class Table(Generic[T]):
                 reason = f"the table {self._name} could not be written: {error.strerror}"
                 raise SourceError("tables", reason) from None
         self._known, self._content, self._looked = table, content, self._clock()
+        self._flushed = self._stamps()
+
+    def _stamps(self) -> tuple[str | None, ...]:
+        return tuple(map(self._cache.stamp, self._follows))
 
     def _under_way(self) -> bool:
         looking = self._looking  # of a loop that has ended it would never be done
         return looking is not None and not looking.done() and looking.get_loop() is asyncio.get_running_loop()
 
     async def _look(self) -> None:
-        before = self._content
+        before, flushed = self._content, self._flushed
         content = (
             await self._cache.kept(self._name)
             if self._file is None
@@ -98,7 +102,8 @@ class Table(Generic[T]):
             else:
                 if self._content is before:  # else a newer one was put meanwhile
                     self._known, self._content = known, content
-        self._looked = self._clock()
+        if self._flushed == flushed:  # else the next caller looks again: there may be a newer one since
+            self._looked = self._clock()
 
 
 def _packed(table: Value) -> str:

@@ -8,6 +8,7 @@ from veo.models import Answer, Journey, Location, Place
 from veo.sources.rail import Rail, Routes
 
 TFL = "TfL, leaving at 08:30"
+SCORED_BY_MODEL = ": commutes are scored by a model of the rail network."
 
 
 class Commutes:
@@ -34,11 +35,22 @@ class Commutes:
 
 @dataclass(frozen=True, slots=True)
 class Shortlist:
-    """What is known live of the shortlisted areas: TfL's answers by outcode, of so many `areas`."""
+    """What is known live of the shortlisted areas: TfL's answers by outcode, of so many `areas`.
+
+    `stale` of them are older than they should be, because TfL did not answer; from `unknown` areas TfL knows
+    no way.
+    """
 
     asked: bool
     areas: int = 0
     known: Mapping[str, Answer[CommuteData]] = field(default_factory=dict)
+    stale: int = 0
+    unknown: int = 0
+
+    @property
+    def missing(self) -> int:
+        """Count the areas of which TfL said nothing."""
+        return self.areas - len(self.known) - self.unknown
 
     @property
     def complete(self) -> bool:
@@ -48,7 +60,7 @@ class Shortlist:
     @property
     def partial(self) -> bool:
         """Tell whether some may still come."""
-        return self.asked and len(self.known) < self.areas
+        return self.asked and (self.missing > 0 or self.stale > 0)
 
     def journey(self, code: str) -> Journey | None:
         """Give TfL's way from an area."""
@@ -58,11 +70,15 @@ class Shortlist:
         return Journey(minutes=data.duration, legs=data.legs or (), source=TFL)
 
     def notices(self) -> tuple[str, ...]:
-        """Say what stayed on the rail graph."""
-        if not self.partial:
-            return ()
-        missing = f"{self.areas - len(self.known)} of {self.areas} areas"
-        return (f"TfL gave no time for {missing}: commutes are scored by a model of the rail network.",)
+        """Say what stayed on the rail graph, and what is old."""
+        said = []
+        if self.missing:
+            said.append(f"TfL gave no time for {self.missing} of {self.areas} areas{SCORED_BY_MODEL}")
+        if self.unknown:
+            said.append(f"TfL knows no way from {self.unknown} of {self.areas} areas{SCORED_BY_MODEL}")
+        if self.stale:
+            said.append(f"TfL did not answer: its times of {self.stale} areas are older than a week.")
+        return tuple(said)
 
     def attribution(self) -> tuple[str, ...]:
         """Give what TfL's licence wants shown."""

@@ -33,6 +33,7 @@ QUERY_PARTS = ("persona", "budget", "location_type", "destination", "home")
 
 SOON = 1800.0  # seconds: what goes stale within them is asked again; what is fresher lasts until it is used
 COMMANDS = 1_000  # of the shared tier that one warming may send: a tenth of the free plan's day
+SECONDS = 240.0  # that one warming may begin to ask in: a function may take 300
 AT_ONCE = 4  # questions, each of up to twenty journeys
 
 
@@ -80,11 +81,11 @@ async def preload(runtime: Runtime) -> int:
     return await runtime.recommender.cached.preload((query,) for query in queries)
 
 
-async def warm(runtime: Runtime, commands: int = COMMANDS) -> dict[str, Any]:
+async def warm(runtime: Runtime, commands: int = COMMANDS, seconds: float = SECONDS) -> dict[str, Any]:
     """Ask what is asked most and is not there or about to go stale, and tell what that did.
 
-    Stops asking when it has sent `commands` to the shared tier. Nothing that costs money is asked: a
-    recommendation asks TfL alone.
+    Stops asking when it has sent `commands` to the shared tier or `seconds` are over. Nothing that costs
+    money is asked: a recommendation asks TfL alone.
     """
     began, sent = time.monotonic(), _sent(runtime)
     usual = [runtime.recommender.query(request) for request in wanted()]
@@ -93,7 +94,7 @@ async def warm(runtime: Runtime, commands: int = COMMANDS) -> dict[str, Any]:
     done: Counter[str] = Counter()
     failures: set[str] = set()
     for start in range(0, len(queries), AT_ONCE):
-        if _sent(runtime) - sent >= commands:
+        if _sent(runtime) - sent >= commands or time.monotonic() - began >= seconds:
             break
         some = queries[start : start + AT_ONCE]
         for outcome in await asyncio.gather(
@@ -121,8 +122,8 @@ async def _warmed(runtime: Runtime, query: Query) -> str:
         return "computed"
     if hit.fresh - time.time() > SOON:
         return "alreadyCached"
-    await runtime.recommender.cached.refresh(query)
-    return "refreshed"
+    renewed = await runtime.recommender.cached.renew(query)
+    return "alreadyCached" if renewed.stale else "refreshed"
 
 
 def _sent(runtime: Runtime) -> int:

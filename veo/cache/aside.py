@@ -57,6 +57,10 @@ class Aside(Protocol[P, T]):
         """Ask the source now and keep the answer."""
         ...
 
+    async def renew(self, *args: P.args, **kwargs: P.kwargs) -> Hit[T]:
+        """Do the same, with origin and age: where the source failed, an older answer is stale."""
+        ...
+
     async def invalidate(self, *args: P.args, **kwargs: P.kwargs) -> bool:
         """Make the entry of this call unreachable everywhere; False while the shared tier did not confirm."""
         ...
@@ -194,7 +198,10 @@ def _decorated(engine: Engine, bound: Bound) -> Any:  # noqa: C901 - one closure
         return await engine.lookup(bound, call)
 
     async def refresh(*args: Any, **kwargs: Any) -> Any:
-        return (await engine.lookup(bound, bound.call(args, kwargs), force=True)).entry.value
+        return (await renew(*args, **kwargs)).value
+
+    async def renew(*args: Any, **kwargs: Any) -> Hit[Any]:
+        return _hit(await engine.lookup(bound, bound.call(args, kwargs), force=True))
 
     async def invalidate(*args: Any, **kwargs: Any) -> bool:
         key, _ = bound.keys.make(args, kwargs)
@@ -217,7 +224,7 @@ def _decorated(engine: Engine, bound: Bound) -> Any:  # noqa: C901 - one closure
     async def preload(calls: Iterable[tuple[Any, ...]]) -> int:
         return await engine.preload(bound, [bound.call(args, {}) for args in calls])
 
-    extras = (lookup, refresh, invalidate, lookups, many, preload)
+    extras = (lookup, refresh, renew, invalidate, lookups, many, preload)
     for extra in extras:
         setattr(call, extra.__name__, extra)
     call.key = lambda *args, **kwargs: bound.keys.make(args, kwargs)[0]  # type: ignore[attr-defined]  # Aside says its type

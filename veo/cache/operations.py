@@ -123,7 +123,8 @@ class Operations:
         if (family is not None) + (tag is not None) + all != 1:
             raise ValueError("flush: give exactly one of family, tag and all")
         if family is not None:
-            tags = [family]
+            bound = self._bounds.get(family)
+            tags = [family if bound is None else bound.policy.root]
         elif tag is not None:
             kind = tag.split(":", 1)[0]
             tags = [tag, *(b.policy.root for b in self._bounds.values() if kind in b.policy.flushed_with)]

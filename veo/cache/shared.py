@@ -126,14 +126,15 @@ class Shared:
     async def _read(self, batch: "_Batch") -> None:
         names = list(batch.keys)
         self.counters.reads += 1
+
+        async def read() -> Values:
+            values = await self.store.mget([self._prefix + name for name in names])
+            return dict(zip(names, values, strict=True))  # another number of values is a fault like any other
+
         try:
-            values = await self._guard(
-                lambda: self.store.mget([self._prefix + name for name in names]), self._read_timeout
-            )
+            batch.give(await self._guard(read, self._read_timeout))
         except StoreError as error:
             batch.fail(error)
-        else:
-            batch.give(dict(zip(names, values, strict=True)))
 
     async def _guard(self, operation: Callable[[], Awaitable[T]], limit: float, *, urgent: bool = False) -> T:
         self._check_awake(urgent=urgent)

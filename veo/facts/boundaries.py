@@ -21,6 +21,7 @@ LEVELS: Mapping[Detail, tuple[AreaLevel, ...]] = {
     "full": ("lsoa", "msoa", "ward", "district"),
 }
 OUTLINES = 3.0  # seconds
+NO_CODES = "The directory has no code for its areas, so there is no outline."
 COVERS = "Veo covers London's postcode districts"
 LICENCE = "Contains OS, Royal Mail and National Statistics data © Crown copyright and database right"
 
@@ -53,7 +54,7 @@ async def live_boundaries(live: Live, postcode: str, detail: Detail) -> Answer[B
         sources=(postcodes.SOURCE, *((boundaries.SOURCE,) if features else ())),
         notices=(*outside, *notices),
         attribution=(LICENCE,),
-        partial=bool(notices),
+        partial=bool(notices) and notices != (NO_CODES,),
     )
 
 
@@ -93,7 +94,7 @@ async def _outlines(
     }
     coded = {level: code for level in levels if (code := gss[level]) is not None}
     if not coded:
-        return {}, ()
+        return {}, (NO_CODES,)
     try:
         async with within(OUTLINES):  # who wants to know where a postcode lies waits no longer
             found: Outlines = await live.boundaries.outlines(coded)

@@ -29,7 +29,7 @@ async def live_crime(live: Live, district: District) -> Answer[CrimeData]:
             }
         ),
         sources=tuple(dict.fromkeys((police.SOURCE, *sources_of(known.figures.values())))),
-        notices=(*_of_counts(year, district), RATE_OF_BOROUGH, *group_notice(district)),
+        notices=(*_of_counts(year, district), *_of_rate(district), *group_notice(district)),
     )
 
 
@@ -41,7 +41,7 @@ def embedded_crime(district: District) -> Answer[CrimeData]:
         sources=sources_of(known.figures.values()),
         notices=(
             "No live counts, mix or trend of offences: only dated rates.",
-            RATE_OF_BOROUGH,
+            *_of_rate(district),
             *group_notice(district),
         ),
     )
@@ -61,3 +61,9 @@ def _of_counts(year: CrimeYear, district: District) -> tuple[str, ...]:
     lag = f"The newest month ended {year.lag_weeks} weeks ago: data.police.uk publishes late."
     months = f"Not published for this place: {', '.join(year.missing)}."
     return (counted, lag, *((months,) if year.missing else ()))
+
+
+def _of_rate(district: District) -> tuple[str, ...]:
+    """Say it where the rate is the borough's; of a group it is modelled."""
+    rate = district.figures.get("crimes_per_1000")
+    return (RATE_OF_BOROUGH,) if rate is not None and rate.level == "borough" else ()

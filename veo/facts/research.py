@@ -14,10 +14,10 @@ async def live_research(
 ) -> Answer[ResearchData]:
     """Pay for research on an area, and settle what it cost. Raises source errors."""
     area = f"{district.name}, {district.code}, {district.borough}, London"
-    async with purse.paying("perplexity", PERPLEXITY_ESTIMATE_USD):
+    async with purse.paying("perplexity", PERPLEXITY_ESTIMATE_USD) as account:
         found = await client.research(area, persona)
     if found.cost_usd is not None:
-        await purse.settle("perplexity", found.cost_usd - PERPLEXITY_ESTIMATE_USD)
+        await purse.settle("perplexity", found.cost_usd - PERPLEXITY_ESTIMATE_USD, account)
     return Answer(
         data=ResearchData(
             area_code=district.code,

@@ -77,7 +77,8 @@ def recorded(district: District) -> SchoolsData:
 
 def _school(found: NearbySchool) -> School:
     school = found.school
-    ages = None if school.low_age is None else f"{school.low_age} to {school.high_age}"
+    known = school.low_age is not None and school.high_age is not None
+    ages = f"{school.low_age} to {school.high_age}" if known else None
     return School(
         name=school.name,
         stages=found.stages,

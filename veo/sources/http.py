@@ -175,7 +175,8 @@ class Upstream:
                 yield
             except httpx.HTTPError as error:
                 reason = f"the connection failed ({type(error).__name__})"
-                raise self.failed(Unavailable(self.provider.name, reason)) from None
+                kind = NotAsked if isinstance(error, httpx.ConnectError) else Unavailable
+                raise self.failed(kind(self.provider.name, reason)) from None
             except NotFoundThere:
                 self._answered(began)
                 raise

@@ -23,7 +23,7 @@ WEB_SEARCH_USD = 0.0025
 PERPLEXITY_ESTIMATE_USD = 0.01
 """Our estimate of one question, of two searches and their tokens; `Research.cost_usd` says what it was."""
 
-PERPLEXITY = Provider("perplexity", "https://api.perplexity.ai", timeout=45.0)
+PERPLEXITY = Provider("perplexity", "https://api.perplexity.ai", timeout=45.0, tries=1)  # each may be billed
 MODEL = "perplexity/sonar"
 INSTRUCTIONS = """\
 Describe an area of London to somebody who may move there, in UK English and plain text: no Markdown, no

@@ -39,10 +39,12 @@ def headers_of(request: Request, hit: Hit[Answer[Any]]) -> Mapping[str, str]:
     }
     if request.method != "GET":
         return headers
-    if not hit.computed:  # stood in for by the embedded figures: the next answer may be a better one
+    asked = request.query_params
+    if not hit.computed or "no_cache" in asked:  # the next answer may be a better one, or is to be asked anew
         return {**headers, "Cache-Control": "no-store"}
     age, left = int(hit.age), int(max(0.0, min(LONGEST, hit.fresh - time.time())))
-    control = f"public, max-age={age + left}, stale-while-revalidate={WHILE_REVALIDATING}"
+    whose = "private" if "weights" in asked else "public"  # what one person weighs is kept for nobody else
+    control = f"{whose}, max-age={age + left}, stale-while-revalidate={WHILE_REVALIDATING}"
     return {
         **headers,
         "ETag": _etag(request, hit),

@@ -52,8 +52,8 @@ async def around(runtime: Runtime, code: str, destination: str) -> Hit[Answer[Ma
     found, way = await asyncio.gather(runtime.questions.maps(home), _way(runtime, home, destination))
     if isinstance(way, str):
         return _lacking(found, way)
-    end = runtime.tables.places.destination(destination).location
-    km = dist(point(found.value.data.location), point(end))
+    end = await runtime.questions.located(runtime.tables.places.destination(destination))
+    km = dist(point(found.value.data.location), point(end.place.location))
     far = {"distance_to_destination": _distance(km, way.value.data.duration)}
     joined = _joined(found, way, found.value.data.model_copy(update=far))
     return noted(joined, "The distance to the destination is a straight line.")
@@ -104,7 +104,7 @@ def _joined(first: Hit[Answer[T]], second: Hit[Answer[Any]], data: T) -> Hit[Ans
         age=max(first.age, second.age),
         cached=first.cached and second.cached,
         stale=first.stale or second.stale,
-        # the newer of the two moves whenever one of them is computed anew
-        computed=max(first.computed, second.computed) if first.computed and second.computed else 0.0,
+        # times only grow: their sum moves whenever one of the two is computed anew
+        computed=first.computed + second.computed if first.computed and second.computed else 0.0,
         fresh=min(first.fresh, second.fresh),
     )

@@ -1,7 +1,8 @@
 """What keeps one client from taking all: a rate, a tighter one where an answer costs money, a length.
 
 A request that equals one of the same client's that is still under way is free: a page sends such bursts, and
-they share one answer. The right admin token is never refused; of wrong ones a few a minute are.
+they share one answer, but for pictures of maps, which nobody may keep. Of wrong admin tokens a few a minute
+are judged.
 """
 
 import logging
@@ -20,6 +21,9 @@ log = logging.getLogger(__name__)
 PAID = ("/api/research/area", "/api/maps/area")
 """Paths below which an answer may cost money."""
 
+EACH_PAID = "/api/maps/area/"
+"""Below it equal requests share nothing."""
+
 PAID_SHARE = 20  # one in so many requests may be one of those
 WRONG_TOKENS = 10  # a minute
 LONGEST_QUERY = 8_192  # bytes of path and query string
@@ -27,10 +31,11 @@ UNAUTHORIZED = 401
 
 
 class Asked(NamedTuple):
-    """One request: whose, and the windows that it counts in."""
+    """One request: whose, the windows that it counts in, and whether equal ones share its answer."""
 
     client: str
     windows: tuple[Window, ...]
+    shared: bool
 
 
 class Limits:
@@ -51,7 +56,9 @@ class Limits:
         if len(_target(scope)) > LONGEST_QUERY:
             raise InvalidQuestion(f"query: path and query must be at most {LONGEST_QUERY:,} bytes")
         client = client_of(scope, self._hops)
-        asked = Asked(client, self._paid if scope["path"].startswith(PAID) else self._all)
+        path = scope["path"]
+        windows = self._paid if path.startswith(PAID) else self._all
+        asked = Asked(client, windows, not path.startswith(EACH_PAID))
         send = self._watched(client, send)
         start = f"{client} {scope['method']} ".encode() + _target(scope) + b" "
         if scope["method"] == "POST":
@@ -85,7 +92,7 @@ class Limits:
                 _count(asked)
 
     def _admit(self, asked: Asked, request: bytes) -> bytes:
-        if not self._under_way[request]:
+        if not (asked.shared and self._under_way[request]):
             if wait := max((window.wait(asked.client) for window in asked.windows), default=0.0):
                 raise TooMany(wait)
             _count(asked)

@@ -12,7 +12,7 @@ from starlette.datastructures import MutableHeaders
 from starlette.middleware import Middleware
 from starlette.middleware.gzip import GZipMiddleware
 from starlette.requests import Request
-from starlette.responses import Response
+from starlette.responses import HTMLResponse, Response
 from starlette.routing import BaseRoute, Mount, Route
 from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -41,6 +41,8 @@ def pages(runtime: Runtime) -> list[BaseRoute]:
     files = StaticFiles(directory=FOLDER)
     around = [Middleware(Guarded), Middleware(GZipMiddleware)]  # not around the API, which answers at once
 
+    missing = (FOLDER / "missing.html").read_text(encoding="utf-8")
+
     async def explorer(request: Request) -> Response:
         return await files.get_response("explorer.html", request.scope)
 
@@ -51,9 +53,7 @@ def pages(runtime: Runtime) -> list[BaseRoute]:
         try:
             runtime.tables.places.canonical_area(request.path_params["code"])
         except NotFound:
-            missing = await files.get_response("missing.html", request.scope)
-            missing.status_code = 404
-            return missing
+            return HTMLResponse(missing, 404)
         return await files.get_response("area.html", request.scope)
 
     handlers: dict[str, Callable[[Request], Awaitable[Response]]] = {
