@@ -338,7 +338,7 @@ async def test_calls_with_several_numbers_are_remembered(upstream: Upstream) -> 
     assert ([(await add.lookup(1, 2)).value for _ in range(2)], upstream.calls) == ([3, 3], ["1+2"])
 
 
-async def test_the_key_of_an_equal_frozen_question_is_made_once(upstream: Upstream) -> None:
+async def test_the_key_of_an_equal_frozen_question_is_remembered(upstream: Upstream) -> None:
     def key(question: Fact) -> tuple[str]:
         upstream.calls.append("key")
         return (question.code,)
@@ -347,8 +347,17 @@ async def test_the_key_of_an_equal_frozen_question_is_made_once(upstream: Upstre
     async def twice(question: Fact) -> str:
         return question.code * 2
 
-    assert [await twice(Fact(code=code, number=1)) for code in ("a", "b", "a")] == ["aa", "bb", "aa"]
-    assert upstream.calls == ["key", "key"]
+    assert [await twice(Fact(code="a", number=1)) for _ in range(6)] == ["aa"] * 6
+    assert upstream.calls == ["key", "key"]  # for the compute, and for the first look into memory
+
+
+async def test_different_frozen_questions_have_different_answers() -> None:
+    @Cache().aside(Policy(family="sum", key=lambda question: (question.code,), fresh_for=HOURLY))
+    async def twice(question: Fact) -> str:
+        return question.code * 2
+
+    told = [await twice(Fact(code=code, number=1)) for _ in range(3) for code in ("a", "b")]
+    assert told == ["aa", "bb"] * 3
 
 
 class Moody(Value):
