@@ -58,8 +58,8 @@ $(VENV)-bench/.ready: requirements-bench.lock
 smoke: $(READY) ## check a deployment from outside: make smoke URL=https://…
 	$(RUN) -m veo smoke $(URL)
 
-pictures: $(READY) ## draw docs/explorer.png anew from the running app (needs Chromium)
-	$(RUN) docs/screenshots.py
+pictures: $(READY) ## draw the pictures of docs/ anew from the running app (needs Chromium)
+	$(RUN) -m docs.screenshots
 
 lock: ## renew the locks after a change of pyproject.toml (needs uv)
 	uv pip compile pyproject.toml --universal --generate-hashes --no-header --no-annotate \

@@ -1,52 +1,76 @@
-"""Draw the picture of the README anew from the running app: `make pictures`."""
+"""Draw the pictures of the README anew from the running app: `make pictures`.
+
+The figures of the operations page are of a week on this machine, before loopback sources.
+"""
 
 import io
-import os
+import json
 import shutil
-import subprocess
-import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from PIL import Image
-from playwright.sync_api import sync_playwright
+from playwright.sync_api import Page, sync_playwright
 
-PICTURE = Path(__file__).with_name("explorer.png")
+from tests.support.history import live_a_week
+from tests.support.servers import Valkey
+from tests.support.serving import serving
+from tests.support.upstreams import Upstreams
+
+FOLDER = Path(__file__).parent
+TOKEN = "token-of-the-picture"  # noqa: S105  # of a server that ends with it
 QUESTION = "/?persona=student&locationType=rent&budget=1000&destination=ucl"
 MOST_BYTES = 200_000  # what a README may ask of a reader
 
 
 @contextmanager
-def served() -> Iterator[str]:
-    """Serve from the embedded figures on a free port, and give the address that is printed."""
-    environment = {**os.environ, "VEO_LIVE": "off", "VEO_CACHE": "memory"}
-    command = [sys.executable, "-m", "veo", "serve", "--port", "0"]
-    with subprocess.Popen(  # noqa: S603 - our own program
-        command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
-    ) as server:
-        try:
-            if server.stdout is None:
-                raise SystemExit("the server has no output to read its address from")
-            yield server.stdout.readline().split()[3].decode()
-        finally:
-            server.terminate()
+def fleet() -> Iterator[str]:
+    """Serve a fleet that has lived through a week, and give the address."""
+    with ExitStack() as ends:
+        valkey, sources = Valkey(), Upstreams()
+        for server in (valkey, sources):
+            server.start()
+            ends.callback(server.stop)
+        sources.reset()
+        sources.slow(0.2)  # seconds; a source that answers at once would show nothing of what it costs
+        live_a_week(sources.settings(cache="auto", redis_url=valkey.url))
+        settings = {"REDIS_URL": valkey.url, "VEO_ADMIN_TOKEN": TOKEN, "VEO_LIVE": "auto"}
+        yield ends.enter_context(serving(VEO_UPSTREAMS=json.dumps(sources.addresses), **settings))
 
 
-def draw(address: str) -> None:
-    """Ask the question as a reader would, point at the first area, and keep what is seen."""
+def explorer(page: Page) -> None:
+    """Ask the question as a reader would, and point at the first area."""
+    page.goto(QUESTION)
+    page.locator(".cell").first.wait_for()
+    page.locator(".card").first.hover()
+    page.locator(".place.lit").wait_for()
+
+
+def operations(page: Page) -> None:
+    """Open the operations page with the token."""
+    page.goto("/admin")
+    page.get_by_label("Admin token").fill(TOKEN)
+    page.get_by_role("button", name="Open").click()
+    page.locator(".tile").first.wait_for()
+
+
+def draw(name: str, address: str, look: Callable[[Page], None]) -> None:
+    """Keep what is seen of a page; fail when that is larger than a README may ask of a reader."""
     chromium = shutil.which("chromium") or shutil.which("google-chrome")
     if chromium is None:
         raise SystemExit("a picture needs chromium on the PATH")
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox", "--disable-gpu"])
-        page = browser.new_page(viewport={"width": 1440, "height": 900}, color_scheme="light")
-        page.goto(address + QUESTION)
-        page.locator(".cell").first.wait_for()
-        page.locator(".card").first.hover()
-        page.locator(".place.lit").wait_for()
-        PICTURE.write_bytes(smaller(page.screenshot(animations="disabled")))
+        page = browser.new_page(
+            base_url=address, viewport={"width": 1440, "height": 900}, color_scheme="light"
+        )
+        look(page)
+        picture = smaller(page.screenshot(animations="disabled"))
         browser.close()
+    (FOLDER / name).write_bytes(picture)
+    if len(picture) > MOST_BYTES:
+        raise SystemExit(f"{name} is larger than {MOST_BYTES:,} bytes")
 
 
 def smaller(png: bytes) -> bytes:
@@ -59,7 +83,7 @@ def smaller(png: bytes) -> bytes:
 
 
 if __name__ == "__main__":
-    with served() as address:
-        draw(address)
-    if PICTURE.stat().st_size > MOST_BYTES:
-        raise SystemExit(f"{PICTURE.name} is larger than {MOST_BYTES:,} bytes")
+    with serving() as alone:
+        draw("explorer.png", alone, explorer)
+    with fleet() as lived:
+        draw("operations.png", lived, operations)

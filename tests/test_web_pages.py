@@ -9,11 +9,14 @@ import httpx
 import pytest
 
 from veo.runtime import tables
+from veo.upkeep import FOLLOW
+from veo.warming import COMMANDS
+from veo.web.admin import LONGEST_WARMING
 from veo.web.site import FOLDER, HEADERS, london
 
 pytestmark = pytest.mark.anyio
 
-PAGES = ("/", "/areas/E15", "/areas/EC1", "/areas/e15")
+PAGES = ("/", "/areas/E15", "/areas/EC1", "/areas/e15", "/admin")
 FILES = sorted(path for path in FOLDER.iterdir() if path.is_file())
 MARKUP = [path for path in FILES if path.suffix == ".html"]
 SCRIPTS = [path for path in FILES if path.suffix == ".js"]
@@ -149,6 +152,32 @@ def test_no_script_reads_markup_or_code_from_text(path: Path) -> None:
 @pytest.mark.parametrize("path", FILES, ids=name)
 def test_no_file_promises_too_much(path: Path) -> None:
     assert re.findall(r"perfect|amazing", path.read_text(encoding="utf-8"), re.IGNORECASE) == []
+
+
+async def test_the_operations_page_needs_no_token(web: httpx.AsyncClient) -> None:
+    assert "Admin token" in (await web.get("/admin", headers={"Authorization": "Bearer wrong"})).text
+
+
+def test_the_token_s_field_is_no_part_of_what_a_form_sends() -> None:
+    elements = MARKUP_ELEMENTS[FOLDER / "admin.html"].found
+    (field,) = [given for _, given in elements if given.get("id") == "token"]
+    assert (field["type"], field["autocomplete"], "name" in field) == ("password", "off", False)
+
+
+@pytest.mark.parametrize("path", SCRIPTS, ids=name)
+def test_no_script_keeps_anything_in_the_browser(path: Path) -> None:
+    kept = r"localStorage|sessionStorage|indexedDB|document\.cookie|caches\."
+    assert re.findall(kept, path.read_text(encoding="utf-8")) == []
+
+
+def test_what_a_flush_is_said_to_do_is_what_it_does() -> None:
+    assert f"within {FOLLOW} seconds" in (FOLDER / "changes.js").read_text(encoding="utf-8")
+
+
+def test_what_a_warming_is_said_to_cost_is_what_it_may_cost() -> None:
+    text = (FOLDER / "changes.js").read_text(encoding="utf-8")
+    assert f"some {COMMANDS:,} commands" in text
+    assert f"waited for {LONGEST_WARMING:.0f} seconds" in text
 
 
 def test_the_map_shows_every_district() -> None:

@@ -7,7 +7,7 @@ import { byId, el, replace } from "./dom.js";
 import { Entries } from "./entries.js";
 import { adviceTable, familyTable, popular } from "./families.js";
 import { said } from "./plain.js";
-import { isOver, Session } from "./session.js";
+import { Session } from "./session.js";
 import { plural } from "./words.js";
 
 const room = { session: null, days: [], chosen: 0, today: { told: null, figures: null } };
@@ -41,7 +41,7 @@ async function refresh() {
     show(told);
     return true;
   } catch (error) {
-    if (session === room.session && !isOver(error) && !["token", "closed"].includes(error.kind)) failed(error);
+    if (session === room.session && !session.isOver) failed(error);
     return false;
   } finally {
     byId("room").removeAttribute("aria-busy");
@@ -53,7 +53,9 @@ function show(told) {
   replace(byId("messages"), limits(told));
   replace(byId("tier"), tier(told));
   changes.offer(Object.keys(told.families));
-  const options = room.days.map(({ day }, at) => el("option", { value: at, selected: at === room.chosen }, spokenDay(day)));
+  const options = room.days.map(({ day }, at) =>
+    el("option", { value: at, selected: at === room.chosen }, spokenDay(day)),
+  );
   replace(byId("day"), options.toReversed());
   for (const id of ["tools", "room", "tier-panel", "popular-panel"]) byId(id).hidden = false;
   showDay();
@@ -118,8 +120,8 @@ function complain(words) {
 }
 
 function sayOffline() {
-  const words = said("You are offline", ["What is shown is older. It can be refreshed when the network is back."], "caution");
-  replace(byId("network"), navigator.onLine ? null : words);
+  const words = ["What is shown is older. It can be refreshed when the network is back."];
+  replace(byId("network"), navigator.onLine ? null : said("You are offline", words, "caution"));
 }
 
 byId("open").addEventListener("submit", (event) => (event.preventDefault(), open()));

@@ -49,12 +49,20 @@ export class Changes {
     return {
       family: {
         title: `Flush the family ${family}?`,
-        sentences: [`Every answer of ${family} becomes unreachable, ${REACH}.`, FOR_GOOD, costOfMiss(this.#room.today, family)],
+        sentences: [
+          `Every answer of ${family} becomes unreachable, ${REACH}.`,
+          FOR_GOOD,
+          costOfMiss(this.#room.today, family),
+        ],
         body: { family },
       },
       area: {
         title: `Flush ${area}?`,
-        sentences: [`Every answer about ${area} becomes unreachable, and every recommendation with it, ${REACH}.`, FOR_GOOD, ALL_COST],
+        sentences: [
+          `Every answer about ${area} becomes unreachable, and every recommendation with it, ${REACH}.`,
+          FOR_GOOD,
+          ALL_COST,
+        ],
         body: { area },
       },
       all: {

@@ -36,7 +36,8 @@ async function poll() {
 
 function show({ status, services, version, uptime }) {
   const away = services.filter((service) => service.status !== "up").length;
-  say(away === 0 ? "Healthy: all is up." : `${status === "healthy" ? "Healthy" : "Degraded"}: ${away} not up.`, away > 0);
+  const state = status === "healthy" ? "Healthy" : "Degraded";
+  say(`${state}: ${away === 0 ? "all is up" : `${away} not up`}.`, away > 0);
   replace(byId("services"), services.map(row));
   const at = new Date().toLocaleTimeString("en-GB");
   replace(

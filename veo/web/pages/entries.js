@@ -32,7 +32,8 @@ export class Entries {
       costOfMiss(this.#room.today, key.replace(/^.*?v1:/, "").split(":")[0]),
     ];
     if (!(await confirmed("Delete this entry?", sentences, "Delete"))) return;
-    await this.#show("Deleting…", async () => outcome(await this.#room.session.ask(path(key), { method: "DELETE" })));
+    const work = () => this.#room.session.ask(path(key), { method: "DELETE" });
+    await this.#show("Deleting…", async () => outcome(await work()));
   }
 
   async #show(waiting, work) {
@@ -74,6 +75,10 @@ function entry(told) {
     facts(shown),
     el("details", {}, el("summary", {}, "Generations"), facts(Object.fromEntries(stamps))),
     el("h3", {}, "Value"),
-    el("pre", { tabindex: 0, role: "group", "aria-label": `Value of ${told.key}` }, JSON.stringify(told.value, null, 2)),
+    el(
+      "pre",
+      { tabindex: 0, role: "group", "aria-label": `Value of ${told.key}` },
+      JSON.stringify(told.value, null, 2),
+    ),
   ];
 }
