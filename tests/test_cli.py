@@ -176,6 +176,20 @@ def test_several_bad_fields_are_said_at_once() -> None:
     assert "home: " in line
 
 
+def test_a_setting_that_is_to_hold_json_and_does_not_is_one_line_by_its_name() -> None:
+    done = process("-m", "veo", "area", "E15", VEO_UPSTREAMS="x")
+    assert (done.returncode, done.stderr) == (2, b"veo: VEO_UPSTREAMS: must be a JSON object\n")
+
+
+def test_a_flush_that_reaches_nobody_is_a_failure() -> None:
+    done = process("cache", "flush", "all", UPSTASH_REDIS_REST_URL="ftp://x", UPSTASH_REDIS_REST_TOKEN="x")
+    assert (done.returncode, done.stderr.count(b"\n"), b"UPSTASH_REDIS_REST_URL" in done.stderr) == (
+        1,
+        1,
+        True,
+    )
+
+
 def test_a_malformed_setting_is_one_line_by_its_name(nothing_configured: pytest.MonkeyPatch) -> None:
     nothing_configured.setenv("VEO_CACHE", "disk")
     result = veo("area", "E15")

@@ -273,3 +273,8 @@ def _encoded(query: dict[str, Any]) -> str:
         name: value if isinstance(value, bytes) else str(value).encode() for name, value in query.items()
     }
     return "&".join(f"{name}={''.join(f'%{b:02X}' for b in value)}" for name, value in values.items())
+
+
+async def test_a_parameter_that_is_given_twice_is_refused_by_its_name(web: httpx.AsyncClient) -> None:
+    answer = await web.get("/api/boundaries/postcode?postcode=E15 1AZ&postcode=N1 1AA")
+    assert refused(answer, 400, "VALIDATION_ERROR")["details"]["errors"] == ["postcode: must be given once"]

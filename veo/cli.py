@@ -13,6 +13,7 @@ from typing import Annotated, Any
 
 import typer
 from pydantic import ValidationError
+from pydantic_settings import SettingsError
 from typer.core import TyperGroup
 from typer.exceptions import TyperException
 
@@ -45,6 +46,7 @@ class Commands(TyperGroup):
         sys.exit(code)
 
 
+KEEP_ALIVE = 75  # seconds: longer than clients and proxies keep a connection that they may use again
 PLAIN_HELP: Any = {
     "add_completion": False,
     "pretty_exceptions_enable": False,
@@ -134,6 +136,7 @@ def serve(
             log_level=settings.log_level.lower(),
             access_log=False,  # the app writes its own line per request
             log_config=None,  # its lines go the way of ours
+            timeout_keep_alive=KEEP_ALIVE,
             proxy_headers=False,  # who asks is for VEO_TRUSTED_PROXY_HOPS to say
         )
         logs.configure(
@@ -229,6 +232,9 @@ def _settings() -> Settings:
     """Read the environment; a variable that is malformed is said in one line, without its value."""
     try:
         return Settings()
+    except SettingsError as error:  # a variable that holds JSON does not
+        field = str(error).partition('field "')[2].partition('"')[0]
+        terminal.fail(f"{Settings.model_fields[field].validation_alias}: must be a JSON object", 2)
     except ValidationError as error:
         terminal.fail("; ".join(messages(error.errors(include_url=False))), 2)
 

@@ -29,6 +29,8 @@ class Served:
             port=port,
             access_log=False,  # the app writes its own line per request
             timeout_graceful_shutdown=GRACE,
+            timeout_keep_alive=75,  # seconds: longer than the proxy in front keeps its connections
+            proxy_headers=False,  # who asks is for VEO_TRUSTED_PROXY_HOPS to say
         )
         self._server = uvicorn.Server(config)
         self._thread = threading.Thread(target=self._run, name="veo-edge", daemon=True)

@@ -11,6 +11,9 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 Price = Annotated[float, Field(ge=0, le=1_000)]  # US dollars a call
 
 
+SHORTEST_TOKEN = 16
+
+
 class Settings(BaseSettings):
     """The settings of one process: frozen, and secrets never show in a repr."""
 
@@ -39,12 +42,16 @@ class Settings(BaseSettings):
     tfl_key: SecretStr | None = Field(None, validation_alias="TFL_APP_KEY")
     google_key: SecretStr | None = Field(None, validation_alias="GOOGLE_MAPS_API_KEY")
     perplexity_key: SecretStr | None = Field(None, validation_alias="PERPLEXITY_API_KEY")
-    google_usd_per_day: float = Field(2.0, validation_alias="VEO_GOOGLE_USD_PER_DAY", ge=0)
-    perplexity_usd_per_day: float = Field(2.0, validation_alias="VEO_PERPLEXITY_USD_PER_DAY", ge=0)
+    google_usd_per_day: float = Field(
+        2.0, validation_alias="VEO_GOOGLE_USD_PER_DAY", ge=0, allow_inf_nan=False
+    )
+    perplexity_usd_per_day: float = Field(
+        2.0, validation_alias="VEO_PERPLEXITY_USD_PER_DAY", ge=0, allow_inf_nan=False
+    )
     upstreams: dict[str, str] = Field({}, validation_alias="VEO_UPSTREAMS")
     tables: Path = Field(Path("~/.cache/veo"), validation_alias="VEO_TABLES")
 
-    admin_token: SecretStr | None = Field(None, validation_alias="VEO_ADMIN_TOKEN", min_length=16)
+    admin_token: SecretStr | None = Field(None, validation_alias="VEO_ADMIN_TOKEN")
     cors_origins: Annotated[tuple[str, ...], NoDecode] = Field((), validation_alias="VEO_CORS_ORIGINS")
 
     rate_limit: int = Field(1_200, validation_alias="VEO_RATE_LIMIT", ge=0)
@@ -62,6 +69,15 @@ class Settings(BaseSettings):
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field("INFO", validation_alias="VEO_LOG_LEVEL")
     log_format: Literal["auto", "text", "json"] = Field("auto", validation_alias="VEO_LOG_FORMAT")
 
+    @field_validator("admin_token", mode="before")
+    @classmethod
+    def _long_enough(cls, value: object) -> object:
+        if not isinstance(value, str):
+            return value
+        if len(token := value.strip()) < SHORTEST_TOKEN:  # a header carries no spaces around it
+            raise ValueError(f"must be at least {SHORTEST_TOKEN} characters without spaces around them")
+        return token
+
     @field_validator("upstreams")
     @classmethod
     def _check(cls, value: dict[str, str]) -> dict[str, str]:
@@ -75,9 +91,13 @@ class Settings(BaseSettings):
     @field_validator("cors_origins", mode="before")
     @classmethod
     def _split(cls, value: object) -> object:
-        if isinstance(value, str):
-            return tuple(origin.strip().rstrip("/") for origin in value.split(",") if origin.strip())
-        return value
+        if not isinstance(value, str):
+            return value
+        origins = tuple(origin.strip().rstrip("/") for origin in value.split(",") if origin.strip())
+        for origin in origins:
+            if not re.fullmatch(r"https?://[^/\s?#]+", origin):
+                raise ValueError("must be origins such as https://veo.example, separated by commas")
+        return origins
 
     @cached_property
     def prefix(self) -> str:

@@ -134,6 +134,7 @@ def _iso(seconds: float) -> str:
 
 async def delete(runtime: Runtime, key: str) -> dict[str, Any]:
     """Remove a key everywhere. `confirmed` is False while the shared tier has not taken it."""
+    _check_tier(runtime)
     before = _faults(runtime)
     had = await runtime.cache.delete(key)
     return {"key": key, "deleted": had, **_reach(runtime, confirmed=_faults(runtime) == before)}
@@ -144,6 +145,7 @@ async def flush(runtime: Runtime, what: str) -> dict[str, Any]:
 
     Raises InvalidQuestion or NotFound for anything else.
     """
+    _check_tier(runtime)
     if what.startswith("area:"):
         tag = f"area:{runtime.tables.places.canonical_area(what.removeprefix('area:'))}"
         confirmed = await runtime.cache.flush(tag=tag)
@@ -185,7 +187,14 @@ def check() -> dict[str, Any]:
 
 def _reach(runtime: Runtime, *, confirmed: bool) -> dict[str, Any]:
     """Tell how far a change reaches: `store` is None where there is only this process's memory."""
-    return {"store": runtime.shared, "confirmed": confirmed, "withinSeconds": FOLLOW}
+    within = FOLLOW if confirmed else None  # else as soon as the shared tier is back
+    return {"store": runtime.shared, "confirmed": confirmed, "withinSeconds": within}
+
+
+def _check_tier(runtime: Runtime) -> None:
+    """Raise SourceError where a shared tier is configured but cannot be used: others would not follow."""
+    if runtime.shared_fault is not None:
+        raise SourceError("cache", f"the shared tier cannot be used: {runtime.shared_fault}")
 
 
 def _faults(runtime: Runtime) -> int:

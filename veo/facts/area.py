@@ -8,6 +8,7 @@ from veo.cache import Hit
 from veo.facts.crime import RATE_OF_BOROUGH
 from veo.facts.sources import group_notice, pick, sources_of
 from veo.models import Answer, District
+from veo.scoring.words import plural
 
 VENUES = ("food_venues", "pubs_bars", "stations_within_1km")
 COUNTED = {
@@ -57,7 +58,7 @@ def property_of(district: District) -> Property:
     if rent is not None:
         insights.append(f"Rents average £{rent.value:,.0f} a month ({rent.level}, {rent.vintage})")
     if sales is not None:
-        insights.append(f"{sales.value:,.0f} sales in 12 months ({sales.vintage})")
+        insights.append(f"{plural(round(sales.value), 'sale')} in 12 months ({sales.vintage})")
     return Property(
         average_price=district.number("median_price"),
         price_change=district.number("price_growth_1y_pct"),

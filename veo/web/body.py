@@ -50,8 +50,15 @@ def query(request: Request) -> dict[str, str]:
 
 
 def parameters(text: bytes) -> dict[str, str]:
-    """Give the parameters of a query string; an empty one was left empty in a form, so it is absent."""
-    return {name: value for name, value in QueryParams(text).items() if value}
+    """Give the parameters of a query string; an empty one was left empty in a form, so it is absent.
+
+    Raises InvalidQuestion for one that is given twice.
+    """
+    given = QueryParams(text)
+    if len(given.multi_items()) > len(given):
+        twice = [name for name in given if len(given.getlist(name)) > 1]
+        raise InvalidQuestion(*(f"{name[:40]}: must be given once" for name in twice))
+    return {name: value for name, value in given.items() if value}
 
 
 def remembered(read: Callable[[bytes, Places], R]) -> Callable[[bytes, Places], R]:

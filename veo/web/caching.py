@@ -37,7 +37,7 @@ def headers_of(request: Request, hit: Hit[Answer[Any]]) -> Mapping[str, str]:
         "Cache-Status": _status(hit),
         "Server-Timing": f'cache;desc="{hit.origin}", total;dur={elapsed(request.scope) * 1000:.1f}',
     }
-    if request.method != "GET":
+    if request.method not in {"GET", "HEAD"}:
         return headers
     asked = request.query_params
     if not hit.computed or "no_cache" in asked:  # the next answer may be a better one, or is to be asked anew

@@ -12,7 +12,7 @@ const FOR_GOOD = "What it held cannot be brought back: it is asked for anew, one
 const ALL_COST = "Every next reader waits for the sources, and paid ones are asked again, within their daily caps.";
 const WARMING = [
   "The questions that are asked most are asked now, where the cache lacks them or is about to. It asks no paid source: TfL alone, for up to twenty journeys each.",
-  "It sends some 1,000 commands to the shared tier at most, and is waited for 25 seconds; what is under way then goes on.",
+  "It sends some 1,000 commands to the shared tier at most, and is waited for 15 seconds; what is under way then goes on.",
 ];
 
 /** Let the cache be flushed and warmed; `room` gives the session and today's figures. */
