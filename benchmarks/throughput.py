@@ -4,6 +4,7 @@ import asyncio
 import json
 import statistics
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -20,7 +21,7 @@ from veo.loadtest.results import Limits, percentile
 from veo.loadtest.run import Load, loaded
 from veo.runtime import tables
 
-ROUNDS, ANSWERS = 11, 800
+ROUNDS, ANSWERS = 25, 400
 STUDENT = {"persona": "student", "budget": 1000, "locationType": "rent", "destination": "UCL"}
 QUERY = "&".join(f"{name}={value}" for name, value in STUDENT.items())
 ROUTES: dict[str, tuple[str, dict[str, Any] | None]] = {
@@ -58,13 +59,14 @@ async def ratios(folder: Path) -> list[Row]:
 
 
 async def compared(name: str, wire: Wire, floor: Wire) -> Row:
-    """Give the ratio of two routes' answers a second, and their medians."""
+    """Give the median ratio of two routes' answers a second, round by round, and the median of each."""
     taken: tuple[list[float], list[float]] = ([], [])
     for _ in range(ROUNDS):
         for times, route in zip(taken, (wire, floor), strict=True):
             times.append(await route.seconds(ANSWERS))
+    ratio = statistics.median(bare / mine for mine, bare in zip(*taken, strict=True))
     mine, bare = (ANSWERS / statistics.median(times) for times in taken)
-    return (name, f"{mine / bare:.2f}", f"≥ 0.4 ({mine:,.0f} ÷ {bare:,.0f})")
+    return (name, f"{ratio:.2f}", f"≥ 0.4 ({mine:,.0f} ÷ {bare:,.0f})")
 
 
 @contextmanager
@@ -83,12 +85,22 @@ def whole(folder: Path) -> list[Row]:
     """Ask a Veo that has all it needs, at first with nothing cached, then by many at once."""
     with slow_site(folder) as (server, _):
         cold = run(Load(server.url))
+        fill(server.url)
         failed, p95 = asyncio.run(users(server.port))
     return [
         *shown("1,000 requests", cold),
         (f"{USERS} users at once, cached: errors", str(failed), "0"),
         ("  p95", f"{p95 * 1e3:.0f} ms", "≤ 500 ms"),
     ]
+
+
+def fill(url: str) -> None:
+    """Ask every question until all are cached: TfL's rate leaves some without a part for half a minute."""
+    for _ in range(12):
+        if run(Load(url, requests=400, skew=0.0))["hitRate"] == 1:
+            return
+        time.sleep(10)
+    raise SystemExit("not every question is cached after two minutes")
 
 
 async def users(port: int) -> tuple[int, float]:
