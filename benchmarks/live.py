@@ -69,7 +69,8 @@ async def site(addresses: Mapping[str, str] | None) -> AsyncIterator[Site]:
     live: dict[str, Any] = (
         {"live": "auto", "upstreams": dict(addresses), **keys} if addresses else {"live": "off"}
     )
-    runtime = build(Settings(cache="memory", tables=Path("/nonexistent"), **live))
+    settings = Settings(cache="memory", rate_limit=0, tables=Path("/nonexistent"), **live)
+    runtime = build(settings)
     transport = httpx.ASGITransport(create_app(runtime=runtime))
     async with httpx.AsyncClient(transport=transport, base_url="http://veo") as web:
         yield Site(runtime, web)

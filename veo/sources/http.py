@@ -80,9 +80,9 @@ class Http:
 
     async def close(self) -> None:
         """Close the connections; safe to call twice."""
-        if self._bound is not None and self._bound[0] is asyncio.get_running_loop():
-            await self._bound[1].aclose()
-        self._bound = None
+        bound, self._bound = self._bound, None  # first: who tries again meanwhile must not meet a closed one
+        if bound is not None and bound[0] is asyncio.get_running_loop():
+            await bound[1].aclose()
 
 
 class Upstream:
