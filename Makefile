@@ -64,9 +64,9 @@ pictures: $(READY) ## draw the pictures of docs/ anew from the running app (need
 lock: ## renew the locks after a change of pyproject.toml (needs uv)
 	uv pip compile pyproject.toml --universal --generate-hashes --no-header --no-annotate \
 	  --no-emit-index-url --no-emit-find-links --upgrade --quiet -o requirements.lock
-	uv pip compile pyproject.toml --extra redis --group dev --universal --generate-hashes --no-header --no-annotate \
+	uv pip compile pyproject.toml --extra redis --extra otel --group dev --universal --generate-hashes --no-header --no-annotate \
 	  --no-emit-index-url --no-emit-find-links --upgrade --quiet -o requirements-dev.lock
-	uv pip compile pyproject.toml --extra redis --group dev --group bench --universal --generate-hashes --no-header \
+	uv pip compile pyproject.toml --extra redis --extra otel --group dev --group bench --universal --generate-hashes --no-header \
 	  --no-annotate --no-emit-index-url --no-emit-find-links --upgrade --quiet -o requirements-bench.lock
 
 clean: ## remove .venv and every cache of a tool

@@ -26,7 +26,7 @@ def asked(*groups: list[str]) -> list[Requirement]:
 
 RUNTIME = asked(PROJECT["project"]["dependencies"])
 EVERYTHING = RUNTIME + asked(
-    PROJECT["project"]["optional-dependencies"]["redis"], PROJECT["dependency-groups"]["dev"]
+    *PROJECT["project"]["optional-dependencies"].values(), PROJECT["dependency-groups"]["dev"]
 )
 
 

@@ -67,6 +67,7 @@ def test_a_variable_reaches_its_field(no_variables: pytest.MonkeyPatch, variable
         "VEO_CORS_ORIGINS": "https://veo.example",
         "VEO_LOG_LEVEL": "DEBUG",
         "VEO_LOG_FORMAT": "json",
+        "OTEL_EXPORTER_OTLP_ENDPOINT": "http://127.0.0.1:4318",
         "VEO_MORTGAGE_RATE": "0",
         "VEO_MORTGAGE_DEPOSIT": "0",
     }
@@ -133,6 +134,9 @@ def test_a_namespace_that_could_forge_a_key_is_refused(
         ("VEO_MORTGAGE_DEPOSIT", "1"),
         ("VEO_LOG_LEVEL", "LOUD"),
         ("VEO_LOG_FORMAT", "xml"),
+        ("OTEL_EXPORTER_OTLP_ENDPOINT", "collector:4318"),
+        ("OTEL_EXPORTER_OTLP_ENDPOINT", "https://user:word@collector.example"),
+        ("OTEL_EXPORTER_OTLP_ENDPOINT", "https://collector.example?key=1"),
     ],
 )
 def test_a_value_out_of_its_range_is_refused_by_name(

@@ -68,6 +68,7 @@ class Settings(BaseSettings):
 
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field("INFO", validation_alias="VEO_LOG_LEVEL")
     log_format: Literal["auto", "text", "json"] = Field("auto", validation_alias="VEO_LOG_FORMAT")
+    otel_endpoint: str | None = Field(None, validation_alias="OTEL_EXPORTER_OTLP_ENDPOINT")
 
     @field_validator("admin_token", mode="before")
     @classmethod
@@ -86,6 +87,13 @@ class Settings(BaseSettings):
                 raise ValueError(
                     f"{name}: must be an https:// address without a query, or http://127.0.0.1:port"
                 )
+        return value
+
+    @field_validator("otel_endpoint")
+    @classmethod
+    def _collector(cls, value: str | None) -> str | None:
+        if value is not None and not re.fullmatch(r"https?://[\w.-]+(:\d+)?(/[\w./-]*)?", value):
+            raise ValueError("must be an address such as http://127.0.0.1:4318, without a query")
         return value
 
     @field_validator("cors_origins", mode="before")

@@ -1,12 +1,15 @@
 """The ASGI app: routes, what stands around them, and what it holds while it runs."""
 
+import logging
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from functools import cache
+from importlib.util import find_spec
 from typing import Any
 
 from fastapi import FastAPI
+from fastapi.telemetry import TelemetryConfig
 from fastapi_offline import FastAPIOffline
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
@@ -24,6 +27,8 @@ from veo.web.limit import Limits
 from veo.web.routes import PUBLIC, home
 from veo.web.site import pages
 
+log = logging.getLogger(__name__)
+
 
 def create_app(settings: Settings | None = None, runtime: Runtime | None = None) -> FastAPI:
     """Give the app; `settings` are read from the environment, and not at all when a runtime is given."""
@@ -36,7 +41,7 @@ def create_app(settings: Settings | None = None, runtime: Runtime | None = None)
         lifespan=_lifespan,
         middleware=_around(runtime.settings),
         exception_handlers={HTTPException: on_http_error},
-        telemetry={"tracing": False, "metrics": False, "logs": False},  # else it asks for each request
+        telemetry=_spans(runtime.settings),
     )
     app.state.runtime, app.state.started = runtime, time.monotonic()
     app.add_route("/api", home, methods=["GET"])
@@ -69,6 +74,27 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
         yield
     finally:
         await runtime.close()
+
+
+def _spans(settings: Settings) -> TelemetryConfig:
+    """Send a span of each request where an endpoint is set and `veo[otel]` is there, and else nothing.
+
+    The framework makes, batches and sends them. Its own log records carry stack traces: they stay off.
+    """
+    wanted = settings.otel_endpoint is not None
+    if wanted and find_spec("opentelemetry.sdk") is None:
+        log.warning(
+            "OTEL_EXPORTER_OTLP_ENDPOINT is set but the extra veo[otel] is missing: no spans are sent",
+            extra={"event": "spans_unavailable"},
+        )
+        wanted = False
+    return {
+        "tracing": wanted,
+        "auto_configure": wanted,
+        "operation_spans": False,
+        "metrics": False,
+        "logs": False,
+    }
 
 
 def _log(settings: Settings) -> None:
