@@ -6,7 +6,7 @@
 import sys
 from importlib import import_module
 
-NAMES = ("cache", "shared", "app", "throughput", "streams", "plane", "live")
+NAMES = ("cache", "shared", "app", "throughput", "streams", "plane", "live", "pages")
 
 for name in sys.argv[1:] or NAMES:
     import_module(f"benchmarks.{name}").main()
