@@ -8,6 +8,7 @@ import pytest
 
 from tests.support.chaos import ChaosStore, Fault
 from tests.support.scoring import district
+from tests.support.timer import Timer
 from veo.cache import Cache
 from veo.figures import Figures, standing_of
 from veo.models import Figure, FrozenMap
@@ -34,16 +35,6 @@ GROWTH = table("uk-hpi", "price_growth_5y_pct", 12.5)
 RENTS = table("ons", "rent_all", 1800)
 EMPTY = RefreshedTable(name="ons", made_at="2026-12-20", rows=FrozenMap())
 COLUMNS = ("median_price", "price_growth_5y_pct", "rent_all")
-
-
-class Timer:
-    """A clock that a test moves; in seconds."""
-
-    now = 0.0
-
-    def __call__(self) -> float:
-        """Give the time."""
-        return self.now
 
 
 @pytest.fixture

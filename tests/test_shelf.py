@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.chaos import ChaosStore, Fault
+from tests.support.timer import Timer
 from veo.cache import Cache
 from veo.errors import SourceError
 from veo.models import Value
@@ -33,16 +34,6 @@ class Elsewhere(Value):
 
 KEY = "cache:v1:t:rents"
 OLD, NEW = Rents(mean=1500), Rents(mean=1600)
-
-
-class Timer:
-    """A clock that a test moves; in seconds."""
-
-    now = 0.0
-
-    def __call__(self) -> float:
-        """Give the time."""
-        return self.now
 
 
 @pytest.fixture

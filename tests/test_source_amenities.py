@@ -11,6 +11,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from tests.support.anything import JSON
 from tests.support.overpass import (
     CENTRE,
     FAR,
@@ -37,11 +38,6 @@ from veo.sources.patience import within
 
 pytestmark = pytest.mark.anyio
 
-JSON = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8),
-    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner, max_size=3),
-    max_leaves=6,
-)
 DAMAGE = settings(max_examples=50, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 REMARK = 'runtime error: Query timed out in "query" at line 1 after 26 seconds.'
 

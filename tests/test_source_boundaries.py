@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.support.anything import JSON
 from tests.support.arcgis import (
     AREAS,
     ISLAND,
@@ -467,17 +468,6 @@ async def test_a_slip_of_the_caller_is_not_taken_for_a_missing_level(boundaries:
 
 # Any answer
 
-JSON = st.recursive(
-    st.none()
-    | st.booleans()
-    | st.integers()
-    | st.just(10**400)
-    | st.floats()
-    | st.text(max_size=8)
-    | st.just("\ud800"),
-    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner, max_size=3),
-    max_leaves=4,
-)
 GOOD = {
     "page": {
         "type": "FeatureCollection",

@@ -10,6 +10,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from tests.support.anything import JSON
 from tests.support.google import HTML, KEY, PNG, STRATFORD, GoogleServer, country, found, refused
 from tests.support.provider import Answered
 from tests.support.servers import free_port
@@ -23,11 +24,6 @@ pytestmark = pytest.mark.anyio
 
 ADDRESS = "Stratford, E15, London"
 CENTRE = Location(lat=51.5416, lng=0.00003)
-JSON = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8),
-    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner, max_size=3),
-    max_leaves=6,
-)
 
 
 def addresses(url: str) -> dict[str, str]:

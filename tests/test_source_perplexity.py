@@ -12,6 +12,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from tests.support.anything import JSON
 from tests.support.perplexity import (
     HTML,
     INSIGHTS,
@@ -44,11 +45,6 @@ pytestmark = pytest.mark.anyio
 
 AREA = "Stratford, E15, Newham, London"
 TODAY = date(2026, 11, 23)
-JSON = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8),
-    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner, max_size=3),
-    max_leaves=6,
-)
 
 
 def client(http: Http) -> Perplexity:

@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import TypeAdapter
 
+from tests.support.anything import JSON
 from tests.support.postcodes import (
     JERSEY,
     LARGEST_BULK,
@@ -416,17 +417,6 @@ async def test_a_slow_service_is_unavailable(postcodes: Postcodes, server: Loopb
 
 # Any answer
 
-JSON = st.recursive(
-    st.none()
-    | st.booleans()
-    | st.integers()
-    | st.just(10**400)
-    | st.floats()
-    | st.text(max_size=8)
-    | st.just("\ud800"),
-    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner, max_size=3),
-    max_leaves=4,
-)
 ENVELOPES = {
     "one": {"status": 200, "result": LIVERPOOL_STREET},
     "outcode": {"status": 200, "result": SW1A},
