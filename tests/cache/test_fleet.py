@@ -389,6 +389,21 @@ async def test_near_the_budget_a_flush_still_goes_out(store: ChaosStore, upstrea
     assert await here.cache.flush(family="fact")
 
 
+async def test_a_flush_that_was_lost_goes_out_though_the_budget_is_spent_since(
+    store: ChaosStore, upstream: Upstream
+) -> None:
+    here = Container(store, upstream, commands_per_day=20)
+    await here.fact("E15")
+    await here.settle()
+    store.fault(Fault(kind="failed"), method="mset", times=2)
+    await here.cache.flush(tag="area:E15")
+    before = store.value("cache:v1:g:area:E15")
+    for number in range(30):
+        await here.fact(f"N{number}")
+    await passing(HOUR)
+    assert store.value("cache:v1:g:area:E15") != before
+
+
 async def test_without_a_tier_many_invalidations_revive_nothing(upstream: Upstream) -> None:
     alone = Container(None, upstream)
     await alone.fact("E15")

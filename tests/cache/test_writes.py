@@ -7,7 +7,7 @@ from datetime import timedelta
 import pytest
 
 from tests.support.chaos import ChaosStore, Fault
-from tests.support.fleet import Container, Upstream, passing, policy
+from tests.support.fleet import HOUR, Container, Upstream, passing, policy
 
 pytestmark = pytest.mark.anyio
 
@@ -30,6 +30,50 @@ async def test_a_write_tried_again_gives_way_to_a_newer_entry(
     await there.fact("E15")
     await passing(1)
     assert json.loads(store.value(KEY) or "{}")["p"]["number"] == 2
+
+
+async def test_writes_that_failed_are_tried_again_by_one_read(here: Container, store: ChaosStore) -> None:
+    store.fault(Fault(kind="failed"), method="set", times=2)
+    await here.fact.many([("E15",), ("N1",)])
+    await passing(0.5)
+    before = store.count("mget")
+    await passing(1)
+    assert (store.count("mget") - before, store.value(KEY) is not None) == (1, True)
+
+
+async def test_a_write_that_fails_later_is_tried_again_along_with_the_earlier(
+    here: Container, store: ChaosStore
+) -> None:
+    store.fault(Fault(kind="failed"), method="set", times=2)
+    await here.fact("N1")
+    await passing(0.9)
+    await here.fact("E15")
+    await passing(0.2)
+    assert store.value(KEY) is not None
+
+
+async def test_nothing_is_tried_while_the_day_s_commands_are_spent(
+    store: ChaosStore, upstream: Upstream
+) -> None:
+    here = Container(store, upstream, policy(tags=()), commands_per_day=20)
+    for number in range(40):
+        await here.fact(f"E{number}")
+        await passing(0.1)
+    before = here.cache.stats()["shared"]
+    await passing(HOUR)
+    assert (before["waiting_writes"] > 0, here.cache.stats()["shared"]) == (True, before)
+
+
+async def test_what_waits_for_the_next_day_s_commands_is_written_then(
+    store: ChaosStore, upstream: Upstream
+) -> None:
+    here = Container(store, upstream, policy(fresh_for=timedelta(days=2), tags=()), commands_per_day=20)
+    for number in range(20):
+        await here.fact(f"E{number}")
+        await passing(0.1)
+    before = store.value("cache:v1:fact:E19")
+    await passing(24 * HOUR + 60)
+    assert (before, store.value("cache:v1:fact:E19") is not None) == (None, True)
 
 
 async def test_drain_writes_what_waits(here: Container, store: ChaosStore) -> None:

@@ -90,7 +90,7 @@ class Coherence:
     async def send_late(self) -> None:
         """Send what was flushed while the shared tier was away; raise StoreError if it still is."""
         tags = list(self._unsent)
-        values = await self._shared.read([stamp_key(tag) for tag in tags])
+        values = await self._shared.read([stamp_key(tag) for tag in tags], urgent=True)
         overtaken = [
             tag
             for tag, stamp in zip(tags, values, strict=True)

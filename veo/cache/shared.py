@@ -67,13 +67,14 @@ class Shared:
             async with asyncio.timeout(self._write_timeout):
                 await self.store.close()
 
-    async def read(self, keys: Sequence[str]) -> list[str | None]:
+    async def read(self, keys: Sequence[str], *, urgent: bool = False) -> list[str | None]:
         """Read several keys; reads that are asked for within one tick of the loop are one MGET."""
-        self._check_awake()  # before anything is set in motion
+        self._check_awake(urgent=urgent)  # before anything is set in motion
         batch, loop = self._batch, asyncio.get_running_loop()
         if batch is None:
             batch = self._batch = _Batch()
             loop.call_soon(self._send, batch)
+        batch.urgent |= urgent
         values = await batch.join(keys, loop.create_future())
         return [values[key] for key in keys]
 
@@ -132,13 +133,18 @@ class Shared:
             return dict(zip(names, values, strict=True))  # another number of values is a fault like any other
 
         try:
-            batch.give(await self._guard(read, self._read_timeout))
+            batch.give(await self._guard(read, self._read_timeout, urgent=batch.urgent))
         except StoreError as error:
             batch.fail(error)
 
     async def _guard(self, operation: Callable[[], Awaitable[T]], limit: float, *, urgent: bool = False) -> T:
         self._check_awake(urgent=urgent)
         return await self._call(operation, limit, began=self._clock.now())
+
+    def rests(self) -> bool:
+        """Tell whether a call would be refused unasked now, and nothing be gained by trying."""
+        now = self._clock.now()
+        return self.breaker.state(now) == "open" or self._spent(now)
 
     def _check_awake(self, *, urgent: bool = False) -> None:
         """Raise StoreError while the tier rests; have it probed, behind the caller, when its rest is over.
@@ -211,6 +217,7 @@ class _Batch:
 
     def __init__(self) -> None:
         self.keys: dict[str, None] = {}
+        self.urgent = False
         self._callers: list[asyncio.Future[Values]] = []
 
     def join(self, keys: Sequence[str], caller: asyncio.Future[Values]) -> asyncio.Future[Values]:

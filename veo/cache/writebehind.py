@@ -7,6 +7,8 @@ platform freezes as soon as it returns.
 import asyncio
 import contextvars
 import math
+from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -53,24 +55,29 @@ class EntryWrite:
 
 
 class WriteBehind:
-    """Writes waiting for the shared tier, at most `most` of them."""
+    """Writes waiting for the shared tier, at most `most` of them.
+
+    A new write is tried at once. Those that failed are tried again together, by one clock whose pauses grow:
+    they failed for the same reason, and while the tier rests none of them costs anything.
+    """
 
     def __init__(self, shared: Shared, clock: Clock, most: int = 256) -> None:
         self._shared, self._clock, self._most = shared, clock, most
-        self._waiting: dict[str, Write] = {}
-        self._workers: dict[str, asyncio.Task[None]] = {}
-        self._hurry: asyncio.Event | None = None
+        self._waiting: dict[str, Write] = {}  # under way, or failed
+        self._tries: dict[str, asyncio.Task[None]] = {}  # under way
+        self._retrying: asyncio.Task[None] | None = None  # for as long as there are failed ones
 
     def __len__(self) -> int:
         return len(self._waiting)
 
     def put(self, name: str, write: Write) -> None:
         """Write soon; a write of the same name that still waits is replaced."""
-        if name not in self._waiting and len(self._waiting) >= self._most:
+        waits = name in self._waiting
+        if not waits and len(self._waiting) >= self._most:
             self._make_room()
         self._waiting[name] = write
-        if name not in self._workers:
-            self._start(name)
+        if not waits:
+            self._try(name)
 
     def _make_room(self) -> None:
         """Drop the oldest write that may be lost: an entry, never a flush."""
@@ -83,61 +90,66 @@ class WriteBehind:
 
     async def drain(self, timeout: float) -> int:  # noqa: ASYNC109 - the bound is part of the promise
         """Try everything that waits once more, now; give the number of writes that are left after all."""
-        if self._hurry is not None:
-            self._hurry.set()
-        if self._workers:
-            await asyncio.wait(list(self._workers.values()), timeout=timeout)
-        for name in self._waiting.keys() - self._workers.keys():
-            self._start(name, FIRST_PAUSE)  # this container may live on
+        failed = self._failed()
+        under_way = self._waiting.keys() - failed
+        with suppress(TimeoutError):
+            async with asyncio.timeout(timeout):
+                await self._try_again(failed)
+                await self._try_again(under_way)
         return len(self._waiting)
 
     def restart(self) -> None:
         """Go on, on the running loop, with what an earlier loop left behind."""
-        self._workers, self._hurry = {}, None
-        for name in list(self._waiting):
-            self._start(name)
+        self._tries, self._retrying = {}, None
+        for name in self._waiting:
+            self._try(name, again=True)
 
-    def _start(self, name: str, pause: float = 0.0) -> None:
-        if self._hurry is None or self._hurry.is_set():
-            self._hurry = asyncio.Event()
-        loop = asyncio.get_running_loop()
-        work = self._work(name, self._hurry, pause)
-        self._workers[name] = loop.create_task(work, context=contextvars.Context())
+    def _failed(self) -> list[str]:
+        return [name for name in self._waiting if name not in self._tries]
 
-    async def _work(self, name: str, hurry: asyncio.Event, pause: float) -> None:
+    async def _try_again(self, names: Iterable[str]) -> None:
+        """Try those that still wait, all at once, and wait for whatever is under way."""
+        for name in names:
+            self._try(name, again=True)
+        if self._tries:
+            await asyncio.wait(list(self._tries.values()))
+
+    def _try(self, name: str, *, again: bool = False) -> None:
+        if name in self._waiting and name not in self._tries:
+            attempt = self._attempt(name, self._tries, again=again)
+            loop = asyncio.get_running_loop()
+            self._tries[name] = loop.create_task(attempt, context=contextvars.Context())
+
+    async def _attempt(self, name: str, tries: dict[str, asyncio.Task[None]], *, again: bool) -> None:
+        """Write the last write of a name, which may be replaced, or gone, meanwhile."""
         try:
-            while (write := await self._next(name, hurry, pause)) is not None:
-                hurried = hurry.is_set()
-                if write.expires <= self._clock.now() or await self._wrote(write, again=pause > 0):
-                    if self._waiting.get(name) is write:
-                        del self._waiting[name]
-                    pause = 0.0
-                elif hurried:
-                    return
-                else:
-                    self._shared.counters.retried_writes += 1
-                    pause = min(max(FIRST_PAUSE, 2 * pause), LONGEST_PAUSE)
-        finally:
-            self._workers.pop(name, None)  # gone already where another loop took over
-
-    async def _next(self, name: str, hurry: asyncio.Event, pause: float) -> Write | None:
-        """Wait; then give the last write of a name, which may have come, or gone, meanwhile."""
-        await _either(hurry, pause)
-        return self._waiting.get(name)
-
-    async def _wrote(self, write: Write, *, again: bool) -> bool:
-        try:
-            await write.attempt(self._shared, self._clock.now(), again=again)
+            while (write := self._waiting.get(name)) is not None:
+                if write.expires > self._clock.now():
+                    await write.attempt(self._shared, self._clock.now(), again=again)
+                if self._waiting.get(name) is write:
+                    del self._waiting[name]
+                again = False
         except StoreError:
-            return False
-        return True
+            self._shared.counters.retried_writes += 1
+            if self._retrying is None:
+                loop = asyncio.get_running_loop()
+                self._retrying = loop.create_task(self._retry(), context=contextvars.Context())
+        finally:
+            del tries[name]  # not of self: another loop may have taken over
 
+    async def _retry(self) -> None:
+        """Try what failed again and again: an entry until it expires, a flush until it arrives."""
+        pause = FIRST_PAUSE
+        while self._failed():
+            await asyncio.sleep(pause)
+            pause = min(2 * pause, LONGEST_PAUSE)
+            rests, now = self._shared.rests(), self._clock.now()
+            await self._try_again([name for name in self._failed() if not rests or self._presses(name, now)])
+        self._retrying = None
 
-async def _either(event: asyncio.Event, seconds: float) -> None:
-    if seconds == 0.0:
-        return
-    try:
-        async with asyncio.timeout(seconds):
-            await event.wait()
-    except TimeoutError:
-        return
+    def _presses(self, name: str, now: float) -> bool:
+        """Tell whether a write is not to wait for a tier that rests: it is over, or a flush.
+
+        A flush goes out even beyond the day's budget.
+        """
+        return not now < self._waiting[name].expires < math.inf
