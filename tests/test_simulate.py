@@ -305,3 +305,9 @@ def test_no_other_command_loads_what_the_two_need() -> None:
     code = "import sys, veo.cli; print({'veo.simulation', 'veo.loadtest'} & set(sys.modules))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, check=True)  # noqa: S603 - our own program
     assert done.stdout == b"set()\n"
+
+
+def test_a_simulation_of_a_year_ends() -> None:
+    """After 194 days a second of 64 bits is coarser than a nanosecond."""
+    year = [sys.executable, "-m", "veo", "simulate", "1k", "--requests-a-day", "1", "--days", "400"]
+    subprocess.run(year, check=True, capture_output=True, timeout=60)  # noqa: S603 - our own program
