@@ -339,6 +339,16 @@ async def test_the_least_asked_keys_make_way(store: ChaosStore) -> None:
     assert len(here.cache.ledger.today().record["key"]["fact"]) == MOST_KEYS // 2
 
 
+async def test_the_keys_of_a_day_are_bounded(store: ChaosStore) -> None:
+    here = container(store, Upstream(), entries=10)
+    here.upstream.delay = 0
+    for number in range(MOST_KEYS + 1):
+        await here.fact(f"E{number}")
+        if number == MOST_KEYS // 2:
+            here.cache.ledger.today()
+    assert len(here.cache.ledger.today().record["key"]["fact"]) == MOST_KEYS // 2
+
+
 async def test_keys_of_what_stays_in_a_container_are_not_named(store: ChaosStore) -> None:
     here = container(store, rules=policy(shared=False))
     await here.fact("E15")

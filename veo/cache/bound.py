@@ -41,6 +41,12 @@ class Revalidation:
 revalidation: contextvars.ContextVar[Revalidation] = contextvars.ContextVar("revalidation")
 
 NEGATIVE = Codec(Negative)
+_codecs: dict[type, Codec] = {}
+
+
+def _codec(returns: Any) -> Codec:
+    """Give the one codec of a class, whose schema takes a while to build; each other type has its own."""
+    return _codecs.setdefault(returns, Codec(returns)) if isinstance(returns, type) else Codec(returns)
 
 
 def all_tags(key: str, tags: tuple[str, ...]) -> tuple[str, ...]:
@@ -59,7 +65,7 @@ class Bound:
         returns = get_type_hints(function, include_extras=True).get("return", Any)
         check_frozen(returns)
         self.policy, self.function = policy, function
-        self.codec, self.negative = Codec(returns), NEGATIVE
+        self.codec, self.negative = _codec(returns), NEGATIVE
         self.keys = KeyMaker(policy, function)
         self.counters, self.usage = Counters(), Usage()
 

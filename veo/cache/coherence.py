@@ -52,7 +52,7 @@ class Coherence:
     async def learn(self, tags: Iterable[str], values: Iterable[str | None]) -> None:
         """Adopt stamps that were read, and write those that are absent; raise StoreError if that fails."""
         absent, now = [], self._clock.now()
-        for tag, stamp in zip(tags, values, strict=True):
+        for tag, stamp in self.generations.news(tags, values):
             if stamp is None and not is_key_tag(tag):
                 absent.append(tag)
             elif self.generations.adopt(tag, stamp, now):

@@ -1,10 +1,20 @@
 """What happened, per family: plain integers, cheap enough for the hot path."""
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
+
+
+class _Counts:
+    """Counts that are named by their class."""
+
+    __slots__: tuple[str, ...] = ()
+
+    def as_dict(self) -> dict[str, int]:
+        """Give the counts by name."""
+        return {name: getattr(self, name) for name in self.__slots__}
 
 
 @dataclass(slots=True)
-class Counters:
+class Counters(_Counts):
     """Events of one family since start.
 
     Every lookup ends as one of memory, shared, source, stale or failed; `negative` are those of them
@@ -26,13 +36,9 @@ class Counters:
     not_stored: int = 0
     commands: int = 0
 
-    def as_dict(self) -> dict[str, int]:
-        """Give the counts by name."""
-        return {field.name: getattr(self, field.name) for field in fields(self)}
-
 
 @dataclass(slots=True)
-class SharedCounters:
+class SharedCounters(_Counts):
     """What this container sent to the shared tier since start."""
 
     reads: int = 0
@@ -42,7 +48,3 @@ class SharedCounters:
     skipped: int = 0
     dropped_writes: int = 0
     retried_writes: int = 0
-
-    def as_dict(self) -> dict[str, int]:
-        """Give the counts by name."""
-        return {field.name: getattr(self, field.name) for field in fields(self)}

@@ -16,6 +16,7 @@ from veo.cache.entry import Entry, Stamps
 
 REMEMBERED = 10_000  # stamps; the least recently used keys are forgotten first
 PATIENCE = 60.0  # seconds for which a smaller stamp counts as a replica's lag
+_KEY = "key:"
 _FORM = re.compile(r"[0-9a-f]{24}")
 
 
@@ -27,12 +28,12 @@ def new_stamp(now: float, after: str | None = None) -> str:
 
 def key_tag(key: str) -> str:
     """Give the tag that stands for one key."""
-    return f"key:{key}"
+    return _KEY + key
 
 
 def is_key_tag(tag: str) -> bool:
     """Tell whether a tag stands for one key."""
-    return tag.startswith("key:")
+    return tag.startswith(_KEY)
 
 
 class Generations:
@@ -60,6 +61,21 @@ class Generations:
     def valid(self, entry: Entry) -> bool:
         """Tell whether nothing that an entry was written under has been flushed since."""
         return self.current(entry.stamps, entry.stamps)
+
+    def news(self, tags: Iterable[str], values: Iterable[str | None]) -> list[tuple[str, str | None]]:
+        """Pick what the tier says that is not known here, or that it lacks; what it confirms is settled.
+
+        Hundreds of tags are re-read together, and there is hardly ever any news.
+        """
+        known, told = self._known.get, list(zip(tags, values, strict=True))
+        for tag, stamp in told if self._doubted else ():
+            if stamp == known(tag):
+                self._doubted.pop(tag, None)
+        return [
+            (tag, stamp)
+            for tag, stamp in told
+            if stamp != known(tag) or (stamp is None and not tag.startswith(_KEY))
+        ]
 
     def adopt(self, tag: str, stamp: str | None, now: float) -> bool:
         """Take over what the tier says of a tag, if it is newer; tell whether ours is to be sent again."""
@@ -92,7 +108,7 @@ class Generations:
 
     def shared_tags(self) -> list[str]:
         """Give the known tags that are not single keys."""
-        return [tag for tag in self._known if not is_key_tag(tag)]
+        return [tag for tag in self._known if not tag.startswith(_KEY)]
 
     def _replace(self, tag: str, stamp: str | None) -> None:
         self._drop(tag)

@@ -7,9 +7,8 @@ in which a day (UTC) ends counts for the next one; what happens in a container's
 container that is killed.
 """
 
-import json
 import secrets
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -58,41 +57,42 @@ def added(records: Iterable[Record]) -> Record:
 
 
 def _growth(now: Record, before: Record) -> Record:
-    """Give what came to a record since an earlier state of it."""
+    """Give what came to a record since an earlier state of it, to the microsecond."""
+    nothing: Sums = {}
     return {
         group: {
             name: {
-                what: more
+                what: round(amount - was.get(what, 0), 6)
                 for what, amount in sums.items()
-                if (more := amount - before.get(group, {}).get(name, {}).get(what, 0)) > 0
+                if amount > was.get(what, 0)
             }
             for name, sums in names.items()
+            for was in [before.get(group, {}).get(name, nothing)]
         }
         for group, names in now.items()
     }
 
 
-def _popular(record: Record, most: int) -> Record:
-    """Give a record with its most asked keys only."""
-    keys = record.get("key", {})
+def _popular(keys: Mapping[str, Sums], most: int) -> defaultdict[str, Counter[str]]:
+    """Give the most asked keys of all families."""
     counts = [(count, family, key) for family, sums in keys.items() for key, count in sums.items()]
-    kept: dict[str, dict[str, float]] = {}
+    kept: defaultdict[str, Counter[str]] = defaultdict(Counter)
     for count, family, key in nlargest(most, counts):
-        kept.setdefault(family, {})[key] = count
-    return {**record, "key": kept}
+        kept[family][key] = int(count)
+    return kept
+
+
+def _short(record: Record) -> Record:
+    """Give a record that names no more keys than one may."""
+    return {**record, "key": _popular(record.get("key", {}), POPULAR)}
 
 
 def _text(record: Record) -> str:
-    """Write a record down without what is nothing, to the microsecond."""
+    """Write a record down without the names that have nothing."""
     shown = {
-        group: {
-            name: {what: round(amount, 6) for what, amount in sums.items() if amount}
-            for name, sums in names.items()
-            if any(sums.values())
-        }
-        for group, names in record.items()
+        group: {name: dict(sums) for name, sums in names.items() if sums} for group, names in record.items()
     }
-    return json.dumps(shown, separators=(",", ":"))
+    return _RECORD.dump_json(shown).decode()
 
 
 def _read(text: str) -> Record | None:
@@ -134,7 +134,6 @@ class Ledger:
         self._engine, self._bounds, self._bound_of = engine, bounds, bound_of
         self._every = every or 0.0
         self.sources: Callable[[], Mapping[str, Sums]] = dict
-        self._before: Record = {}
         self.begin()
         if every is not None and engine.tier is not None:
             engine.beat = self._beat
@@ -143,9 +142,10 @@ class Ledger:
         """Be a container of its own, with nothing to its name: at the start, and out of a snapshot."""
         self.collect()
         self._container = secrets.token_hex(6)
-        self._keys()
-        self._day, self._before = "", self._totals()
-        self._today: Record = {}
+        self._taken()
+        self._day = ""
+        self._base = self._last = self._totals()  # when the day began, and when they were looked at last
+        self._asked: defaultdict[str, Counter[str]] = defaultdict(Counter)  # today, by family and key
         self._due: float | None = None
         self._sent: Record | None = None
 
@@ -167,12 +167,14 @@ class Ledger:
         self.collect()
         day = datetime.fromtimestamp(self._engine.clock.now(), UTC).date().isoformat()
         if day != self._day:
-            self._day, self._today = day, {}
-        totals = self._totals()
-        grown = {**_growth(totals, self._before), "key": self._keys()}
-        self._before = totals
-        self._today = _popular(added([self._today, grown]), MOST_KEYS)
-        return Day(day, 1, self._today)
+            self._day, self._base, self._asked = day, self._last, defaultdict(Counter)
+        self._last = self._totals()
+        for family, keys in self._taken().items():
+            self._asked[family].update(keys)
+        if sum(map(len, self._asked.values())) > MOST_KEYS:
+            self._asked = _popular(self._asked, MOST_KEYS // 2)
+        asked = {family: dict(keys) for family, keys in self._asked.items()}
+        return Day(day, 1, {**_growth(self._last, self._base), "key": asked})
 
     async def fleet(self, day: str | None = None) -> Day | None:
         """Give a day of all containers, by default today; None when the shared tier cannot tell."""
@@ -188,7 +190,7 @@ class Ledger:
         if day == own.day:
             fields[self._container] = _text(own.record)  # newer than what was written
         records = [record for text in fields.values() if (record := _read(text)) is not None]
-        return Day(day, len(records), _popular(added(records), POPULAR))
+        return Day(day, len(records), _short(added(records)))
 
     def settle(self, *, last: bool) -> None:
         """Have what is due written before the container may be frozen; at the `last` whatever is new."""
@@ -208,7 +210,7 @@ class Ledger:
     def _write(self, now: float) -> None:
         self._due = now + self._every
         day = self.today()
-        record, tier = _popular(day.record, POPULAR), self._engine.tier
+        record, tier = _short(day.record), self._engine.tier
         news = {**record, "container": {}}  # to have written the last one is none
         if tier is not None and news != self._sent:
             self._sent = news
@@ -223,11 +225,12 @@ class Ledger:
             "container": {} if tier is None else {"": {"commands": tier.shared.counters.commands}},
         }
 
-    def _keys(self) -> Mapping[str, Sums]:
+    def _taken(self) -> Mapping[str, Counter[str]]:
         """Take the answers by key since the last time, but those of what stays in this container."""
         taken: dict[str, Counter[str]] = {}
         for name, bound in self._bounds.items():
-            keys, bound.usage.keys = bound.usage.keys, Counter()
-            if keys and bound.policy.shared and not bound.policy.sensitive:
-                taken[name] = keys
+            if keys := bound.usage.keys:
+                bound.usage.keys = Counter()
+                if bound.policy.shared and not bound.policy.sensitive:
+                    taken[name] = keys
         return taken

@@ -2,10 +2,10 @@
 
 import asyncio
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from random import Random
-from typing import Any
+from typing import Any, NamedTuple
 
 from veo.cache import Aside, Cache, Policy, StoreError, UpstreamThrottled
 from veo.cache.entry import read_head
@@ -67,10 +67,22 @@ class Outcome:
     oldest_stale: float = 0.0
 
 
+class Simulated(NamedTuple):
+    """A family as it is simulated: its policy, and the function that asks its source."""
+
+    policy: Policy
+    function: Callable[..., Awaitable[Fact]]
+
+
+def _simulated(policy: Policy, upstream: Upstream) -> Simulated:
+    """Take a policy as it is, but for what looks into values, which say nothing here."""
+    return Simulated(replace(policy, lifetime=None, cache_if=None), function(policy, upstream.ask))
+
+
 class Container:
     """One process: a cache of its own, and the table's questions behind it."""
 
-    def __init__(self, plan: Plan, store: MemoryStore, upstream: Upstream, rng: Random) -> None:
+    def __init__(self, plan: Plan, store: MemoryStore, table: Mapping[str, Simulated], rng: Random) -> None:
         self.cache = Cache(
             store,
             LoopClock(),
@@ -82,19 +94,20 @@ class Container:
             rng=Random(rng.random()),  # noqa: S311 - a simulation
         )
         self.used = 0.0
-        self.asides: Mapping[str, Aside[..., Fact]] = {
-            policy.family: self.cache.aside(_simulated(policy))(function(policy, upstream.ask))
-            for policy in plan.policies
-        }
+        self._table = table
+        self._asides: dict[str, Aside[..., Fact]] = {}
+
+    def aside(self, family: str) -> Aside[..., Fact]:
+        """Give the cached function of a family, made when it is first asked: a life may be short."""
+        known = self._asides.get(family)
+        if known is None:
+            policy, fetch = self._table[family]
+            known = self._asides[family] = self.cache.aside(policy)(fetch)
+        return known
 
     def idle(self, now: float) -> float:
         """Give the seconds since the last request."""
         return now - self.used
-
-
-def _simulated(policy: Policy) -> Policy:
-    """Take a policy as it is, but for what looks into values, which say nothing here."""
-    return replace(policy, lifetime=None, cache_if=None)
 
 
 class Fleet:
@@ -107,9 +120,9 @@ class Fleet:
         faults = plan.faults
         self._store = MemoryStore(LoopClock().now, lambda: self._within(faults.tier_away))
         self._upstream = Upstream(self._rng, faults.failing, lambda: self._within(faults.sources_away))
+        self._table = {policy.family: _simulated(policy, self._upstream) for policy in plan.policies}
         self._slots: list[Container | None] = [None] * plan.containers
-        self._keys = Container(plan, self._store, self._upstream, self._rng)  # only names keys
-        self._policies = {policy.family: policy for policy in plan.policies}
+        self._keys = self._new_container()  # only names keys
         self._arguments: dict[Question, tuple[Any, ...]] = {}
         self.outcome = Outcome(ends={family: Counter() for family in plan.demand.asks})
 
@@ -132,7 +145,7 @@ class Fleet:
             return
         self.outcome.invocations += 1
         container = await self._container()
-        known = [question for question in arrival.questions if question.family in self._policies]
+        known = [question for question in arrival.questions if question.family in self._table]
         if len(known) == 1:  # most are, and a task costs as much as a hit
             await self._ask(container, known[0])
         else:
@@ -140,8 +153,8 @@ class Fleet:
 
     async def _at_edge(self, questions: Sequence[Question]) -> bool:
         """Answer from the shared tier, with one command, when everything stands there fresh."""
-        known = [q for q in questions if q.family in self._policies]
-        keys = [f"veo:v1:{self._keys.asides[q.family].key(*self._of(q))}" for q in known]
+        known = [q for q in questions if q.family in self._table]
+        keys = [f"veo:v1:{self._keys.aside(q.family).key(*self._of(q))}" for q in known]
         try:
             texts = await self._store.read_by_edge(keys)
         except StoreError:
@@ -156,7 +169,7 @@ class Fleet:
 
     async def _ask(self, container: Container, question: Question) -> None:
         try:
-            hit = await container.asides[question.family].lookup(*self._of(question))
+            hit = await container.aside(question.family).lookup(*self._of(question))
         except UNANSWERED:  # the cache has counted it
             return
         finally:
@@ -170,10 +183,13 @@ class Fleet:
         container, now = self._slots[slot], self._loop.time()
         if container is None or container.idle(now) > self._plan.idle:
             await self._end(slot)
-            container = self._slots[slot] = Container(self._plan, self._store, self._upstream, self._rng)
+            container = self._slots[slot] = self._new_container()
             container.used = now
             self.outcome.starts += 1
         return container
+
+    def _new_container(self) -> Container:
+        return Container(self._plan, self._store, self._table, self._rng)
 
     async def _end(self, slot: int) -> None:
         """End a container, and keep what it has counted."""
@@ -189,7 +205,7 @@ class Fleet:
         """Give the arguments of a question; they are always the same."""
         known = self._arguments.get(question)
         if known is None:
-            known = arguments(self._policies[question.family], question.rank)
+            known = arguments(self._table[question.family].policy, question.rank)
             self._arguments[question] = known
         return known
 
