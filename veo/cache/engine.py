@@ -190,7 +190,7 @@ class Engine:
 
     async def _outcome(self, bound: Bound, flight: Flight) -> Landing | None:
         if not flight.looked.done():
-            await asyncio.shield(flight.looked)
+            await asyncio.wait((flight.looked,))
         if flight.gate is not None:  # waiting for a turn is not the source's time
             await asyncio.wait((flight.turn, flight.answer), return_when=asyncio.FIRST_COMPLETED)
         if flight.answer.done():
@@ -198,12 +198,9 @@ class Engine:
         soft, hard = bound.policy.soft_timeout.total_seconds(), bound.policy.hard_timeout.total_seconds()
         patient = flight.force or self.source.in_hand(flight) is None
         for limit in (hard,) if patient else (soft, hard - soft):
-            try:
-                async with asyncio.timeout(limit) as wait:
-                    return await asyncio.shield(flight.answer)
-            except TimeoutError:
-                if not wait.expired():  # the source's own
-                    raise
+            await asyncio.wait((flight.answer,), timeout=limit)
+            if flight.answer.done():
+                return flight.answer.result()
             if (held := self.source.in_hand(flight)) is not None:
                 return Landing(held, "memory" if self.clock.now() < held.fresh else "stale")
         raise TimeoutError(f"{flight.key}: no answer within {hard:g} s")
@@ -242,7 +239,9 @@ class Engine:
                 return Landing(held, "stale")
             if policy.paid:
                 raise pause
-        async with flight.in_turn():
+        if flight.gate is None:
+            return await self._ask(bound, flight, record)
+        async with flight.gate.held(flight.turn):
             return await self._ask(bound, flight, record)
 
     async def _ask(self, bound: Bound, flight: Flight, record: Record) -> Landing | None:

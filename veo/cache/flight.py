@@ -7,8 +7,7 @@ with an error after the hard one), but until the task really ends nobody starts 
 
 import asyncio
 from collections import OrderedDict
-from collections.abc import AsyncIterator, Iterable, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import Iterable, Mapping
 from typing import Any, Literal, NamedTuple
 
 from veo.cache.entry import Entry, Stamps
@@ -50,7 +49,7 @@ class Flight:
         self.background, self.outdo, self.force, self.gate = background, outdo, force, gate
         self.loop = asyncio.get_running_loop()
         self.looked: asyncio.Future[None] = self.loop.create_future()  # the shared tier has been read
-        self.turn: asyncio.Future[None] = self.loop.create_future()  # to ask: callers' clocks start here
+        self.turn: asyncio.Future[None] = self.loop.create_future()  # at a gate: callers' clocks start here
         self.answer: asyncio.Future[Landing | None] = self.loop.create_future()
         self.task: asyncio.Task[None] | None = None
         self.stamps: Stamps = {}
@@ -62,20 +61,6 @@ class Flight:
         self.owner: str | None = None  # of the fleet's lease, while this flight holds it
         self.lease_until = 0.0
         self.settled = False  # what the lease stood for is written: it may run out by itself
-
-    @asynccontextmanager
-    async def in_turn(self) -> AsyncIterator[None]:
-        """Ask within this: where there is a gate, one of a few at a time."""
-        if self.gate is None:
-            self.turn.set_result(None)
-            yield
-            return
-        self.gate.enter(self.turn)
-        try:
-            await self.turn
-            yield
-        finally:
-            self.gate.leave(self.turn)
 
     def waits_for(self, others: Iterable["Flight"]) -> bool:
         """Tell whether this flight is one of the others, or waits for one of them."""

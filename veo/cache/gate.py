@@ -6,6 +6,8 @@ let through at once, and the gate makes up for it by letting others in later.
 
 import asyncio
 from collections import deque
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 
 Turn = asyncio.Future[None]
 
@@ -16,6 +18,16 @@ class Gate:
     def __init__(self, most: int) -> None:
         self._free = most
         self._queue: deque[Turn] = deque()
+
+    @asynccontextmanager
+    async def held(self, turn: Turn) -> AsyncIterator[None]:
+        """Wait for a turn, and hold it within this."""
+        self.enter(turn)
+        try:
+            await turn
+            yield
+        finally:
+            self.leave(turn)
 
     def enter(self, turn: Turn) -> None:
         """Grant the turn now, or when its time has come."""

@@ -73,7 +73,9 @@ class Shared:
         batch, loop = self._batch, asyncio.get_running_loop()
         if batch is None:
             batch = self._batch = _Batch()
-            loop.call_soon(self._send, batch)
+            task = loop.create_task(self._read(batch), context=contextvars.Context())
+            self._reads.add(task)
+            task.add_done_callback(self._reads.discard)
         batch.urgent |= urgent
         values = await batch.join(keys, loop.create_future())
         return [values[key] for key in keys]
@@ -118,13 +120,8 @@ class Shared:
         """Make first contact; bounded by the longer first timeout."""
         await self._guard(self.store.ping, self._first_timeout)
 
-    def _send(self, batch: "_Batch") -> None:
-        self._batch = None
-        task = asyncio.get_running_loop().create_task(self._read(batch), context=contextvars.Context())
-        self._reads.add(task)
-        task.add_done_callback(self._reads.discard)
-
     async def _read(self, batch: "_Batch") -> None:
+        self._batch = None  # what is asked for from here on is another read
         names = list(batch.keys)
         self.counters.reads += 1
 
