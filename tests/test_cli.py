@@ -181,6 +181,12 @@ def test_a_setting_that_is_to_hold_json_and_does_not_is_one_line_by_its_name() -
     assert (done.returncode, done.stderr) == (2, b"veo: VEO_UPSTREAMS: must be a JSON object\n")
 
 
+def test_a_setting_that_is_refused_is_one_line_that_gives_the_accepted_form() -> None:
+    done = process("-m", "veo", "area", "E15", VEO_CORS_ORIGINS="veo.example")
+    form = b"must be origins such as https://veo.example, separated by commas"
+    assert (done.returncode, done.stderr) == (2, b"veo: VEO_CORS_ORIGINS: " + form + b"\n")
+
+
 def test_a_flush_that_reaches_nobody_is_a_failure() -> None:
     broken = {"UPSTASH_REDIS_REST_URL": "ftp://x", "UPSTASH_REDIS_REST_TOKEN": "x"}
     done = process("-m", "veo", "cache", "flush", "all", **broken)

@@ -9,7 +9,7 @@ from pydantic import AliasChoices
 
 from veo.cache import Policy
 from veo.questions import POLICIES
-from veo.settings import Settings
+from veo.settings import PROVIDERS, Settings
 from veo.web.admin import ADMIN
 from veo.web.routes import PUBLIC
 
@@ -68,12 +68,20 @@ def test_the_settings_of_the_readme_are_those_of_the_code() -> None:
     assert set(re.findall(r"`([A-Z][A-Z_]+)`", table.split("\n\n", 1)[0])) == read
 
 
-def test_the_providers_of_the_documentation_are_those_of_the_code() -> None:
+def providers() -> set[str]:
+    """Give the names of all live sources, as the code gives them to each."""
     text = "".join(path.read_text() for path in (ROOT / "veo" / "sources").glob("*.py"))
-    named = {name for pair in PROVIDER.findall(text) for name in pair if name}
+    return {name for pair in PROVIDER.findall(text) for name in pair if name}
+
+
+def test_other_addresses_may_be_set_for_the_providers_of_the_code() -> None:
+    assert set(PROVIDERS) == providers()
+
+
+def test_the_providers_of_the_documentation_are_those_of_the_code() -> None:
     table, _, _ = SOURCES.partition("| provider |")[2].partition("\n\n")
     first = [line.split("|")[1] for line in table.splitlines()[2:]]
-    assert {name for cell in first for name in re.findall(r"`([a-z.-]+)`", cell)} == named
+    assert {name for cell in first for name in re.findall(r"`([a-z.-]+)`", cell)} == providers()
 
 
 def test_the_readme_is_short() -> None:

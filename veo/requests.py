@@ -181,6 +181,8 @@ def _message(error: ErrorDetails) -> str:
     field = ".".join(str(part)[:40] for part in error["loc"] if part != "[key]") or "body"
     if error["type"] == "literal_error":
         return f"{field}: must be {error['ctx']['expected']}"
+    if error["type"] == "value_error":
+        return f"{field}: {error['ctx']['error']}"  # our own words, without pydantic's before them
     if error["type"] == "string_pattern_mismatch" and error["ctx"]["pattern"] in _FORMS:
         return f"{field}: {_FORMS[error['ctx']['pattern']]}"
     return f"{field}: {_PLAIN.get(error['type']) or error['msg'][:1].lower() + error['msg'][1:]}"

@@ -12,6 +12,11 @@ Price = Annotated[float, Field(ge=0, le=1_000)]  # US dollars a call
 
 
 SHORTEST_TOKEN = 16
+PROVIDERS = (
+    "tfl", "police.uk", "postcodes.io", "ons-geography", "overpass", "fsa", "google-geocoding",
+    "google-staticmap", "perplexity", "gias", "gov-uk", "ofsted", "price-paid", "uk-hpi", "ons",
+)  # fmt: skip
+"""The names of all live sources: those of `veo.sources`, which would take long to import here."""
 
 
 class Settings(BaseSettings):
@@ -83,6 +88,8 @@ class Settings(BaseSettings):
     @classmethod
     def _check(cls, value: dict[str, str]) -> dict[str, str]:
         for name, url in value.items():
+            if name not in PROVIDERS:
+                raise ValueError(f"{name}: no such source; there are {', '.join(PROVIDERS)}")
             if not re.fullmatch(r"https://[\w.-]+(:\d+)?(/[\w./-]*)?|http://127\.0\.0\.1:\d+", url):
                 raise ValueError(
                     f"{name}: must be an https:// address without a query, or http://127.0.0.1:port"
