@@ -389,6 +389,38 @@ async def test_near_the_budget_a_flush_still_goes_out(store: ChaosStore, upstrea
     assert await here.cache.flush(family="fact")
 
 
+async def test_near_the_budget_the_flush_of_an_unseen_tag_still_goes_out(
+    store: ChaosStore, upstream: Upstream
+) -> None:
+    here = Container(store, upstream, commands_per_day=20)
+    for number in range(30):
+        await here.fact(f"E{number}")
+        await here.settle()
+    assert await here.cache.flush(tag="area:N1")
+
+
+async def test_a_flush_by_a_clock_behind_outdoes_a_stamp_that_it_could_not_read(
+    here: Container, store: ChaosStore, upstream: Upstream
+) -> None:
+    behind = Container(store, upstream, skew=-5)
+    await behind.fact("warm")
+    await behind.settle()
+    await here.cache.flush(tag="area:E15")
+    standing = store.value("cache:v1:g:area:E15") or ""
+    store.fault(Fault(kind="failed"), method="mget")
+    await behind.cache.flush(tag="area:E15")
+    await passing(1)
+    assert (store.value("cache:v1:g:area:E15") or "") > standing
+
+
+async def test_a_lag_that_is_over_does_not_count_towards_the_next(here: Container) -> None:
+    known, (old, tag) = here.cache._engine.generations, ("0" * 24, "area:E15")  # noqa: SLF001 - no other way in
+    known.renew([tag], 0.0)
+    known.adopt(tag, old, 0.0)
+    known.news([tag], [known.stamp(tag)])
+    assert not known.adopt(tag, old, 61.0)
+
+
 async def test_a_flush_that_was_lost_goes_out_though_the_budget_is_spent_since(
     store: ChaosStore, upstream: Upstream
 ) -> None:

@@ -184,6 +184,21 @@ async def test_close_gives_up_every_lease(payer: Container, store: ChaosStore) -
     await asking
 
 
+async def test_drain_takes_no_longer_than_it_may_to_give_up_leases(
+    payer: Container, store: ChaosStore
+) -> None:
+    payer.upstream.delay = 60
+    asking = [asyncio.ensure_future(payer.fact(f"E{number}")) for number in range(5)]
+    await passing(0.1)
+    for one in asking:
+        one.cancel()
+    await passing(0.1)
+    store.fault(Fault(hang=True), method="delete", times=5)
+    began = asyncio.get_running_loop().time()
+    await payer.cache.drain(0.5)
+    assert asyncio.get_running_loop().time() - began == pytest.approx(0.5)
+
+
 async def test_drain_survives_a_lease_that_cannot_be_given_up(payer: Container, store: ChaosStore) -> None:
     payer.upstream.delay = 5
     asking = asyncio.ensure_future(payer.fact("E15"))

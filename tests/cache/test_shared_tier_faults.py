@@ -347,6 +347,27 @@ async def test_what_was_not_sent_is_not_counted_against_the_budget(
     assert container.cache.stats()["shared"]["breaker"] == "closed"
 
 
+async def test_who_is_cancelled_in_a_call_of_the_store_is_cancelled(
+    here: Container, store: ChaosStore
+) -> None:
+    await contacted(here)
+    store.fault(Fault(hang=True), method="set")
+    setting = asyncio.ensure_future(here.cache.set("note", 1, ttl=60))
+    await passing(0.1)
+    setting.cancel()
+    await passing(0.1)
+    assert setting.cancelled()
+
+
+async def test_a_store_that_cancels_itself_is_a_fault(upstream: Upstream) -> None:
+    class Cancelling(ChaosStore):
+        async def mget(self, keys: Sequence[str]) -> list[str | None]:
+            raise asyncio.CancelledError(*keys)
+
+    here = Container(Cancelling(FakeClock().now), upstream)
+    assert ((await here.fact("E15")).number, here.cache.stats()["shared"]["faults"]) == (1, 1)
+
+
 async def test_a_late_fault_does_not_shorten_the_rest_after_a_refusal() -> None:
     breaker = Breaker()
     breaker.failed(0, refused=True)

@@ -9,6 +9,7 @@ import asyncio
 import contextvars
 import math
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 
 from veo.cache.clock import Clock
 from veo.cache.generations import Generations, is_key_tag, key_tag, new_stamp
@@ -71,15 +72,25 @@ class Coherence:
     async def renew(self, tags: list[str], life: float | None = None) -> bool:
         """Flush tags here and everywhere; False when the shared tier has yet to confirm."""
         unknown = [tag for tag in tags if not is_key_tag(tag) and self.generations.stamp(tag) is None]
-        if unknown:
-            await self.ask(unknown)  # the new stamp has to be greater than the one that stands
+        # the new stamp has to be greater than the one that stands; `send_late` looks again
+        known = not unknown or await self._look(unknown)
         self.generations.renew(tags, self._clock.now(), life or 0.0)
         self._unsent.update(dict.fromkeys(tags, life))
+        if known:
+            with suppress(StoreError):
+                await self._send(tags)
+                return True
+        self._writes.put("flushes", Flushes(self))
+        return False
+
+    async def _look(self, tags: Sequence[str]) -> bool:
+        """See which stamps stand, as they are to be replaced; tell whether that was possible."""
         try:
-            await self._send(tags)
+            values = await self._shared.read([stamp_key(tag) for tag in tags], urgent=True)
         except StoreError:
-            self._writes.put("flushes", Flushes(self))
             return False
+        for tag, stamp in zip(tags, values, strict=True):
+            self.generations.adopt(tag, stamp, self._clock.now())
         return True
 
     def _send_again(self, tag: str) -> None:

@@ -326,16 +326,21 @@ class Engine:
         """Write what waits, and give up leases: at the `last` all, else those of flights nobody waits for."""
         if self.tier is None:
             return 0
-        self.bind()
+        end = self.bind().time() + timeout
         left = await self.tier.writes.drain(timeout)
-        for flight in list(self.flights.values()):
-            if self.leader is not None and (last or not flight.waiting):
-                release = self.leader.ended(flight)
-                if release is not None:
-                    flight.settled = True
-                    with suppress(StoreError):
-                        await release.attempt(self.tier.shared, self.clock.now(), again=False)
+        with suppress(TimeoutError):
+            async with asyncio.timeout_at(end):
+                ended = [flight for flight in self.flights.values() if last or not flight.waiting]
+                await asyncio.gather(*(self._release(flight) for flight in ended))
         return left
+
+    async def _release(self, flight: Flight) -> None:
+        """Give up the lease of a flight, now."""
+        release = None if self.leader is None else self.leader.ended(flight)
+        if release is not None and self.tier is not None:
+            flight.settled = True
+            with suppress(StoreError):
+                await release.attempt(self.tier.shared, self.clock.now(), again=False)
 
     async def restored(self) -> None:
         """Trust nothing that a snapshot froze: randomness, connections, stamps."""

@@ -121,7 +121,7 @@ class Ledger:
     """The ledger of one container, written every so many seconds of use; None keeps it to itself.
 
     `sources` may be set to what gives the totals of each source since start: calls, failures, whatever
-    is to be added up.
+    is to be added up and never counts down.
     """
 
     def __init__(

@@ -176,6 +176,10 @@ class Shared:
             raise self._fault(StoreError(f"no answer within {limit:g} s", "unreachable")) from error
         except StoreError as error:
             raise self._fault(error) from error.__cause__
+        except asyncio.CancelledError as error:
+            if (task := asyncio.current_task()) is not None and task.cancelling():
+                raise
+            raise self._fault(StoreError("the store gave up", "unreachable")) from error
         except Exception as error:  # a store that breaks its contract may not break an answer
             raise self._fault(StoreError(f"the store raised {type(error).__name__}")) from error
         self.breaker.succeeded(began)
