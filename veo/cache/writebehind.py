@@ -55,6 +55,18 @@ class EntryWrite:
         return parts is not None and parts[0]["c"] > self.computed * 1000
 
 
+class Failed(NamedTuple):
+    """When a write is tried again, in seconds of the loop, and the pause before that."""
+
+    due: float
+    pause: float
+
+
+def _must_arrive(write: Write) -> bool:
+    """Tell whether a write never expires: a flush, which goes out even beyond the day's budget."""
+    return write.expires == math.inf
+
+
 class WriteBehind:
     """Writes waiting for the shared tier, at most `most` of them.
 
@@ -100,6 +112,8 @@ class WriteBehind:
 
     def restart(self) -> None:
         """Go on, on the running loop, with what an earlier loop left behind."""
+        if self._timer is not None:
+            self._timer.cancel()
         self._tries, self._failed, self._rounds = {}, {}, set()
         self._ring()
 
@@ -188,15 +202,3 @@ class WriteBehind:
             again = loop.create_task(self._try_again(due), context=contextvars.Context())
             self._rounds.add(again)
             again.add_done_callback(self._rounds.discard)
-
-
-class Failed(NamedTuple):
-    """When a write is tried again, in seconds of the loop, and the pause before that."""
-
-    due: float
-    pause: float
-
-
-def _must_arrive(write: Write) -> bool:
-    """Tell whether a write never expires: a flush, which goes out even beyond the day's budget."""
-    return write.expires == math.inf
