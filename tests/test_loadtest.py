@@ -69,13 +69,32 @@ def test_the_questions_are_mixed_as_told() -> None:
     assert Counter(q.kind for q in questions(100)) == {"recommendations": 60, "areas": 25, "commutes": 15}
 
 
+@pytest.mark.parametrize("count", [1, 2, 6, 61])
+def test_the_kinds_come_to_as_many_questions_as_are_wanted(count: int) -> None:
+    assert len(questions(count)) == count
+
+
+def test_a_mix_of_one_great_share_is_as_good_as_one() -> None:
+    assert universe(["E15"], ["ucl"], mixed("areas=1e308"), 1, 1) == [Question("areas", "/api/areas/E15")]
+
+
 def test_all_questions_are_different() -> None:
     asked = questions(600)
     assert len({q.path + str(q.body) for q in asked}) == len(asked)
 
 
 @pytest.mark.parametrize(
-    "text", ["", "areas", "areas=x", "areas=-1", "areas=0", "pages=1", "areas=1,areas=2"]
+    "text",
+    [
+        "",
+        "areas",
+        "areas=x",
+        "areas=-1",
+        "areas=0",
+        "pages=1",
+        "areas=1,areas=2",
+        "areas=1e308,commutes=1e308",
+    ],
 )
 def test_a_mix_that_makes_no_sense_is_told_its_form(text: str) -> None:
     with pytest.raises(InvalidQuestion, match="mix: must be shares such as recommendations=60"):

@@ -103,12 +103,17 @@ def test_a_budget_to_buy_is_not_monthly() -> None:
     )
 
 
+def test_a_limit_on_minutes_holds_for_the_minutes_that_are_shown() -> None:
+    question = criteria({"E1": 32.4}, max_commute=32)
+    assert notices(rank(REFERENCE, question, [district()]), question, 1) == ()
+
+
 def test_a_limit_on_minutes_that_leaves_nothing_names_the_closest_miss() -> None:
     question = criteria({"E1": 33.2}, max_commute=30)
     ranking = rank(REFERENCE, question, [district("E1", name="Bow, East")])
     assert notices(ranking, question, 1) == (
         "No areas within 30 minutes.",
-        "The closest miss is E1 (Bow / East): 34 minutes.",
+        "The closest miss is E1 (Bow / East): 33 minutes.",
     )
 
 

@@ -209,6 +209,22 @@ def test_behind_an_edge_a_sample_invokes_only_for_what_is_not_fresh() -> None:
     assert found["bill"]["rows"][-2]["callsAfter"] == pytest.approx(missed / 0.2, abs=0.1)
 
 
+def test_a_run_that_spends_the_budget_of_commands_says_so() -> None:
+    (said,) = figures(plan(MANY, days=0.1, commands=100))["notices"]
+    assert said.startswith("VEO_COMMANDS_PER_DAY (100) was spent: ")
+
+
+def test_commands_that_an_outage_kept_back_are_not_laid_to_the_budget() -> None:
+    away = Faults(tier_away=(1.0, 2.0))
+    assert figures(plan(MANY, days=0.1, commands=100_000, faults=away))["notices"] == []
+
+
+@pytest.mark.parametrize("faults", [Faults(failing=0.5), Faults(sources_away=(1.0, 2.0))])
+def test_a_sample_whose_sources_fail_says_what_its_hits_are(faults: Faults) -> None:
+    said = figures(plan(MANY, days=0.2, every=4, faults=faults))["notices"]
+    assert said[0].startswith("What the sample leaves out is counted as hits, also where the sources fail")
+
+
 def test_a_sample_that_would_spend_the_budget_of_commands_says_so() -> None:
     said = figures(plan(MANY, days=0.1, every=4, commands=100))["notices"]
     assert "are more than VEO_COMMANDS_PER_DAY allows (100)" in said[1]
@@ -288,7 +304,7 @@ def test_options_reach_the_plan() -> None:
         (("2k",), "preset: must be one of owner-baseline, 1k, 10k-users, 100k, 10m"),
         (("1k", "--ttl", "tides=1"), "ttl: must be hours such as research=24"),
         (("1k", "--ttl", "area=nan"), "ttl: must be hours such as research=24"),
-        (("1k", "--ttl", "research=0.001"), "ttl: fresh_for: "),
+        (("1k", "--ttl", "research=0.001"), "ttl: research: fresh_for: "),
         (("1k", "--sources-away", "5"), "sources-away: must be hours from the start such as 12-16"),
         (("1k", "--tier-away", "5-4"), "tier-away: must be hours from the start such as 12-16"),
         (("1k", "--days", "-1"), "Invalid value for '--days'"),

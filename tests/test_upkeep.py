@@ -53,6 +53,16 @@ async def test_stats_tell_the_figures_of_this_process_where_there_is_no_fleet(al
     )  # fmt: skip
 
 
+async def test_stats_say_that_the_shared_tier_is_reachable_again_after_a_fault(database: Gateway) -> None:
+    runtime = await shared(database)
+    database.fault(status=400, error="ERR syntax error")
+    await ask(runtime, "area", {"code": "N1"})
+    await runtime.cache.drain()
+    found = await upkeep.stats(runtime)
+    await runtime.cache.close()
+    assert (found["shared"]["faults"] > 0, found["reachable"]) == (True, True)
+
+
 async def test_stats_tell_the_figures_of_the_fleet(database: Gateway) -> None:
     first, second = await shared(database), await shared(database)
     found = await upkeep.stats(second)

@@ -51,7 +51,7 @@ async def stats(runtime: Runtime, day: str | None = None, prices: Prices | None 
     return {
         "store": runtime.shared,
         "fault": runtime.shared_fault,
-        "reachable": None if shared is None else not shared["faults"] + shared["skipped"],
+        "reachable": None if shared is None else shared["last"] == "up",
         "of": "this process" if fleet is None else "fleet",
         **{name: first[name] for name in OWNERS},
         "fleet": fleet,

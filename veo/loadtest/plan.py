@@ -4,7 +4,7 @@ import math
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from ipaddress import ip_address
-from itertools import cycle, islice, product
+from itertools import accumulate, cycle, islice, pairwise, product
 from random import Random
 from typing import Any, NamedTuple
 
@@ -68,7 +68,7 @@ def mixed(text: str) -> dict[str, float]:
         if kind not in KINDS or kind in shares or not (0 <= number < math.inf):
             raise InvalidQuestion(form)
         shares[kind] = number
-    if not any(shares.values()):
+    if not 0 < sum(shares.values()) < math.inf:
         raise InvalidQuestion(form)
     return {kind: share for kind, share in shares.items() if share}
 
@@ -87,8 +87,10 @@ def universe(
         "areas": (Question("areas", f"/api/areas/{code}") for code in areas),
         "commutes": (_commute(code, end) for end, code in product(destinations, areas)),
     }
-    whole = sum(mix.values())
-    made = [q for kind, share in mix.items() for q in islice(makers[kind], round(count * share / whole))]
+    whole, ends = sum(mix.values()), accumulate(mix.values())
+    until = [0, *(round(end / whole * count) for end in ends)]  # so that all together are `count`
+    counts = zip(mix, pairwise(until), strict=True)
+    made = [question for kind, (start, end) in counts for question in islice(makers[kind], end - start)]
     rng.shuffle(made)
     return made
 

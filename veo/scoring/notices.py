@@ -80,8 +80,8 @@ def _misses(ranking: Ranking) -> tuple[str, ...]:
     """Name the closest miss of each limit."""
     late, unsafe = ranking.nearest_commute, ranking.nearest_safety
     commute = (
-        [f"The closest miss is {_named(late)}: {_minutes(ceil(late.minutes))}."]
-        if late and late.minutes
+        [f"The closest miss is {_named(late)}: {_minutes(round(late.minutes))}."]
+        if late and late.minutes is not None
         else []
     )
     safety = [f"The closest miss is {_named(unsafe)}: safety {unsafe.safety:.1f}."] if unsafe else []

@@ -154,10 +154,13 @@ def _capped_by(scores: Mapping[FactorName, float], weights: Mapping[FactorName, 
 
 
 def _commute_gap(item: Ranked, criteria: Criteria) -> float:
-    """Give the minutes beyond the limit, 0 within it; an unknown journey cannot show that it is."""
+    """Give the minutes beyond the limit, 0 within it, by the whole minutes that a reader is shown.
+
+    An unknown journey cannot show that it is within.
+    """
     if criteria.max_commute is None:
         return 0
-    return inf if item.minutes is None else max(0, item.minutes - criteria.max_commute)
+    return inf if item.minutes is None else max(0, round(item.minutes) - criteria.max_commute)
 
 
 def _safety_gap(item: Ranked, criteria: Criteria) -> float:

@@ -64,6 +64,7 @@ class Outcome:
     ends: dict[str, Counter[str]] = field(default_factory=dict)
     calls: Counter[str] = field(default_factory=Counter)
     commands: Counter[str] = field(default_factory=Counter)
+    skipped: int = 0  # commands that were not sent: the tier was away, or a day's budget spent
     oldest_stale: float = 0.0
 
 
@@ -197,7 +198,9 @@ class Fleet:
         if container is None:
             return
         await container.cache.close()
-        for family, counts in container.cache.stats()["families"].items():
+        stats = container.cache.stats()
+        self.outcome.skipped += stats["shared"]["skipped"]
+        for family, counts in stats["families"].items():
             if family in self.outcome.ends:
                 self.outcome.ends[family].update(counts)
 

@@ -97,6 +97,16 @@ def _notices(plan: Plan, outcome: Outcome) -> list[str]:
             "A new recommendation also asks TfL for up to 20 commutes, each at most once a week for the "
             "whole fleet; these are not simulated."
         )
+    if plan.every == 1 and outcome.skipped and plan.faults.tier_away == (0.0, 0.0):
+        said.append(
+            f"VEO_COMMANDS_PER_DAY ({plan.commands:,}) was spent: {outcome.skipped:,} commands were not "
+            "sent, and memory alone answered meanwhile. Raise it for a higher hit rate."
+        )
+    if plan.every > 1 and (plan.faults.failing or plan.faults.sources_away != (0.0, 0.0)):
+        said.append(
+            "What the sample leaves out is counted as hits, also where the sources fail: ask for fewer "
+            "requests or days to see an outage as it is."
+        )
     if plan.every > 1:
         said.append(
             f"Sampled: one question in {plan.every} was simulated, {outcome.requests:,} requests of "

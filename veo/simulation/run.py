@@ -100,10 +100,14 @@ def policies(changes: Sequence[str]) -> tuple[Policy, ...]:
             lives[family] = timedelta()
         if family not in FAMILIES or not lives[family] > timedelta():
             raise InvalidQuestion(f"ttl: must be hours such as research=24, of {', '.join(FAMILIES)}")
+    return tuple(_living(policy, lives.get(policy.family)) for policy in POLICIES)
+
+
+def _living(policy: Policy, life: timedelta | None) -> Policy:
     try:
-        return tuple(replace(one, fresh_for=lives.get(one.family, one.fresh_for)) for one in POLICIES)
+        return policy if life is None else replace(policy, fresh_for=life)
     except ValueError as error:
-        raise InvalidQuestion(f"ttl: {error}") from None
+        raise InvalidQuestion(f"ttl: {policy.family}: {error}") from None
 
 
 def window(name: str, text: str) -> Window:
