@@ -288,7 +288,9 @@ def test_stats_say_that_the_shared_tier_is_not_reachable() -> None:
 
 
 @pytest.mark.usefixtures("away")
-@pytest.mark.parametrize("command", [("get", "area:E15"), ("delete", "area:E15"), ("flush", "all")])
+@pytest.mark.parametrize(
+    "command", [("advise",), ("get", "area:E15"), ("delete", "area:E15"), ("flush", "all")]
+)
 def test_a_shared_tier_that_is_away_is_one_line_and_exit_code_1(command: tuple[str, ...]) -> None:
     result = veo("cache", *command)
     (line,) = result.stderr.splitlines()

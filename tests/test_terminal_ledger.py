@@ -37,8 +37,11 @@ async def test_stats_print_no_saving_before_the_first_question(capsys: pytest.Ca
     assert "Saved" not in capsys.readouterr().out
 
 
+READ: dict[str, Any] = {"of": "fleet", "reachable": True, "fault": None}
+
+
 def test_advice_prints_a_line_a_family(capsys: pytest.CaptureFixture[str]) -> None:
-    terminal.cache_advice({"of": "fleet", "advice": [ADVICE]})
+    terminal.cache_advice({**READ, "advice": [ADVICE]})
     line = capsys.readouterr().out.splitlines()[1]
     told: list[Any] = [part for part in line.split("  ") if part]
     assert [part.strip() for part in told] == [
@@ -52,5 +55,14 @@ def test_advice_prints_a_line_a_family(capsys: pytest.CaptureFixture[str]) -> No
 
 
 def test_advice_says_when_there_is_none(capsys: pytest.CaptureFixture[str]) -> None:
-    terminal.cache_advice({"of": "fleet", "advice": []})
+    terminal.cache_advice({**READ, "advice": []})
     assert capsys.readouterr().out == "Nothing was asked today (fleet), so there is nothing to advise.\n"
+
+
+@pytest.mark.parametrize("unread", [{"reachable": False}, {"reachable": None, "fault": "no such scheme"}])
+def test_there_is_no_advice_without_the_shared_tier_that_is_set(
+    capsys: pytest.CaptureFixture[str], unread: dict[str, Any]
+) -> None:
+    with pytest.raises(SystemExit, match=r"^1$"):
+        terminal.cache_advice({**READ, **unread, "advice": []})
+    assert "the shared tier cannot be read" in capsys.readouterr().err

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tests.support.chaos import ChaosStore
+from tests.support.chaos import ChaosStore, Fault
 from tests.support.web import ask
 from veo import __version__
 from veo.cache import Cache
@@ -64,6 +64,15 @@ async def test_a_shared_tier_that_failed_again_and_again_is_down(runtime: Runtim
         "status": "down",
         "error": "memory only: upstash does not answer",
     }
+
+
+async def test_a_shared_tier_that_refuses_is_said_to_refuse(runtime: Runtime) -> None:
+    store = ChaosStore(time.time)
+    store.fault(Fault(kind="refused"))
+    cache = Cache(store)
+    await cache.preload()
+    told = await health_of(replace(runtime, cache=cache, shared="redis"))
+    assert told["services"][0]["error"] == "memory only: redis refuses: credentials, plan limit or full"
 
 
 async def test_a_shared_tier_whose_last_call_failed_is_degraded(runtime: Runtime) -> None:

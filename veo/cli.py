@@ -159,7 +159,8 @@ def stats(as_json: AsJson = False) -> None:
 def advise(as_json: AsJson = False) -> None:
     """Advise on the lifetime of each family, by what the fleet's day has shown so far."""
     found = _run(upkeep.stats)
-    _show({"of": found["of"], "advice": found["advice"]}, terminal.cache_advice, as_json)
+    told = {name: found[name] for name in ("of", "reachable", "fault", "advice")}
+    _show(told, terminal.cache_advice, as_json)
 
 
 @cache.command()

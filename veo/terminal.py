@@ -134,6 +134,8 @@ def _saved(out: Console, found: Plain) -> None:
 
 def cache_advice(found: Plain) -> None:
     """Print what is advised for the lifetime of each family, and why."""
+    if found["reachable"] is False or found["fault"]:
+        fail("the shared tier cannot be read, so what the fleet was asked is not known", 1)
     out = console()
     if not found["advice"]:
         out.print(f"Nothing was asked today ({found['of']}), so there is nothing to advise.")

@@ -219,6 +219,7 @@ class Operations:
             else {
                 **tier.shared.counters.as_dict(),
                 "last": tier.shared.last,
+                "refused": tier.shared.refused,
                 "breaker": tier.shared.breaker.state(engine.clock.now()),
                 "waiting_writes": len(tier.writes),
             },

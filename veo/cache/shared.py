@@ -52,6 +52,7 @@ class Shared:
         self._met = False  # the first call has been tried
         self._probe: asyncio.Task[None] | None = None
         self.last: Literal["up", "down"] | None = None
+        self.refused = False  # the last fault was a refusal: credentials, plan, a full store
         self._batch: _Batch | None = None
         self._reads: set[asyncio.Task[None]] = set()
 
@@ -188,7 +189,7 @@ class Shared:
 
     def _fault(self, error: StoreError) -> StoreError:
         self.counters.faults += 1
-        self.last = "down"
+        self.last, self.refused = "down", error.kind == "refused"
         now = self._clock.now()
         was = self.breaker.state(now)
         self.breaker.failed(now, refused=error.kind == "refused")

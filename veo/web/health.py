@@ -58,7 +58,9 @@ def _cache(runtime: Runtime) -> Service:
     shared = runtime.cache.stats()["shared"]
     status = "up" if shared is None else BREAKER[shared["breaker"]]
     if status != "up":
-        return Service(name="cache", status=status, error=f"memory only: {runtime.shared} does not answer")
+        refused = shared is not None and shared["refused"]
+        how = "refuses: credentials, plan limit or full" if refused else "does not answer"
+        return Service(name="cache", status=status, error=f"memory only: {runtime.shared} {how}")
     if shared is not None and shared["last"] == "down":
         return Service(name="cache", status="degraded", error=f"{runtime.shared}: the last call failed")
     return Service(name="cache", status="up")
