@@ -57,6 +57,11 @@ def test_a_budget_to_buy_is_asked_by_a_flag() -> None:
     assert result.stdout.splitlines()[0] == "For a developer with £400,000 to buy"
 
 
+def test_a_payment_toward_a_home_is_said_to_be_monthly() -> None:
+    shown = veo("recommend", "--persona", "developer", "--buy", "--budget", "2500").stdout
+    assert shown.splitlines()[0] == "For a developer with £2,500 a month to buy"
+
+
 def test_a_row_names_the_area_its_score_cost_and_way() -> None:
     row = veo(*STUDENT, "--destination", "UCL", "--max-areas", "1").stdout.splitlines()[2]
     columns = (

@@ -12,6 +12,7 @@ from rich.table import Table
 
 from veo.cache import UpstreamThrottled
 from veo.errors import InvalidQuestion, NotFound, VeoError
+from veo.scoring.constraints import PAYMENT_BELOW
 
 Plain = Mapping[str, Any]
 FAILURES_SHOWN = 10
@@ -49,8 +50,9 @@ def fail(error: object, code: int) -> NoReturn:
 def recommendations(answer: Plain) -> None:
     """Print ranked areas, what speaks for and against each, and what the answer rests on."""
     out, found = console(), answer["recommendations"]
-    goal = "a month to rent" if answer["locationType"] == "rent" else "to buy"
-    out.print(f"For a {answer['persona']} with £{answer['budget']:,} {goal}", style="bold")
+    tenure, budget = answer["locationType"], answer["budget"]
+    monthly = "a month " if tenure == "rent" or budget < PAYMENT_BELOW else ""
+    out.print(f"For a {answer['persona']} with £{budget:,} {monthly}to {tenure}", style="bold")
     units = {item["cost"]["figure"]["unit"] for item in found}
     table = table_of("#", "Area", "Code", "Borough", "Score", ", ".join(sorted(units)), "Commute")
     for item in found:
