@@ -1,6 +1,10 @@
 """The load test: the same questions each time, asked of a real Veo, and judged by its own word."""
 
+import asyncio
 import json
+import signal
+import subprocess
+import sys
 from collections import Counter
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -215,7 +219,12 @@ def test_requests_that_were_never_sent_count_as_errors() -> None:
 class Server(LoopbackProvider):
     """A Veo with a full cache."""
 
+    def __init__(self) -> None:
+        super().__init__()
+        self.on_request: Callable[[int], None] = lambda _count: None
+
     def answer(self, request: Received) -> Answered:
+        self.on_request(len(self.requests))
         if request.path == "/api/health":
             return Answered(body={"status": "healthy"})
         return Answered(body={"metadata": {"cached": True, "stale": False}})
@@ -232,6 +241,7 @@ def served() -> Iterator[Server]:
 @pytest.fixture
 def server(served: Server) -> Server:
     served.reset()
+    served.on_request = lambda _count: None
     return served
 
 
@@ -310,6 +320,28 @@ async def test_an_answer_without_metadata_is_an_error(server: Server) -> None:
     async with httpx.AsyncClient(base_url=server.url) as client:
         (sample,) = await Runner(client, 1).run(questions()[:1])
     assert sample.error == "JSON, but not Veo's"
+
+
+async def test_an_interrupt_keeps_what_was_measured(server: Server) -> None:
+    async with httpx.AsyncClient(base_url=server.url) as client:
+
+        def stop_at_three(done: int) -> None:
+            if done == 3:
+                asking.cancel()
+
+        runner = Runner(client, 1, progress=stop_at_three)
+        asking = asyncio.ensure_future(runner.run(questions(30)))
+        assert (len(await asking), runner.interrupted) == (3, True)
+
+
+def test_the_command_tells_what_was_measured_until_an_interrupt(server: Server) -> None:
+    command = [sys.executable, "-m", "veo", "loadtest", server.url, "--concurrency", "1", "--json"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:  # noqa: S603 - our own program
+        server.on_request = lambda count: process.send_signal(signal.SIGINT) if count == 6 else None
+        out, err = process.communicate()
+    found = json.loads(out)
+    assert (process.returncode, found["stoppedEarly"], 3 < found["sent"] < 1_000) == (130, True, True)
+    assert err.endswith(b"veo: interrupted\n")
 
 
 async def test_no_more_requests_are_under_way_than_allowed(server: Server) -> None:

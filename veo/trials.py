@@ -54,6 +54,8 @@ def loadtest(  # noqa: PLR0917 - typer passes options by name
     with terminal.progress("Asking") as progress:
         found = loaded(load, Limits(min_hit_rate, max_p95_ms, max_cached_p95_ms, max_errors), progress)
     _show(found, verdicts.loadtest, as_json)
+    if found["interrupted"]:
+        terminal.fail("interrupted", 130)
     if found["missed"]:
         terminal.fail("; ".join(found["missed"]), 1)
     if not found["answered"]:

@@ -25,7 +25,8 @@ def loadtest(found: Plain) -> None:
         out, [f"Error: {error}: {count}" for error, count in found["errors"].items()] or ["No errors"]
     )
     if found["stoppedEarly"]:
-        out.print("Stopped early: too many errors in a row.")
+        why = "interrupted" if found["interrupted"] else "too many errors in a row"
+        out.print(f"Stopped early: {why}.")
     if LIMITED in found["errors"]:
         out.print("The server limits what one client may ask in a minute: VEO_RATE_LIMIT=0 there lifts that.")
 

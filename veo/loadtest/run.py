@@ -58,4 +58,5 @@ async def _asked(
         runner = Runner(client, load.concurrency, load.rate, lambda done: progress(done, len(questions)))
         began = time.perf_counter()
         samples = await runner.run(questions)
-        return measured(samples, len(questions), time.perf_counter() - began)
+        found = measured(samples, len(questions), time.perf_counter() - began)
+        return {**found, "interrupted": runner.interrupted}

@@ -37,18 +37,22 @@ class Runner:
         self._client, self._concurrency, self._rate, self._progress = client, concurrency, rate, progress
         self._samples: list[Sample] = []
         self._failures = 0
+        self.interrupted = False
 
     async def run(self, questions: Sequence[Question]) -> list[Sample]:
-        """Give a sample per question; fewer when the server stops answering at all.
+        """Give a sample per question; fewer when the server stops answering at all, or on an interrupt.
 
         Raises Unavailable when there is no Veo to begin with.
         """
         await self._meet()
         began = asyncio.get_running_loop().time()
         numbered = iter(enumerate(questions))
-        async with asyncio.TaskGroup() as group:
-            for _ in range(self._concurrency):
-                group.create_task(self._work(numbered, began))
+        try:
+            async with asyncio.TaskGroup() as group:
+                for _ in range(self._concurrency):
+                    group.create_task(self._work(numbered, began))
+        except asyncio.CancelledError:  # how asyncio tells of Ctrl-C: what was measured is not lost
+            self.interrupted = True
         return self._samples
 
     async def _meet(self) -> None:
