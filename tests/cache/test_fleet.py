@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from tests.support.chaos import ChaosStore, Fault
-from tests.support.fleet import HOUR, Container, Upstream, passing, policy
+from tests.support.fleet import HOUR, Container, Upstream, passing, policy, spent
 from veo.cache.generations import Generations
 
 pytestmark = pytest.mark.anyio
@@ -382,20 +382,14 @@ async def test_the_first_sight_of_a_tag_by_many_keys_is_one_claim(here: Containe
 
 
 async def test_near_the_budget_a_flush_still_goes_out(store: ChaosStore, upstream: Upstream) -> None:
-    here = Container(store, upstream, commands_per_day=20)
-    for number in range(30):
-        await here.fact(f"E{number}")
-        await here.settle()
+    here = await spent(store, upstream)
     assert await here.cache.flush(family="fact")
 
 
 async def test_near_the_budget_the_flush_of_an_unseen_tag_still_goes_out(
     store: ChaosStore, upstream: Upstream
 ) -> None:
-    here = Container(store, upstream, commands_per_day=20)
-    for number in range(30):
-        await here.fact(f"E{number}")
-        await here.settle()
+    here = await spent(store, upstream)
     assert await here.cache.flush(tag="area:N1")
 
 

@@ -7,7 +7,7 @@ from datetime import timedelta
 import pytest
 
 from tests.support.chaos import ChaosStore, Fault
-from tests.support.fleet import HOUR, Container, Upstream, passing, policy
+from tests.support.fleet import HOUR, Container, Upstream, passing, policy, spent
 from tests.support.virtual_time import FakeClock, VirtualTimeLoop
 
 pytestmark = pytest.mark.anyio
@@ -146,10 +146,7 @@ def test_what_one_loop_left_behind_is_written_on_the_next() -> None:
 async def test_nothing_is_tried_while_the_day_s_commands_are_spent(
     store: ChaosStore, upstream: Upstream
 ) -> None:
-    here = Container(store, upstream, policy(tags=()), commands_per_day=20)
-    for number in range(40):
-        await here.fact(f"E{number}")
-        await passing(0.1)
+    here = await spent(store, upstream, policy(tags=()))
     before = here.cache.stats()["shared"]
     await passing(HOUR)
     assert (before["waiting_writes"] > 0, here.cache.stats()["shared"]) == (True, before)
@@ -280,10 +277,7 @@ async def test_a_write_that_hangs_takes_a_drain_s_second_try_from_no_other(
 async def test_drains_while_the_day_s_commands_are_spent_try_nothing(
     store: ChaosStore, upstream: Upstream
 ) -> None:
-    here = Container(store, upstream, policy(tags=()), commands_per_day=20)
-    for number in range(40):
-        await here.fact(f"E{number}")
-        await passing(0.1)
+    here = await spent(store, upstream, policy(tags=()))
     before = here.cache.stats()["shared"]
     left = await here.cache.drain()
     assert (left > 0, here.cache.stats()["shared"]) == (True, before)

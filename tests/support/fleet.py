@@ -93,3 +93,12 @@ class Container:
 async def passing(seconds: float) -> None:
     """Let virtual time pass."""
     await asyncio.sleep(seconds)
+
+
+async def spent(store: ChaosStore, upstream: Upstream, rules: Policy | None = None) -> Container:
+    """Give a container whose commands of the day are spent."""
+    here = Container(store, upstream, rules, commands_per_day=20)
+    for number in range(40):
+        await here.fact(f"E{number}")
+        await passing(0.1)
+    return here
