@@ -278,6 +278,15 @@ async def test_without_a_shared_tier_there_is_no_fleet() -> None:
     assert (await here.cache.ledger.fleet(), fact(here.cache.ledger.today())["source"]) == (None, 1)
 
 
+async def test_who_was_asked_nothing_is_not_of_the_fleet(store: ChaosStore) -> None:
+    here, looking_on = container(store), container(store)
+    await here.fact("E15")
+    await here.settle()
+    day = await looking_on.cache.ledger.fleet()
+    assert day is not None
+    assert day.containers == 1
+
+
 @pytest.mark.parametrize("text", ["garbage", "{}", '{"family":{"fact":{"memory":-1}}}', '{"family":3}', "[]"])
 async def test_a_record_that_is_none_is_left_out(store: ChaosStore, text: str) -> None:
     here = container(store)

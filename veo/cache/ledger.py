@@ -187,7 +187,7 @@ class Ledger:
             fields = await self._engine.tier.shared.kept(f"ledger:{day}")
         except StoreError:
             return None
-        if day == own.day:
+        if day == own.day and any(own.record["family"].values()):
             fields[self._container] = _text(own.record)  # newer than what was written
         records = [record for text in fields.values() if (record := _read(text)) is not None]
         return Day(day, len(records), _short(added(records)))
