@@ -15,6 +15,16 @@ pytestmark = pytest.mark.anyio
 KEY = "cache:v1:fact:E15"
 
 
+async def turned_away(store: ChaosStore, upstream: Upstream) -> Container:
+    """Give a container whose write of E15 the tier refuses, which rests it for five minutes."""
+    here = Container(store, upstream, policy(tags=()))
+    await here.fact("warm")
+    await here.settle()
+    store.fault(Fault(kind="refused"), method="set")
+    await here.fact("E15")
+    return here
+
+
 async def test_a_failed_write_is_tried_again(here: Container, store: ChaosStore) -> None:
     store.fault(Fault(kind="failed"), method="set")
     await here.fact("E15")
@@ -44,11 +54,7 @@ async def test_writes_that_failed_are_tried_again_by_one_read(here: Container, s
 
 async def test_many_writes_are_tried_again_a_few_at_a_time(store: ChaosStore, upstream: Upstream) -> None:
     """What stands is read first, whole: hundreds of answers would not come within a read's time."""
-    here = Container(store, upstream, policy(tags=()))
-    await here.fact("warm")
-    await here.settle()
-    store.fault(Fault(kind="refused"), method="set")
-    await here.fact("E15")
+    here = await turned_away(store, upstream)
     for number in range(40):
         await passing(1)
         await here.fact(f"N{number}")
@@ -100,11 +106,7 @@ async def test_a_name_that_is_always_busy_holds_up_no_other(here: Container, sto
 
 
 async def test_nothing_is_tried_while_the_breaker_is_open(store: ChaosStore, upstream: Upstream) -> None:
-    here = Container(store, upstream, policy(tags=()))
-    await here.fact("warm")
-    await here.settle()
-    store.fault(Fault(kind="refused"), method="set")
-    await here.fact("E15")
+    here = await turned_away(store, upstream)
     await passing(1)
     before = (store.count(), here.cache.stats()["shared"])
     await passing(200)
@@ -114,11 +116,7 @@ async def test_nothing_is_tried_while_the_breaker_is_open(store: ChaosStore, ups
 async def test_what_waits_is_written_after_an_outage_though_nobody_asks(
     store: ChaosStore, upstream: Upstream
 ) -> None:
-    here = Container(store, upstream, policy(tags=()))
-    await here.fact("warm")
-    await here.settle()
-    store.fault(Fault(kind="refused"), method="set")
-    await here.fact("E15")
+    await turned_away(store, upstream)
     await passing(400)
     assert store.value(KEY) is not None
 

@@ -1,7 +1,7 @@
 /* The owner's figures of the last seven days (UTC), as the ledger tells them. */
 
 import { bars } from "./chart.js";
-import { el } from "./dom.js";
+import { el, table } from "./dom.js";
 import { isOver } from "./session.js";
 import { number } from "./words.js";
 
@@ -126,20 +126,4 @@ export function dayTable(days) {
     ),
   );
   return table("The last seven days (UTC)", ["Day", ...FIGURES.map(({ name }) => name)], rows);
-}
-
-/** Give a table that scrolls by itself where it is too wide. */
-export function table(caption, columns, rows) {
-  const head = columns.map((name) => el("th", { scope: "col" }, name));
-  return el(
-    "div",
-    { class: "scroll", tabindex: 0, role: "group", "aria-label": caption },
-    el(
-      "table",
-      {},
-      el("caption", { class: "hidden" }, caption),
-      el("thead", {}, el("tr", {}, head)),
-      el("tbody", {}, rows),
-    ),
-  );
 }

@@ -30,6 +30,22 @@ export function add(node, ...children) {
   return node;
 }
 
+/** Give a table that scrolls by itself where it is too wide. */
+export function table(caption, columns, rows) {
+  const head = columns.map((name) => el("th", { scope: "col" }, name));
+  return el(
+    "div",
+    { class: "scroll", tabindex: 0, role: "group", "aria-label": caption },
+    el(
+      "table",
+      {},
+      el("caption", { class: "hidden" }, caption),
+      el("thead", {}, el("tr", {}, head)),
+      el("tbody", {}, rows),
+    ),
+  );
+}
+
 /** Give an element of the page by its id. */
 export function byId(id) {
   return document.getElementById(id);

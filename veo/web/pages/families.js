@@ -1,8 +1,8 @@
 /* What each family of questions does, and whether its answers should live longer. */
 
 import { bars, share } from "./chart.js";
-import { count, ms, spokenDay, spokenFigure, FIGURES, NOTHING, table, usd } from "./days.js";
-import { el } from "./dom.js";
+import { count, ms, spokenDay, spokenFigure, FIGURES, NOTHING, usd } from "./days.js";
+import { el, table } from "./dom.js";
 import { number } from "./words.js";
 
 const WEEK = "Hit rate, seven days";

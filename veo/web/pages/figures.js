@@ -1,6 +1,6 @@
 /* Figures with where they come from: unit, level, source, vintage. */
 
-import { el } from "./dom.js";
+import { el, table } from "./dom.js";
 import { label, level, spoken } from "./words.js";
 
 /** Give the tags of a figure: what it describes, and whether it is live. */
@@ -33,18 +33,7 @@ export function figureTable(figures, caption) {
       el("td", { class: "soft" }, provenance(figure)),
     );
   });
-  const head = ["Figure", "Value", "Source and date"].map((name) => el("th", { scope: "col" }, name));
-  return el(
-    "div",
-    { class: "scroll", tabindex: 0, role: "group", "aria-label": caption },
-    el(
-      "table",
-      {},
-      el("caption", { class: "hidden" }, caption),
-      el("thead", {}, el("tr", {}, head)),
-      el("tbody", {}, rows),
-    ),
-  );
+  return table(caption, ["Figure", "Value", "Source and date"], rows);
 }
 
 /** Say where a figure comes from, and of when it is. */
