@@ -1,6 +1,7 @@
 """The deployment, deployed and run: Modal's own command line and container entrypoint, on loopback."""
 
 import json
+import re
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
@@ -280,6 +281,13 @@ def test_a_refusal_keeps_its_status_and_its_shape_through_the_gateway(site: http
 
 def test_a_body_that_is_no_json_is_refused_in_the_container(site: httpx.Client) -> None:
     assert site.post("/api/recommendations", content=b"{").status_code == 400
+
+
+@pytest.mark.parametrize("page", ["/", "/docs"])
+def test_the_files_of_a_page_reach_the_caller(page: str, site: httpx.Client) -> None:
+    """The gateway sends no `root_path`."""
+    files = re.findall(r"""<(?:script|link)\b[^>]*?(?:src|href)=["']([^"']+)""", site.get(page).text)
+    assert {file: site.get(file).status_code for file in files} == dict.fromkeys(files, 200) != {}
 
 
 def test_the_headers_of_the_app_reach_the_caller(site: httpx.Client) -> None:

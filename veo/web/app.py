@@ -25,6 +25,7 @@ from veo.web.errors import Errors, on_http_error
 from veo.web.headers import SecurityHeaders
 from veo.web.limit import Limits
 from veo.web.routes import PUBLIC, home
+from veo.web.scope import ScopeDefaults
 from veo.web.site import pages
 
 log = logging.getLogger(__name__)
@@ -112,4 +113,5 @@ def _around(settings: Settings) -> list[Middleware]:
     )
     others = [cors] if settings.cors_origins else []  # no other origin may ask: nothing is said of any
     limits = Middleware(Limits, per_minute=settings.rate_limit, hops=settings.trusted_proxy_hops)
-    return [Middleware(Access), Middleware(SecurityHeaders), *others, Middleware(Errors), limits]
+    outer = [Middleware(ScopeDefaults), Middleware(Access), Middleware(SecurityHeaders)]
+    return [*outer, *others, Middleware(Errors), limits]
