@@ -82,6 +82,11 @@ HEADERS = {"x-request-id": "1", "x-content-type-options": "nosniff"}
         ("/api/recommendations", {"status_code": 500, "json": []}, "an empty question"),
         ("/docs", {"status_code": 404}, "/docs"),
         ("/", {"status_code": 503}, "/"),
+        ("/static-offline-docs/swagger-ui-bundle.js", {"status_code": 404}, "a script of /docs"),
+        ("/static-offline-docs/swagger-ui-bundle.js", {"status_code": 200, "json": {}}, "a script of /docs"),
+        ("/docs", {"status_code": 200, "html": '<script src="None/bundle.js">'}, "a script of /docs"),
+        ("/docs", {"status_code": 200, "html": "<script>render()</script>"}, "a script of /docs"),
+        ("/pages/explorer.js", {"status_code": 404}, "a script of /"),
     ],
     ids=lambda value: value if isinstance(value, str) else None,
 )

@@ -4,6 +4,7 @@ It changes nothing, but a paid source that is configured is asked once. A questi
 configured for may be refused with 503, as documented; anything else but a good answer is a failure.
 """
 
+import re
 import time
 from collections.abc import Mapping
 from http import HTTPStatus
@@ -15,6 +16,7 @@ Json = dict[str, Any]
 
 TIMEOUT = 35.0  # seconds: longer than any answer may take
 EXPECTED_HEADERS = ("x-request-id", "x-content-type-options")
+SCRIPT = re.compile(r"""<script\b[^>]*?\bsrc=["']([^"']+)""")
 OUTSIDE_THE_CACHE = ("/api/personas", "/api/destinations", "/api/health")
 
 
@@ -33,8 +35,8 @@ async def smoke(client: httpx.AsyncClient) -> list[Check]:
     for name, request in example_requests(document, str(client.base_url)).items():
         if not request.url.path.endswith("/health"):
             checks += await _question(client, name, request)
-    more = (_again(client), _bad_input(client), _admin(client), _page(client, "/"), _page(client, "/docs"))
-    return [*checks, *[await check for check in more]]
+    checks += [await _again(client), await _bad_input(client), await _admin(client)]
+    return [*checks, *await _page(client, "/"), *await _page(client, "/docs")]
 
 
 def example_requests(document: Json, base: str) -> dict[str, httpx.Request]:
@@ -119,10 +121,23 @@ async def _admin(client: httpx.AsyncClient) -> Check:
     return Check("admin without a token", refused, str(status))
 
 
-async def _page(client: httpx.AsyncClient, path: str) -> Check:
+async def _page(client: httpx.AsyncClient, path: str) -> list[Check]:
+    """Check a page, and the first script that it names: without it a browser shows an empty page."""
     answer = await client.get(path)
     kind = answer.headers.get("content-type", "")
-    return Check(path, answer.status_code == HTTPStatus.OK, f"{answer.status_code} {kind}")
+    good = answer.status_code == HTTPStatus.OK
+    page = Check(path, good, f"{answer.status_code} {kind}")
+    return [page, await _script(client, path, answer)] if good else [page]
+
+
+async def _script(client: httpx.AsyncClient, path: str, page: httpx.Response) -> Check:
+    """Check the first script of a page as a browser resolves its address."""
+    name, script = f"a script of {path}", SCRIPT.search(page.text)
+    if script is None:
+        return Check(name, passed=False, seen="the page names none")
+    answer = await client.get(page.url.join(script[1]))
+    good = answer.status_code == HTTPStatus.OK and "javascript" in answer.headers.get("content-type", "")
+    return Check(name, good, f"{answer.status_code} {answer.url.path}")
 
 
 def _json(answer: httpx.Response) -> Mapping[str, Any]:
