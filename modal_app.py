@@ -1,4 +1,4 @@
-"""The deployment: `modal deploy modal_app.py`. It declares; `veo.jobs` does the work.
+"""The deployment: `. ./deploy.env && modal deploy modal_app.py`. It declares; `veo.jobs` does the work.
 
 Ask one question ad hoc: `modal run modal_app.py::area --code E15` for a reader, and
 `modal run modal_app.py::fetch_area_cached --code E15` for one line of JSON.

@@ -16,7 +16,6 @@ pytestmark = pytest.mark.usefixtures("no_variables")
 EXAMPLE = Path(__file__).parent.parent / "secrets.example"
 REQUIRED = ["UPSTASH_REDIS_REST_URL", "UPSTASH_REDIS_REST_TOKEN"]
 SECOND_NAMES = {"KV_REST_API_URL", "KV_REST_API_TOKEN"}
-AT_DEPLOYMENT = {"VEO_EXTRA_SECRET", "VEO_EDGE_REGION"}
 SECRETS = ["TFL_APP_KEY", "GOOGLE_MAPS_API_KEY", "PERPLEXITY_API_KEY", "VEO_ADMIN_TOKEN", "REDIS_URL"]
 COMMENTED = re.compile(r"^# ([A-Z][A-Z_]+)=(.*)$", re.MULTILINE)
 
@@ -28,7 +27,7 @@ def commented() -> dict[str, str]:
 
 def test_the_example_names_every_variable_once_and_no_other() -> None:
     named = sorted([*dotenv_values(EXAMPLE), *(name for name, _ in COMMENTED.findall(EXAMPLE.read_text()))])
-    assert named == sorted(variables().keys() - SECOND_NAMES | AT_DEPLOYMENT)
+    assert named == sorted(variables().keys() - SECOND_NAMES)
 
 
 def test_the_example_sets_only_what_a_deployment_must_have_and_first() -> None:
