@@ -83,7 +83,7 @@ def test_what_was_assumed_and_the_sources_end_an_answer() -> None:
 
 def test_a_notice_is_printed() -> None:
     result = veo("recommend", "--persona", "student", "--budget", "620", "--max-areas", "20")
-    assert "\nNote: 12 areas within £620 a month" in result.stdout
+    assert " of 20 areas are over £620 a month: up to £" in result.stdout
 
 
 @pytest.mark.parametrize(

@@ -136,11 +136,15 @@ async def test_a_destination_that_is_known_exactly_needs_no_notice(web: httpx.As
     assert (await recommended(web, destination="UCL"))["metadata"]["notices"] == []
 
 
-async def test_an_order_by_price_is_said(web: httpx.AsyncClient) -> None:
-    answer = await recommended(web, persona="developer", locationType="buy", budget=600)
-    costs = [item["cost"]["figure"]["value"] for item in answer["recommendations"]]
-    assert costs == sorted(costs)
-    assert answer["metadata"]["notices"][0].endswith(", cheapest first.")
+@pytest.mark.parametrize(("persona", "budget", "tenure"), QUESTIONS)
+async def test_every_area_over_budget_says_so_in_its_first_weakness_in_pounds_and_per_cent(
+    web: httpx.AsyncClient, persona: str, budget: int, tenure: str
+) -> None:
+    answer = await recommended(web, persona=persona, budget=budget, locationType=tenure, maxAreas=20)
+    for item in answer["recommendations"]:
+        first = (item["weaknesses"] or [""])[0]
+        says_so = re.match(r"£[\d,]+( a month)? over budget \((\d+%|under 1%)\): ", first)
+        assert (says_so is not None) == (item["cost"]["overBudgetPct"] > 0), item["areaCode"]
 
 
 async def test_a_payment_a_fraction_under_50_000_is_no_price(web: httpx.AsyncClient) -> None:
@@ -168,7 +172,7 @@ async def test_no_name_holds_a_comma(web: httpx.AsyncClient, persona: str, budge
 
 
 @pytest.mark.parametrize(("persona", "budget", "tenure"), QUESTIONS)
-async def test_a_score_is_the_weighted_mean_of_the_shown_factors_unless_it_says_that_it_is_capped(
+async def test_a_score_is_the_weighted_mean_of_the_shown_factors_less_what_it_says(
     web: httpx.AsyncClient, persona: str, budget: int, tenure: str
 ) -> None:
     personas = {one["name"]: one for one in await data(web, "/api/personas")}
@@ -177,7 +181,8 @@ async def test_a_score_is_the_weighted_mean_of_the_shown_factors_unless_it_says_
     for item in answer["recommendations"]:
         shown = item["factors"].items()
         mean = sum(weights[name] * score for name, score in shown) / sum(weights[name] for name, _ in shown)
-        assert abs(item["score"] - mean) <= 2 or "capped" in item["explanation"]
+        expected = max(0, mean - 2 * item["cost"]["overBudgetPct"])
+        assert abs(item["score"] - expected) <= 2 or "capped" in item["explanation"]
 
 
 async def test_scores_have_one_decimal_at_most(web: httpx.AsyncClient) -> None:

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from tests.support.scoring import district
 from veo.models import Home
 from veo.scoring import MortgageTerms, budget_of, cost_of
-from veo.scoring.constraints import loan_of, tier_of
+from veo.scoring.constraints import loan_of, percent_over
 
 TERMS = MortgageTerms()
 
@@ -102,9 +102,6 @@ def test_a_missing_price_is_no_cost() -> None:
     assert cost_of(district(median_price=None), "buy", "2bed") is None
 
 
-@pytest.mark.parametrize(
-    ("cost", "tier"),
-    [(1, 0), (1200, 0), (1200.01, 1), (1320, 1), (1321, 2), (1500, 2), (1501, 3), (1800, 3), (1801, 4)],
-)
-def test_a_budget_is_relaxed_by_10_then_25_then_50_percent(cost: float, tier: int) -> None:
-    assert tier_of(cost, 1200) == tier
+@pytest.mark.parametrize(("cost", "percent"), [(900, 0), (1200, 0), (1212, 1), (1800, 50)])
+def test_a_cost_is_over_budget_by_its_share_of_the_limit(cost: float, percent: float) -> None:
+    assert percent_over(cost, 1200) == pytest.approx(percent)

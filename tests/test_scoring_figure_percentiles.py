@@ -4,6 +4,7 @@ from collections.abc import Mapping
 
 import pytest
 
+from tests.support.scoring import district
 from veo.models import Figure, FrozenMap
 from veo.runtime import tables
 from veo.scoring import FigurePercentiles
@@ -27,7 +28,15 @@ def test_a_dear_district_stands_above_a_cheap_one() -> None:
 def test_half_of_the_residential_districts_stand_below_the_middle() -> None:
     residential = [d for d in tables().snapshot.districts.values() if d.population >= 1_500]
     places = [placed(district.code)["population"] for district in residential]
-    assert sum(places) / len(places) == pytest.approx(50, abs=0.1)
+    assert sum(places) / len(places) == pytest.approx(50, abs=0.3)
+
+
+def test_districts_with_an_equal_figure_do_not_count_as_lower() -> None:
+    districts = [
+        district(f"E{number}", open_space_pct=share) for number, share in enumerate((10, 50, 50, 50))
+    ]
+    places = FigurePercentiles(districts).of(FrozenMap({"open_space_pct": figure(50)}))
+    assert places == {"open_space_pct": 25}
 
 
 def test_a_figure_that_is_only_bounded_has_no_place() -> None:

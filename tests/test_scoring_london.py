@@ -167,6 +167,24 @@ def test_no_strength_is_over_budget(question: Question) -> None:
 
 
 @pytest.mark.parametrize("question", QUESTIONS)
+def test_every_area_over_budget_says_so_first(question: Question) -> None:
+    for item, found in zip(answer(*question), explained(*question), strict=False):
+        first = found.weaknesses[0] if found.weaknesses else ""
+        assert ("over budget" in first) == (item.over > 0), item.district.code
+
+
+@pytest.mark.parametrize("question", QUESTIONS)
+def test_the_order_is_by_the_score_that_is_shown(question: Question) -> None:
+    shown = [item.shown_total for item in answer(*question)]
+    assert shown == sorted(shown, reverse=True)
+
+
+@pytest.mark.parametrize("question", QUESTIONS)
+def test_no_area_of_an_answer_lacks_homes(question: Question) -> None:
+    assert not {"TW6", "UB11"} & {item.district.code for item in answer(*question, whole=True)}
+
+
+@pytest.mark.parametrize("question", QUESTIONS)
 def test_no_weakness_is_under_budget(question: Question) -> None:
     assert not any("under budget" in line for found in explained(*question) for line in found.weaknesses)
 

@@ -29,37 +29,22 @@ def test_the_dearest_shown_is_rounded_up() -> None:
     assert said(1399.4) == ("No areas under £1,200. Showing up to £1,400.",)
 
 
-def test_areas_beyond_the_budget_are_counted_by_tier() -> None:
+def test_areas_over_budget_are_counted_and_named_by_the_dearest() -> None:
     assert said(1100, 1150, 1200, 1300, 1310, 1400) == (
-        (
-            "3 areas within £1,200 a month; 2 more cost up to 10% over (£1,320); "
-            "1 more costs up to 25% over (£1,500)."
-        ),
+        "3 of 6 areas are over £1,200 a month: up to £1,400.",
     )
 
 
-def test_areas_beyond_every_relaxation_are_named_by_the_dearest() -> None:
-    assert said(1100, 2500) == ("1 area within £1,200 a month; 1 more costs up to £2,500.",)
+def test_one_area_over_budget_is_in_the_singular() -> None:
+    assert said(1100, 2500) == ("1 of 2 areas is over £1,200 a month: up to £2,500.",)
 
 
-def test_areas_beyond_every_relaxation_are_said_to_stand_by_cost() -> None:
-    assert said(1100, 2500, 2600) == (
-        "1 area within £1,200 a month; 2 more cost up to £2,600, cheapest first.",
-    )
-
-
-def test_an_answer_all_beyond_every_relaxation_is_said_to_stand_by_cost() -> None:
-    assert said(2500, 2600) == ("No areas under £1,200. Showing up to £2,600, cheapest first.",)
-
-
-def test_only_what_lies_beyond_every_relaxation_is_said_to_stand_by_cost() -> None:
-    assert said(1300, 2500, 2600) == (
-        "No areas under £1,200. Showing up to £2,600; beyond 50% over, cheapest first.",
-    )
-
-
-def test_one_area_beyond_every_relaxation_has_no_order() -> None:
-    assert said(2600) == ("No areas under £1,200. Showing up to £2,600.",)
+def test_areas_within_budget_that_are_not_shown_are_not_denied() -> None:
+    question = criteria(limit=1200, weights={"safety": 1.0})
+    shown = district("E1", rent_3bed=3 * 1201, imd_crime_decile=10)
+    hidden = district("E2", rent_3bed=3 * 1100, imd_crime_decile=1)
+    ranking = rank(Reference([shown, hidden, *spread()]), question, [shown, hidden])
+    assert notices(ranking, question, 1) == ("The area is over £1,200 a month: up to £1,201.",)
 
 
 def test_no_areas_under_a_budget_is_said_of_those_within_the_limits() -> None:
@@ -72,10 +57,10 @@ def test_no_areas_under_a_budget_is_said_of_those_within_the_limits() -> None:
     )
 
 
-def test_areas_within_a_budget_are_counted_within_the_limits() -> None:
+def test_areas_over_budget_are_counted_within_the_limits() -> None:
     question = criteria(limit=1200, max_commute=30)
     assert notices(rank(REFERENCE, question, costing(1100, 1300)), question, 2) == (
-        "1 area within £1,200 a month and within 30 minutes; 1 more costs up to 10% over (£1,320).",
+        "1 of 2 areas is over £1,200 a month: up to £1,300.",
     )
 
 
@@ -99,7 +84,7 @@ def test_a_budget_to_buy_is_not_monthly() -> None:
     question = criteria(budget=Budget(tenure="buy", limit=500_000))
     areas = [district("E1", median_price=400_000), district("E2", median_price=540_000)]
     assert notices(rank(REFERENCE, question, areas), question, 2) == (
-        "1 area within £500,000; 1 more costs up to 10% over (£550,000).",
+        "1 of 2 areas is over £500,000: up to £540,000.",
     )
 
 

@@ -117,9 +117,30 @@ def test_nothing_averages_to_zero() -> None:
 
 
 @given(st.floats(100, 3000))
-def test_areas_come_in_the_order_of_how_far_they_break_the_budget(limit: float) -> None:
-    tiers = [item.tier for item in rank(REFERENCE, criteria(limit=limit)).items]
-    assert tiers == sorted(tiers)
+def test_areas_come_in_the_order_of_the_score_that_is_shown(limit: float) -> None:
+    shown = [item.shown_total for item in rank(REFERENCE, criteria(limit=limit)).items]
+    assert shown == sorted(shown, reverse=True)
+
+
+@pytest.mark.parametrize(("rent", "points"), [(1000, 0), (1010, 2), (1100, 20), (1250, 50)])
+def test_each_per_cent_over_budget_takes_two_points_off_the_shown_score(rent: float, points: float) -> None:
+    home = district(rent_3bed=3 * rent)
+    item = only(home, criteria(limit=1000, weights=FrozenMap({"safety": 1.0})), Reference([home]))
+    assert item.shown_total == max(0, item.total - points)
+
+
+def test_a_score_is_never_below_zero() -> None:
+    assert only(district(rent_3bed=9000), criteria(limit=1000)).shown_total == 0
+
+
+def test_a_district_without_a_sale_in_a_year_is_no_home() -> None:
+    empty, inhabited = district("TW6", sales_12m=0), district("E1", sales_12m=1)
+    asked = criteria(limit=5000, include_business=True)
+    assert codes(rank(Reference([empty, inhabited]), asked)) == ["E1"]
+
+
+def test_an_unknown_count_of_sales_excludes_no_district() -> None:
+    assert codes(rank(REFERENCE, criteria(limit=5000), [district("E1", sales_12m=None)])) == ["E1"]
 
 
 @given(st.floats(100, 3000), st.sampled_from(PERSONAS))
@@ -142,7 +163,7 @@ def test_figures_of_the_borough_do_not_order_two_of_its_districts(
     assert first.total == second.total
 
 
-def test_within_a_tier_the_higher_total_comes_first() -> None:
+def test_within_budget_the_higher_total_comes_first() -> None:
     ranking = rank(REFERENCE, criteria(limit=5000))
     assert [item.total for item in ranking.items] == sorted((i.total for i in ranking.items), reverse=True)
 
@@ -152,13 +173,13 @@ def test_equal_areas_come_in_the_order_of_their_codes() -> None:
     assert codes(rank(REFERENCE, criteria(), same)) == ["E1", "E2", "E3"]
 
 
-def test_an_area_within_budget_comes_before_a_better_one_that_is_not() -> None:
-    dear = district("E1", "Ealing", rent_3bed=3300, open_space_pct=99, imd_crime_decile=10)
+def test_an_area_within_budget_comes_before_a_better_one_far_beyond_it() -> None:
+    dear = district("E1", "Ealing", rent_3bed=4500, open_space_pct=99, imd_crime_decile=10)
     cheap = district("E2", "Barnet", rent_3bed=3000, open_space_pct=1, imd_crime_decile=1)
     assert codes(rank(Reference([dear, cheap]), criteria(limit=1000))) == ["E2", "E1"]
 
 
-def test_beyond_every_relaxation_the_nearest_to_the_budget_comes_first() -> None:
+def test_of_areas_that_score_nothing_the_nearest_to_the_budget_comes_first() -> None:
     dearest = district("E1", rent_3bed=9000, open_space_pct=99, imd_crime_decile=10)
     nearest = district("E2", rent_3bed=8000, open_space_pct=1, imd_crime_decile=1)
     assert codes(rank(REFERENCE, criteria(limit=1000), [dearest, nearest])) == ["E2", "E1"]
@@ -283,12 +304,12 @@ def test_a_total_below_the_cap_is_shown_as_it_is() -> None:
     assert item.shown_total == round(item.total, 1) < 60
 
 
-def test_the_order_is_by_the_total_without_the_cap() -> None:
+def test_the_cap_orders_too() -> None:
     weights: FrozenMap[FactorName, float] = FrozenMap({"commute": 0.2, "affordability": 0.8})
     asked = criteria({"E1": 20, "E2": 74}, limit=900, weights=weights)
     capped, other = district("E2", "Barnet", rent_3bed=1890), district("E1", "Ealing", rent_3bed=2430)
     ranking = rank(Reference([capped, other]), asked)
-    assert [(item.district.code, item.shown_total) for item in ranking.items] == [("E2", 60), ("E1", 73.3)]
+    assert [(item.district.code, item.shown_total) for item in ranking.items] == [("E1", 73.3), ("E2", 60)]
 
 
 def test_a_shown_total_has_one_decimal() -> None:

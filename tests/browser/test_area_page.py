@@ -44,7 +44,7 @@ def test_a_figure_says_value_level_source_and_vintage(page: Page) -> None:
 
 
 def test_a_figure_says_where_it_stands_in_london(page: Page) -> None:
-    expect(opened(page).locator("[data-figure=median_price]")).to_contain_text("lower than 82% of districts")
+    expect(opened(page).locator("[data-figure=median_price]")).to_contain_text("higher than 17% of districts")
 
 
 def test_a_figure_without_a_source_is_said_to_be_missing(page: Page) -> None:

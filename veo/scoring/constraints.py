@@ -1,15 +1,12 @@
-"""What a home costs, what a budget allows, and in which order a budget is relaxed."""
+"""What a home costs, what a budget allows, and how far a cost goes beyond it."""
 
 from veo.models import District, Figure, Home, Tenure, Value
 
 PAYMENT_BELOW = 50_000
 """A budget to buy below this many pounds is a monthly mortgage payment, else a price."""
 
-RELAXATIONS = (0, 10, 25, 50)
-"""Percent over budget up to which each tier goes; the tier after the last is anything dearer."""
-
-NEAREST = len(RELAXATIONS)
-"""The tier of what no relaxation reaches: ordered by cost, the nearest to the budget first."""
+DEDUCTION = 2.0
+"""Points that each per cent over budget takes off the shown score."""
 
 RENT_COLUMNS: dict[Home, str] = {
     "room": "rent_3bed",
@@ -82,10 +79,9 @@ def cost_of(district: District, tenure: Tenure, home: Home) -> Figure | None:
     )
 
 
-def tier_of(cost: float, limit: float) -> int:
-    """Tell how far a budget must be relaxed: 0 within it, 1 to 3 by `RELAXATIONS`, then `NEAREST`."""
-    within = (tier for tier, percent in enumerate(RELAXATIONS) if cost * 100 <= limit * (100 + percent))
-    return next(within, NEAREST)
+def percent_over(cost: float, limit: float) -> float:
+    """Return by how many per cent a cost exceeds a limit; 0 within it."""
+    return max(0.0, 100 * (cost - limit) / limit)
 
 
 def pounds(amount: float) -> str:

@@ -40,12 +40,13 @@ def explain(
     place: str = NEAREST_CENTRE,
 ) -> Explanation:
     """Explain one ranked area from its figures alone; `journey` leads to `place`, a name for readers."""
-    subject = Subject(item, criteria, reference.boroughs, journey, place)
+    subject = Subject(item, criteria, reference, journey, place)
     points = contributions(item.scores, criteria.weights)
     spoken = {name: value for name, value in points.items() if _speaks(name, value, item)}
     ordered = sorted(spoken, key=lambda name: -spoken[name])
     best = [name for name in ordered if spoken[name] > 0][:STRENGTHS]
-    worst = [name for name in reversed(ordered) if spoken[name] < 0][:WEAKNESSES]
+    over: list[FactorName] = ["affordability"] if item.over > 0 else []
+    worst = [*over, *(name for name in reversed(ordered) if spoken[name] < 0)][:WEAKNESSES]
     return Explanation(
         strengths=tuple(phrase(name, subject) for name in best),
         weaknesses=tuple(phrase(name, subject) for name in worst),
@@ -81,12 +82,12 @@ def _speaks(factor: FactorName, points: float, item: Ranked) -> bool:
 
 
 def _contradicted(factor: FactorName, points: float, item: Ranked) -> bool:
-    """Tell whether the cost shown, the district's own blend, is on the other side of the budget.
+    """Tell whether affordability would say what the shown cost, the district's own blend, does not.
 
-    Affordability is scored on the main borough's rent; where a district spans boroughs the two can
-    part, and a reader must not find "over budget" among the strengths.
+    It is scored on the main borough's rent; where a district spans boroughs the two can differ. What is
+    over budget is always the first weakness, and never said a second time.
     """
-    return factor == "affordability" and (points > 0) == (item.tier > 0)
+    return factor == "affordability" and (item.over > 0 or points < 0)
 
 
 def _verdict(criteria: Criteria, item: Ranked, best: list[FactorName], worst: list[FactorName]) -> str:
@@ -101,6 +102,8 @@ def _verdict(criteria: Criteria, item: Ranked, best: list[FactorName], worst: li
 def _caveats(subject: Subject) -> list[str]:
     """Say what a reader of the score must know: a cap, borough averages, a business district."""
     item, boroughs, said = subject.item, subject.boroughs, []
+    if item.over > 0:
+        said.append(f"Being over budget takes {min(item.deduction, 100):.1f} points off the score.")
     if item.capped_by is not None and item.total > CAP:
         said.append(
             f"The score is capped at {CAP} because of its low score for {FACTOR_WORDS[item.capped_by]}."

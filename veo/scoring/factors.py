@@ -35,6 +35,11 @@ def is_business(district: District) -> bool:
     return district.population < RESIDENTIAL
 
 
+def lacks_homes(district: District) -> bool:
+    """Tell whether not one home was sold in a district within 12 months; an unknown count says nothing."""
+    return district.number("sales_12m") == 0
+
+
 def venues_censored(district: District) -> bool:
     """Tell whether the count of food venues is known only as an upper bound."""
     venues = district.figures.get("food_venues")
@@ -117,6 +122,10 @@ class Reference:
         """Score a district 0 to 100 on the seven compared factors; a factor without figures is absent."""
         known, scores = self._scored.get(district.code, (None, None))
         return scores if scores is not None and known is district else self._score(district)
+
+    def shares(self, district: District, factor: FactorName) -> tuple[float, float]:
+        """Return which per cent of the residential districts score lower on a factor, and which higher."""
+        return self._scales[factor].shares(self._measure(factor, district))
 
     def _peers(self, factor: FactorName) -> list[list[float | None]]:
         """Measure the residential districts that have a figure of their own."""

@@ -11,8 +11,8 @@ from veo.scoring.percentiles import Percentiles
 class FigurePercentiles:
     """The figures of all residential districts, column by column.
 
-    Unlike a score, a percentile here says nothing of better or worse: 80 means that about 80 % of the
-    districts that have the figure have a lower one.
+    Unlike a score, a percentile here says nothing of better or worse: 80 means that 80 % of the districts
+    that have the figure have a lower one. Equal figures do not count as lower.
     """
 
     def __init__(self, districts: Iterable[District]) -> None:
@@ -29,11 +29,11 @@ class FigurePercentiles:
         A figure that no district has (a live one) and one that is only known as an upper bound have none.
         """
         placed = {
-            name: self._columns[name].of(figure.value)
+            name: self._columns[name].shares(figure.value)[0]
             for name, figure in figures.items()
             if name in self._columns and figure.censored is None
         }
-        return FrozenMap({name: round(place, 1) for name, place in placed.items() if place is not None})
+        return FrozenMap({name: round(lower, 1) for name, lower in placed.items()})
 
 
 def _comparable(figure: Figure) -> float:

@@ -1,18 +1,17 @@
-"""What a reader is told of an answer: where a budget was relaxed, where a limit left too little."""
+"""Notices of an answer: which areas are over budget, and where a limit left too few."""
 
-from collections import Counter
 from collections.abc import Sequence
 from math import ceil
 
-from veo.scoring.constraints import NEAREST, RELAXATIONS, ROOM_ASSUMPTION, Budget, pounds
+from veo.scoring.constraints import ROOM_ASSUMPTION, pounds
 from veo.scoring.rank import Criteria, Ranked, Ranking
 from veo.scoring.words import area_name, plural
 
 
 def notices(ranking: Ranking, criteria: Criteria, asked: int) -> tuple[str, ...]:
-    """Say what the first `asked` areas of a ranking owe to a relaxed budget or lack through a limit."""
+    """Return the notices of the first `asked` areas: too few within a limit, or some over budget."""
     items = ranking.items[:asked]
-    return (*_shortfall(ranking, criteria, len(items), asked), *_relaxation(items, criteria))
+    return (*_shortfall(ranking, criteria, len(items), asked), *_over_budget(items, criteria, ranking.within))
 
 
 def assumptions(ranking: Ranking, criteria: Criteria) -> tuple[str, ...]:
@@ -25,35 +24,19 @@ def assumptions(ranking: Ranking, criteria: Criteria) -> tuple[str, ...]:
     return (*criteria.budget.assumptions, *room, *out)
 
 
-def _relaxation(items: Sequence[Ranked], criteria: Criteria) -> tuple[str, ...]:
-    """Say how far over budget the areas that keep the limits go, tier by tier."""
-    budget, limits = criteria.budget, _limits(criteria)
-    tiers = Counter(item.tier for item in items)
-    beyond = [tier for tier in sorted(tiers) if tier > 0]
-    if not beyond:
+def _over_budget(items: Sequence[Ranked], criteria: Criteria, within: int) -> tuple[str, ...]:
+    """Return how many of the areas are over budget and up to what they cost; `within` are not."""
+    budget, over = criteria.budget, [item for item in items if item.over > 0]
+    if not over:
         return ()
-    dearest = max(item.cost.value for item in items)
-    if not tiers[0]:
-        none = " ".join(filter(None, (f"No areas under {pounds(budget.limit)}", " and ".join(limits))))
-        return (f"{none}. Showing up to {pounds(ceil(dearest))}{_beyond(tiers)}.",)
-    within = " and ".join((f"{plural(tiers[0], 'area')} within {pounds(budget.limit)}{budget.per}", *limits))
-    return ("; ".join((within, *(_over(tier, tiers[tier], budget, dearest) for tier in beyond))) + ".",)
-
-
-def _beyond(tiers: Counter[int]) -> str:
-    """Say which of the areas over budget stand by their cost, whatever they score."""
-    if tiers[NEAREST] < 2:  # noqa: PLR2004  # one area has no order
-        return ""
-    return ", cheapest first" if len(tiers) == 1 else f"; beyond {RELAXATIONS[-1]}% over, cheapest first"
-
-
-def _over(tier: int, count: int, budget: Budget, dearest: float) -> str:
-    """Say how many areas a tier adds and what they cost."""
-    more = f"{count} more {'costs' if count == 1 else 'cost'}"
-    if tier == NEAREST:
-        return f"{more} up to {pounds(ceil(dearest))}{', cheapest first' if count > 1 else ''}"
-    percent = RELAXATIONS[tier]
-    return f"{more} up to {percent}% over ({pounds(budget.limit * (100 + percent) / 100)})"
+    dearest = pounds(ceil(max(item.cost.value for item in over)))
+    if not within:
+        none = " ".join((f"No areas under {pounds(budget.limit)}", " and ".join(_limits(criteria)))).rstrip()
+        return (f"{none}. Showing up to {dearest}.",)
+    verb = "is" if len(over) == 1 else "are"
+    limit = f"{pounds(budget.limit)}{budget.per}"
+    counted = "The area" if len(items) == 1 else f"{len(over)} of {len(items)} areas"
+    return (f"{counted} {verb} over {limit}: up to {dearest}.",)
 
 
 def _shortfall(ranking: Ranking, criteria: Criteria, found: int, asked: int) -> tuple[str, ...]:

@@ -17,6 +17,14 @@ class Percentiles:
         below, upto = bisect_left(self._values, value), bisect_right(self._values, value)
         return 50 * (below + upto) / len(self._values)
 
+    def shares(self, value: float) -> tuple[float, float]:
+        """Return which per cent of the values are really lower than one, and which are higher."""
+        if not self._values:
+            return 0.0, 0.0
+        count = len(self._values)
+        lower, higher = bisect_left(self._values, value), count - bisect_right(self._values, value)
+        return 100 * lower / count, 100 * higher / count
+
 
 class Scale:
     """A score made of several measures: the percentile of the mean of their percentiles.
@@ -36,6 +44,11 @@ class Scale:
         """Score an area 0 to 100; None when it has no figure that can be compared."""
         mean = self._mean(row)
         return None if mean is None else self._means.of(mean)
+
+    def shares(self, row: Sequence[float | None]) -> tuple[float, float]:
+        """Return which per cent of the areas really score lower than one, and which higher."""
+        mean = self._mean(row)
+        return (0.0, 0.0) if mean is None else self._means.shares(mean)
 
     def _mean(self, row: Sequence[float | None]) -> float | None:
         """Average the percentiles of the measures that exist."""

@@ -2,11 +2,12 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from math import ceil
 
 from veo.models import FactorName, Figure, Home, Journey
 from veo.scoring.boroughs import Boroughs
 from veo.scoring.constraints import pounds
-from veo.scoring.factors import venues_censored
+from veo.scoring.factors import Reference, venues_censored
 from veo.scoring.rank import Criteria, Ranked
 from veo.scoring.words import lines_of, listed, plural
 
@@ -25,9 +26,14 @@ class Subject:
 
     item: Ranked
     criteria: Criteria
-    boroughs: Boroughs
+    reference: Reference
     journey: Journey | None = None
     place: str = NEAREST_CENTRE
+
+    @property
+    def boroughs(self) -> Boroughs:
+        """Return the averages of the boroughs."""
+        return self.reference.boroughs
 
     def find(self, column: str) -> Figure | None:
         """Give the figure to show, which may be the borough's."""
@@ -45,9 +51,10 @@ class Subject:
         return self.boroughs.stood_in(self.item.district, factor)
 
     def standing(self, factor: FactorName, ahead: str, behind: str) -> str:
-        """Compare a factor with London: `ahead` 80% of London districts, or `behind`."""
-        score = self.item.scores[factor]
-        word, share = (ahead, score) if score >= 50 else (behind, 100 - score)  # noqa: PLR2004  # the middle of London
+        """Compare a factor with London: `ahead` of the 80% that are really lower, or `behind` the higher."""
+        lower, higher = self.reference.shares(self.item.district, factor)
+        is_high = self.item.scores[factor] >= 50  # noqa: PLR2004  # the middle of London
+        word, share = (ahead, lower) if is_high else (behind, higher)
         return f"{word} {int(share)}% of London districts"
 
 
@@ -57,14 +64,29 @@ def phrase(factor: FactorName, subject: Subject) -> str:
 
 
 def _affordability(subject: Subject) -> str:
-    """Set the cost against the budget."""
+    """Compare the cost with the budget."""
+    if subject.item.over > 0:
+        return _over_budget(subject)
     cost, budget = subject.item.cost, subject.criteria.budget
     start = "The median price is" if budget.tenure == "buy" else HOMES[subject.criteria.home]
-    gap = round(100 * (cost.value / budget.limit - 1))
-    against = "on budget" if gap == 0 else f"{abs(gap)}% {'over' if gap > 0 else 'under'} budget"
-    room = budget.tenure == "rent" and subject.criteria.home == "room"
-    basis = "estimate: a third of a three-bed, " if room else ""
-    return f"{start} {pounds(cost.value)}{budget.per}, {against} ({basis}{_tag(cost)})"
+    gap = round(100 * (1 - cost.value / budget.limit))
+    against = f"{gap}% under budget" if gap > 0 else "on budget"
+    return f"{start} {pounds(cost.value)}{budget.per}, {against} ({_basis(subject)})"
+
+
+def _over_budget(subject: Subject) -> str:
+    """Say by how many pounds and per cent the cost exceeds the budget."""
+    cost, budget, percent = subject.item.cost, subject.criteria.budget, round(subject.item.over)
+    amount = pounds(ceil(cost.value - budget.limit))
+    start = "the median price is" if budget.tenure == "buy" else HOMES[subject.criteria.home].lower()
+    share = f"{percent}%" if percent else "under 1%"
+    return f"{amount}{budget.per} over budget ({share}): {start} {pounds(cost.value)} ({_basis(subject)})"
+
+
+def _basis(subject: Subject) -> str:
+    """Say what the cost rests on."""
+    room = subject.criteria.budget.tenure == "rent" and subject.criteria.home == "room"
+    return f"{'estimate: a third of a three-bed, ' if room else ''}{_tag(subject.item.cost)}"
 
 
 def _commute(subject: Subject) -> str:

@@ -6,8 +6,8 @@ from math import inf
 
 from veo.models import District, FactorName, Figure, FrozenMap, Home, Persona, Value
 from veo.scoring.boroughs import Boroughs
-from veo.scoring.constraints import NEAREST, RENT_COLUMNS, Budget, cost_of, tier_of
-from veo.scoring.factors import Reference, cost_score, is_business, minutes_score
+from veo.scoring.constraints import DEDUCTION, RENT_COLUMNS, Budget, cost_of, percent_over
+from veo.scoring.factors import Reference, cost_score, is_business, lacks_homes, minutes_score
 
 ANSWER = 20
 """How many areas an answer holds; a shorter list is a slice of it."""
@@ -44,13 +44,13 @@ class Criteria(Value):
 class Ranked:
     """An area that can be ranked. `scores` are 0 to 100, by shown factor; `total` is not capped.
 
-    `coverage` is the share of the weight with a figure of the district's own; `tier` tells how far the
-    budget was relaxed; `capped_by` names the factor that caps the shown total.
+    `coverage` is the share of the weight with a figure of the district's own; `over` is by how many per
+    cent the cost exceeds the budget; `capped_by` names the factor that caps the shown total.
     """
 
     district: District
     cost: Figure
-    tier: int
+    over: float
     minutes: float | None
     safety: float | None
     scores: FrozenMap[FactorName, float]
@@ -60,15 +60,33 @@ class Ranked:
 
     @property
     def shown_total(self) -> float:
-        """Give the total to show: one decimal, at most 60 where a weighty factor fails."""
-        return round(self.total if self.capped_by is None else min(self.total, CAP), 1)
+        """Return the score to show, 0 to 100 with one decimal.
+
+        It is at most 60 where a weighty factor fails, less two points for each per cent over budget.
+        """
+        return self.shown(self.total)
+
+    @property
+    def deduction(self) -> float:
+        """Return the points that being over budget takes off."""
+        return DEDUCTION * self.over
+
+    def shown(self, total: float) -> float:
+        """Return what a weighted mean comes to under this area's cap and deduction, with one decimal."""
+        capped = total if self.capped_by is None else min(total, CAP)
+        return round(max(0.0, capped - self.deduction), 1)
 
 
 @dataclass(frozen=True, slots=True)
 class Ranking:
-    """The best areas in order. `nearest_*` is the closest of those that only that limit shuts out."""
+    """The best areas in order.
+
+    `within` counts all areas within budget that keep the limits; `nearest_*` is the closest of those that
+    only that limit excludes.
+    """
 
     field: tuple[Ranked, ...]
+    within: int
     without_cost: int
     nearest_commute: Ranked | None
     nearest_safety: Ranked | None
@@ -80,19 +98,25 @@ class Ranking:
 
 
 def rank(reference: Reference, criteria: Criteria, districts: Iterable[District] | None = None) -> Ranking:
-    """Rank districts (by default all of the reference) by tier of the budget, then by total."""
+    """Rank districts (by default all of the reference) by the score that is shown."""
     asked = reference.districts if districts is None else districts
-    eligible = [district for district in asked if criteria.include_business or not is_business(district)]
+    eligible = [district for district in asked if _is_offered(criteria, district)]
     assessed = [assess(reference, criteria, district) for district in eligible]
     ranked = [item for item in assessed if item is not None and item.coverage >= MIN_COVERAGE]
     gaps = [(item, _commute_gap(item, criteria), _safety_gap(item, criteria)) for item in ranked]
     allowed = [item for item, late, unsafe in gaps if late == unsafe == 0]
     return Ranking(
         field=tuple(sorted(allowed, key=_order)[:FIELD]),
+        within=sum(item.over == 0 for item in allowed),
         without_cost=sum(item is None for item in assessed),
         nearest_commute=_closest((item, late) for item, late, unsafe in gaps if unsafe == 0),
         nearest_safety=_closest((item, unsafe) for item, late, unsafe in gaps if late == 0),
     )
+
+
+def _is_offered(criteria: Criteria, district: District) -> bool:
+    """Tell whether a district is a place to live; business districts count where they are asked for."""
+    return not lacks_homes(district) and (criteria.include_business or not is_business(district))
 
 
 def assess(reference: Reference, criteria: Criteria, district: District) -> Ranked | None:
@@ -113,7 +137,7 @@ def assess(reference: Reference, criteria: Criteria, district: District) -> Rank
     return Ranked(
         district=district,
         cost=cost,
-        tier=tier_of(cost.value, criteria.budget.limit),
+        over=percent_over(cost.value, criteria.budget.limit),
         minutes=minutes,
         safety=compared.get("safety"),
         scores=scores,
@@ -176,7 +200,6 @@ def _closest(items: Iterable[tuple[Ranked, float]]) -> Ranked | None:
     return min(missed, key=lambda miss: miss[:2])[2] if missed else None
 
 
-def _order(item: Ranked) -> tuple[int, float, float, str]:
-    """Order by tier, then total, ties by code; beyond the last tier by cost first."""
-    cost = item.cost.value if item.tier == NEAREST else 0
-    return (item.tier, cost, -item.total, item.district.code)
+def _order(item: Ranked) -> tuple[float, float, float, str]:
+    """Order by shown score; ties by how far over budget, then by the uncapped total, then by code."""
+    return (-item.shown_total, item.over, -item.total, item.district.code)

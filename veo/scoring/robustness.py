@@ -6,7 +6,6 @@ from random import Random
 from typing import Literal
 
 from veo.models import FactorName, Value
-from veo.scoring.constraints import NEAREST
 from veo.scoring.rank import ANSWER, Ranked
 
 DRAWS = 200
@@ -18,8 +17,6 @@ SEED = 20_261_123
 
 BANDS = (5, 10, 20)
 ROBUST_SHARE = 0.8
-APART = 1_000.0
-"""More than any difference of totals: keeps an area of a dearer tier behind."""
 
 
 class Robustness(Value):
@@ -33,13 +30,15 @@ class Robustness(Value):
 def robustness(field: Sequence[Ranked], weights: Mapping[FactorName, float]) -> tuple[Robustness, ...]:
     """Judge the areas of an answer, in order, against the field that competes with them."""
     rows = [_row(item, weights) for item in field]
-    starts = [-APART * item.tier for item in field]
     bands = [next(band for band in BANDS if position < band) for position in range(min(len(field), ANSWER))]
     stays = [0] * len(bands)
     random = Random(SEED)  # noqa: S311  # a repeatable sample, not a secret
     for _ in range(DRAWS):
         shaken = [weight * random.uniform(1 - SPREAD, 1 + SPREAD) for weight in weights.values()]
-        keys = [start + sum(map(mul, row, shaken)) for start, row in zip(starts, rows, strict=True)]
+        weight = sum(shaken)
+        keys = [
+            item.shown(sum(map(mul, row, shaken)) / weight) for item, row in zip(field, rows, strict=True)
+        ]
         order = sorted(range(len(keys)), key=keys.__getitem__, reverse=True)
         for position, index in enumerate(order[:ANSWER]):
             if index < len(bands) and position < bands[index]:
@@ -50,11 +49,8 @@ def robustness(field: Sequence[Ranked], weights: Mapping[FactorName, float]) -> 
 def _row(item: Ranked, weights: Mapping[FactorName, float]) -> list[float]:
     """Give the scores in the order of the weights.
 
-    A missing factor counts as the area's own total, which is what leaving it out amounts to. Beyond the
-    last tier cost alone orders: equal rows, sorted stably, stay as they are whatever the weights.
+    A missing factor counts as the area's own total, which is what leaving it out amounts to.
     """
-    if item.tier == NEAREST:
-        return [0.0] * len(weights)
     return [item.scores.get(name, item.total) for name in weights]
 
 

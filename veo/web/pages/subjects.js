@@ -103,13 +103,12 @@ function row(key, figure, percentile) {
 function strip(percentile) {
   const mark = el("span", { class: "mark" });
   mark.style.setProperty("--at", `${percentile}%`);
-  const higher = percentile >= 50;
-  const share = Math.round(higher ? percentile : 100 - percentile);
+  const share = Math.floor(percentile); // equal figures do not count as lower
   return el(
     "div",
     { class: "standing" },
     el("div", { class: "strip", "aria-hidden": "true" }, mark),
-    el("p", {}, `${higher ? "higher" : "lower"} than ${share}% of districts`),
+    el("p", {}, share ? `higher than ${share}% of districts` : "among the lowest of all districts"),
   );
 }
 
