@@ -428,6 +428,46 @@ async def test_the_newest_file_until_today_is_read(server: SchoolServer, http: H
 
 
 @pytest.mark.parametrize(
+    ("month", "vintage"),
+    [
+        ("31_Jan_2026", "2026-01-31"),
+        ("28_Feb_2026", "2026-02-28"),
+        ("30_Apr_2026", "2026-04-30"),
+        ("31_May_2026", "2026-05-31"),
+        ("30_Sept_2026", "2026-09-30"),
+        ("30_september_2026", "2026-09-30"),
+    ],
+)
+async def test_a_month_may_be_written_in_full_or_shortened(
+    server: SchoolServer, http: Http, month: str, vintage: str
+) -> None:
+    server.register(TODAY, {})
+    server.serve(asset(month), inspections(GOOD))
+    server.link(asset(month))
+    assert (await read(http)).ofsted_vintage == vintage
+
+
+@pytest.mark.parametrize(
+    ("months", "newest"),
+    [
+        (("31_December_2025", "31_Jan_2026", "28_Feb_2026", "31_March_2026", "30_Apr_2026"), "2026-04-30"),
+        (("31_May_2026", "30_Apr_2026", "31_March_2026"), "2026-05-31"),
+        (("31_Jan_2026", "30_June_2026", "28_Feb_2026"), "2026-06-30"),
+        (("31_August_2025", "30_Sep_2026", "30_Oct_2025"), "2026-09-30"),
+    ],
+)
+async def test_the_newest_file_is_found_among_long_and_short_months(
+    server: SchoolServer, http: Http, months: tuple[str, ...], newest: str
+) -> None:
+    """Whatever their order on the page, and whichever comes last in the alphabet."""
+    server.register(TODAY, {})
+    for month in months:
+        server.serve(asset(month), inspections(GOOD))
+    server.link(*map(asset, months))
+    assert (await read(http)).ofsted_vintage == newest
+
+
+@pytest.mark.parametrize(
     "path",
     [
         asset("31_August_2026").replace("/media/", "/media/../"),

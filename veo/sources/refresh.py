@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 from veo.errors import SourceError
 from veo.models import District, Figure, Figures, FrozenMap, Value
 from veo.sources.columns import COLUMNS
+from veo.sources.dates import month_number
 from veo.sources.embedded import Snapshot
 from veo.sources.groups import groups
 from veo.sources.house_price_index import UK_HPI, read_growth
@@ -39,7 +40,6 @@ FEW = 0.05
 """The share of the districts that may move further."""
 
 _MONTH_AT_END = re.compile(r"([A-Z][a-z]{2}) (\d{4})$", re.ASCII)
-_MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 
 
 class RefreshedTable(Value):
@@ -183,9 +183,8 @@ SOURCES = tuple(source.name for source in _SOURCES)
 def _ends(vintage: str) -> tuple[int, int]:
     """Give year and month of the end of a vintage such as `Sep 2025 to Aug 2026`; (0, 0) for others."""
     match = _MONTH_AT_END.search(vintage)
-    if match is None or match[1] not in _MONTHS:
-        return 0, 0
-    return int(match[2]), _MONTHS.index(match[1])
+    number = None if match is None else month_number(match[1])
+    return (0, 0) if match is None or number is None else (int(match[2]), number)
 
 
 def validate(column: str, old: Mapping[str, Figure], new: Mapping[str, Figure]) -> str | None:
