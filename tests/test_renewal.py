@@ -24,9 +24,9 @@ from tests.support.provider import Answered
 from tests.support.schools import GOOD
 from tests.support.upstreams import Upstreams
 from veo.cache import Cache
-from veo.errors import SourceUnavailable
+from veo.errors import SourceUnavailable, VeoError
 from veo.models import FrozenMap
-from veo.renewal import renew
+from veo.renewal import check, renew
 from veo.runtime import Runtime, build, tables
 from veo.settings import Settings
 from veo.shelf import Table
@@ -334,7 +334,27 @@ def test_a_part_is_renewed_from_the_command_line(upstreams: Upstreams, tmp_path:
 @pytest.mark.slow
 def test_a_command_that_renewed_nothing_says_so_and_fails(upstreams: Upstreams, tmp_path: Path) -> None:
     done = refresh(upstreams, tmp_path, "--part", "schools")
-    assert (done.returncode, done.stderr.splitlines()[-1]) == (1, b"veo: some parts renewed nothing")
+    assert (done.returncode, done.stderr.splitlines()[-1]) == (1, b"veo: nothing was renewed for: schools")
+
+
+@pytest.mark.slow
+def test_a_command_that_renewed_nothing_fails_in_json_too(upstreams: Upstreams, tmp_path: Path) -> None:
+    done = refresh(upstreams, tmp_path, "--part", "schools", "--json")
+    assert (done.returncode, json.loads(done.stdout)["schools"]["renewed"]) == (1, 0)
+
+
+@pytest.mark.parametrize(
+    ("figures", "schools", "idle"),
+    [({}, 0, "figures, schools"), ({"ons": ["rent_all"]}, 0, "schools"), ({}, 2_000, "figures")],
+)
+def test_parts_that_renewed_nothing_are_named(figures: dict[str, list[str]], schools: int, idle: str) -> None:
+    done = {"figures": {"renewed": figures}, "schools": {"renewed": schools}}
+    with pytest.raises(VeoError, match=f"^nothing was renewed for: {idle}$"):
+        check(done)
+
+
+def test_parts_that_renewed_something_pass() -> None:
+    check({"figures": {"renewed": {"ons": ["rent_all"]}}, "crime": {"renewed": 1, "failures": ["E15: no"]}})
 
 
 @pytest.mark.slow

@@ -213,7 +213,10 @@ def refresh(
     ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Renew prices, rents, schools and crimes from their publishers: some minutes, some 500 MB."""
+    """Renew prices, rents, schools and crimes from their publishers: some minutes, some 500 MB.
+
+    Exits with 1 when a part renewed nothing.
+    """
     parts = tuple(part or renewal.PARTS)
     if unknown := set(parts) - set(renewal.PARTS):
         terminal.fail(
@@ -222,6 +225,7 @@ def refresh(
     with terminal.progress("Crimes by district") as told:
         done = _run(lambda runtime: renewal.renew(runtime, parts, told))
     _show(done, terminal.renewed, as_json)
+    renewal.check(done)
 
 
 def main() -> None:

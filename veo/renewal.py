@@ -5,11 +5,11 @@ was there before stays.
 """
 
 import asyncio
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from veo.cache import UpstreamThrottled
-from veo.errors import SourceError, SourceUnavailable
+from veo.errors import SourceError, SourceUnavailable, VeoError
 from veo.runtime import Runtime, tables
 from veo.shelf import Table
 from veo.sources.live import Live, today
@@ -40,6 +40,13 @@ async def renew(runtime: Runtime, parts: Iterable[str] = PARTS, told: Told | Non
     if "crime" in wanted:
         done["crime"] = await _crime(runtime, told)
     return done
+
+
+def check(done: Mapping[str, Any]) -> None:
+    """Raise VeoError where a part of what `renew` returned renewed nothing."""
+    idle = [part for part in PARTS if part in done and not done[part]["renewed"]]
+    if idle:
+        raise VeoError(f"nothing was renewed for: {', '.join(idle)}")
 
 
 async def _figures(runtime: Runtime, live: Live) -> dict[str, Any]:
