@@ -161,6 +161,7 @@ def advise(as_json: AsJson = False) -> None:
     found = _run(upkeep.stats)
     told = {name: found[name] for name in ("of", "reachable", "fault", "advice")}
     _show(told, terminal.cache_advice, as_json)
+    terminal.check_read(told)
 
 
 @cache.command()
@@ -172,7 +173,7 @@ def get(key: Key) -> None:
 @cache.command()
 def delete(key: Key, as_json: AsJson = False) -> None:
     """Remove one key everywhere."""
-    _show(_run(lambda runtime: upkeep.delete(runtime, key)), terminal.cache_change, as_json)
+    _changed(_run(lambda runtime: upkeep.delete(runtime, key)), as_json)
 
 
 @cache.command()
@@ -181,7 +182,7 @@ def flush(
     as_json: AsJson = False,
 ) -> None:
     """Make all entries, a family's or an area's unreachable everywhere."""
-    _show(_run(lambda runtime: upkeep.flush(runtime, what)), terminal.cache_change, as_json)
+    _changed(_run(lambda runtime: upkeep.flush(runtime, what)), as_json)
 
 
 @app.command()
@@ -259,6 +260,11 @@ def _run(work: Callable[[Runtime], Awaitable[Plain]]) -> Plain:
             await runtime.close()
 
     return asyncio.run(run())
+
+
+def _changed(done: Plain, as_json: bool) -> None:
+    _show(done, terminal.cache_change, as_json)
+    terminal.check_confirmed(done)
 
 
 def _show(answer: Plain, readable: Callable[[Plain], None], as_json: bool) -> None:
