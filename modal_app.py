@@ -219,7 +219,10 @@ async def warm_cache() -> None:
     memory=1024,  # MiB: the workbook of rents is unpacked row by row, the register of schools is kept whole
 )
 async def refresh_tables() -> None:
-    """Renew prices, rents, schools and crimes for all containers; what fails keeps what was there."""
+    """Renew prices, rents, schools and crimes for all containers; what fails keeps what was there.
+
+    The call fails when a part renewed nothing.
+    """
     await jobs.refresh()
 
 

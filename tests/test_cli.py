@@ -304,6 +304,14 @@ def test_a_shared_tier_that_is_away_is_one_line_and_exit_code_1(command: tuple[s
 
 
 @pytest.mark.usefixtures("away")
+@pytest.mark.parametrize("command", [("advise",), ("delete", "area:E15"), ("flush", "all")])
+def test_a_shared_tier_that_is_away_is_exit_code_1_in_json_too(command: tuple[str, ...]) -> None:
+    result = veo("cache", *command, "--json")
+    assert (result.exit_code, isinstance(json.loads(result.stdout), dict)) == (1, True)
+    assert result.stderr.startswith("veo: the shared tier ")
+
+
+@pytest.mark.usefixtures("away")
 def test_a_shared_tier_that_is_away_does_not_keep_an_answer() -> None:
     result = veo("area", "E15")
     assert (result.exit_code, result.stderr) == (0, "")

@@ -7,6 +7,7 @@ import os
 import pickle
 import subprocess
 import sys
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -14,6 +15,7 @@ from typer.testing import CliRunner
 
 import modal_app
 from tests.support.gateway import Gateway
+from tests.support.upstreams import Upstreams
 from veo import jobs
 from veo.cache import UpstreamThrottled
 from veo.cli import app as command_line
@@ -148,6 +150,22 @@ async def test_refreshing_without_live_sources_says_that_nothing_was_renewed(
     await modal_app.refresh_tables.local()
     told = json.loads(capsys.readouterr().out)
     assert (told["districts"], told["notice"]) == (267, "Nothing was renewed: live sources are off.")
+
+
+async def test_a_refresh_that_renews_nothing_fails_after_printing_what_it_did(
+    upstreams: Upstreams,
+    nothing_configured: pytest.MonkeyPatch,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    upstreams.down(*upstreams.servers)
+    nothing_configured.setenv("VEO_LIVE", "auto")
+    nothing_configured.setenv("VEO_UPSTREAMS", json.dumps(upstreams.addresses))
+    nothing_configured.setenv("VEO_TABLES", str(tmp_path))
+    error = await failure("refresh_tables")
+    told = json.loads(capsys.readouterr().out)
+    assert str(error) == "nothing was renewed for: figures, schools, crime"
+    assert told["schools"] == {"renewed": 0, "failures": ["gias: HTTP 503"]}
 
 
 async def test_web_serves_the_endpoints() -> None:

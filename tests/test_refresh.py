@@ -22,7 +22,15 @@ from veo.sources.columns import COLUMNS
 from veo.sources.embedded import Snapshot, load
 from veo.sources.groups import groups
 from veo.sources.http import Http
-from veo.sources.refresh import Failure, RefreshedTable, apply, refresh_tables, validate
+from veo.sources.refresh import (
+    Failure,
+    Merged,
+    RefreshedTable,
+    apply,
+    merge,
+    refresh_tables,
+    validate,
+)
 
 pytestmark = pytest.mark.anyio
 
@@ -479,6 +487,47 @@ def test_groups_keep_the_vintage_of_columns_that_are_not_refreshed() -> None:
 def test_a_table_older_than_the_snapshot_changes_nothing() -> None:
     newer = apply(LONDON, table("rent_all", "Jul 2026", E15=2000))
     assert newer == LONDON
+
+
+def test_a_first_table_is_all_new() -> None:
+    new = table("rent_all", E15=2000)
+    assert merge(new, None) == Merged(new, ("rent_all",), ())
+
+
+def test_a_column_that_a_refresh_lacks_stays_with_its_own_vintage() -> None:
+    merged = merge(table("rent_all", "Oct 2026", E15=2000), table("rent_1bed", "Sep 2026", E15=1500, E8=1400))
+    assert (merged.renewed, merged.table.rows) == (
+        ("rent_all",),
+        {
+            "E15": {
+                "rent_all": figure("rent_all", 2000, "Oct 2026"),
+                "rent_1bed": figure("rent_1bed", 1500, "Sep 2026"),
+            },
+            "E8": {"rent_1bed": figure("rent_1bed", 1400, "Sep 2026")},
+        },
+    )
+
+
+@pytest.mark.parametrize("vintage", ["Oct 2026", "Nov 2026"])
+def test_a_column_that_is_no_older_is_replaced_as_a_whole(vintage: str) -> None:
+    new = table("rent_all", vintage, E15=2000)
+    assert merge(new, table("rent_all", "Oct 2026", E15=1900, E8=1800)).table == new
+
+
+def test_a_column_that_is_older_than_the_kept_one_is_left_and_said() -> None:
+    before = table("rent_all", "Oct 2026", E15=1900)
+    assert merge(table("rent_all", "Sep 2026", E15=2000), before) == Merged(
+        before, (), ("rent_all is of Sep 2026, which is older than the last refresh's of Oct 2026.",)
+    )
+
+
+def test_a_column_of_several_months_is_as_new_as_its_newest() -> None:
+    rows = {
+        "E8": FrozenMap({"rent_all": figure("rent_all", 1800, "Aug 2026")}),
+        "E15": FrozenMap({"rent_all": figure("rent_all", 1900, "Oct 2026")}),
+    }
+    mixed = RefreshedTable(name="ons", made_at="2026-12-20", rows=FrozenMap(rows))
+    assert merge(mixed, mixed).renewed == ("rent_all",)
 
 
 async def test_what_a_refresh_gives_can_be_put_in_place(http: Http) -> None:

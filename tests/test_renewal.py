@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import date
@@ -14,6 +15,7 @@ import pytest
 from pydantic import SecretStr
 
 from tests.support import tfl
+from tests.support.chaos import ChaosStore, Fault
 from tests.support.environment import variables
 from tests.support.gateway import Gateway
 from tests.support.land_registry import sales, written
@@ -21,14 +23,17 @@ from tests.support.live import AREA, CRIME, SCHOOLS, Site, notices
 from tests.support.provider import Answered
 from tests.support.schools import GOOD
 from tests.support.upstreams import Upstreams
-from veo.errors import SourceUnavailable
+from veo.cache import Cache
+from veo.errors import SourceUnavailable, VeoError
 from veo.models import FrozenMap
-from veo.renewal import renew
+from veo.renewal import check, renew
 from veo.runtime import Runtime, build, tables
 from veo.settings import Settings
+from veo.shelf import Table
 from veo.sources.live import today
 from veo.sources.price_paid import FEWEST_SALES, months_before
-from veo.sources.schools import FEWEST
+from veo.sources.refresh import RefreshedTable
+from veo.sources.schools import FEWEST, SchoolTable
 
 pytestmark = pytest.mark.anyio
 
@@ -161,6 +166,38 @@ async def test_nothing_is_flushed_when_nothing_was_renewed(site: Site, upstreams
     assert await site.runtime.cache.exists("area:E15")
 
 
+async def test_a_column_that_is_refused_later_keeps_its_last_figures(
+    site: Site, upstreams: Upstreams
+) -> None:
+    shelf = site.runtime.sources.figures.tables["price-paid"]
+    known = tables().snapshot.districts["E15"].figures["sales_12m"]
+    sold = known.model_copy(update={"value": 999, "vintage": f"{today():%b %Y}"})
+    row = FrozenMap({"sales_12m": sold})
+    await shelf.put(RefreshedTable(name="price-paid", made_at="2026-01-01", rows=FrozenMap({"E15": row})))
+    sell(upstreams)
+    await renew(site.runtime, ["figures"])
+    kept = await shelf.take()
+    assert kept is not None
+    assert (sorted(kept.rows["E15"]), kept.rows["E15"]["sales_12m"]) == (["median_price", "sales_12m"], sold)
+
+
+async def test_figures_older_than_the_kept_ones_renew_nothing(site: Site, upstreams: Upstreams) -> None:
+    shelf = site.runtime.sources.figures.tables["price-paid"]
+    known = tables().snapshot.districts["E15"].figures["median_price"]
+    sold = known.model_copy(update={"vintage": f"{today():%b %Y}"})
+    before = RefreshedTable(
+        name="price-paid",
+        made_at="2026-01-01",
+        rows=FrozenMap({"E15": FrozenMap({"median_price": sold})}),
+    )
+    await shelf.put(before)
+    sell(upstreams)
+    assert ((await renew(site.runtime, ["figures"]))["figures"]["renewed"], await shelf.take()) == (
+        {},
+        before,
+    )
+
+
 # ---- schools -----------------------------------------------------------------------------------------
 
 
@@ -198,6 +235,38 @@ async def test_schools_without_inspections_are_renewed_and_the_gap_is_told(
     assert (done["renewed"], len(done["failures"])) == (FEWEST, 1)
     assert done["failures"][0] in notices(told)
     assert "good" not in told["data"]
+
+
+async def test_inspections_stay_when_a_later_refresh_finds_none(site: Site, upstreams: Upstreams) -> None:
+    enrol(upstreams)
+    await renew(site.runtime, ["schools"])
+    before = (await site.answer(SCHOOLS))["data"]
+    upstreams.schools.link()
+    done = (await renew(site.runtime, ["schools"]))["schools"]
+    told = await site.answer(SCHOOLS)
+    assert (done["renewed"], told["data"], told["data"]["good"]) == (FEWEST, before, 1)
+
+
+async def test_inspections_that_stayed_are_told_with_their_day(site: Site, upstreams: Upstreams) -> None:
+    enrol(upstreams)
+    await renew(site.runtime, ["schools"])
+    upstreams.schools.link()
+    (failure,) = (await renew(site.runtime, ["schools"]))["schools"]["failures"]
+    assert failure in notices(await site.answer(SCHOOLS))
+    assert failure.startswith("The inspections are still those as at 2026-08-31: gov-uk: ")
+
+
+async def test_a_table_that_cannot_be_read_is_not_replaced(site: Site, upstreams: Upstreams) -> None:
+    store = ChaosStore(time.time)
+    shelf = Table("schools", SchoolTable, Cache(store), None)
+    runtime = replace(site.runtime, sources=replace(site.runtime.sources, schools=shelf))
+    enrol(upstreams)
+    await renew(runtime, ["schools"])
+    before = store.value("cache:v1:t:schools")
+    upstreams.schools.link()
+    store.fault(Fault(kind="failed"), method="mget")
+    done = (await renew(runtime, ["schools"]))["schools"]
+    assert (done["renewed"], store.value("cache:v1:t:schools")) == (0, before)
 
 
 # ---- crime -------------------------------------------------------------------------------------------
@@ -265,7 +334,27 @@ def test_a_part_is_renewed_from_the_command_line(upstreams: Upstreams, tmp_path:
 @pytest.mark.slow
 def test_a_command_that_renewed_nothing_says_so_and_fails(upstreams: Upstreams, tmp_path: Path) -> None:
     done = refresh(upstreams, tmp_path, "--part", "schools")
-    assert (done.returncode, done.stderr.splitlines()[-1]) == (1, b"veo: some parts renewed nothing")
+    assert (done.returncode, done.stderr.splitlines()[-1]) == (1, b"veo: nothing was renewed for: schools")
+
+
+@pytest.mark.slow
+def test_a_command_that_renewed_nothing_fails_in_json_too(upstreams: Upstreams, tmp_path: Path) -> None:
+    done = refresh(upstreams, tmp_path, "--part", "schools", "--json")
+    assert (done.returncode, json.loads(done.stdout)["schools"]["renewed"]) == (1, 0)
+
+
+@pytest.mark.parametrize(
+    ("figures", "schools", "idle"),
+    [({}, 0, "figures, schools"), ({"ons": ["rent_all"]}, 0, "schools"), ({}, 2_000, "figures")],
+)
+def test_parts_that_renewed_nothing_are_named(figures: dict[str, list[str]], schools: int, idle: str) -> None:
+    done = {"figures": {"renewed": figures}, "schools": {"renewed": schools}}
+    with pytest.raises(VeoError, match=f"^nothing was renewed for: {idle}$"):
+        check(done)
+
+
+def test_parts_that_renewed_something_pass() -> None:
+    check({"figures": {"renewed": {"ons": ["rent_all"]}}, "crime": {"renewed": 1, "failures": ["E15: no"]}})
 
 
 @pytest.mark.slow

@@ -301,6 +301,60 @@ async def test_a_table_that_was_evicted_keeps_the_last(
     assert await looked_again(here, timer) is OLD
 
 
+# what a newer one replaces
+
+
+async def test_what_is_stored_is_none_where_nobody_put_a_table(here: Table[Rents]) -> None:
+    assert await here.stored() is None
+
+
+async def test_what_is_stored_is_read_anew(here: Table[Rents], there: Table[Rents]) -> None:
+    await here.put(OLD)
+    await there.put(NEW)
+    assert await here.stored() == NEW
+
+
+async def test_what_is_stored_in_a_file_is_read_anew(filed: Table[Rents], file: Path) -> None:
+    await filed.put(OLD)
+    await Table("rents", Rents, Cache(), file.parent).put(NEW)
+    assert await filed.stored() == NEW
+
+
+async def test_what_is_stored_in_no_file_is_none(filed: Table[Rents]) -> None:
+    assert await filed.stored() is None
+
+
+async def test_what_was_evicted_is_what_this_container_knows(here: Table[Rents], store: ChaosStore) -> None:
+    await here.put(OLD)
+    store.put(KEY, None)
+    assert await here.stored() is OLD
+
+
+@pytest.mark.parametrize("content", UNREADABLE.values(), ids=UNREADABLE)
+async def test_what_is_stored_but_no_table_counts_as_none(
+    here: Table[Rents], store: ChaosStore, content: str
+) -> None:
+    store.put(KEY, content)
+    assert await here.stored() is None
+
+
+async def test_what_is_stored_in_a_tier_that_is_away_is_an_error(
+    here: Table[Rents], store: ChaosStore
+) -> None:
+    await here.put(OLD)
+    store.down = True
+    with pytest.raises(SourceError, match="the table rents could not be read from the shared tier"):
+        await here.stored()
+
+
+async def test_what_is_stored_in_a_file_that_cannot_be_read_is_an_error_without_its_path(
+    filed: Table[Rents], file: Path
+) -> None:
+    (file / "in the way").mkdir(parents=True)
+    with pytest.raises(SourceError, match=r"^the table rents could not be read: [A-Z][a-z ]+$"):
+        await filed.stored()
+
+
 # what could not be kept
 
 

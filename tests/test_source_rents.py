@@ -117,6 +117,13 @@ async def test_the_newest_edition_of_the_page_is_read(server: OnsServer, http: H
     assert asked(server) == f"{DATASET}/{EDITION}/{WORKBOOK}"
 
 
+async def test_the_newest_edition_is_found_among_long_and_short_months(server: OnsServer, http: Http) -> None:
+    for edition in ("19august2026", "18nov2026", "16sept2026", "21oct2026"):
+        server.publish(edition, BOTH)
+    await read_rents(http, TODAY)
+    assert asked(server) == f"{DATASET}/18nov2026/{WORKBOOK}"
+
+
 async def test_the_name_of_a_workbook_may_end_with_a_number(server: OnsServer, http: Http) -> None:
     server.publish(EDITION, BOTH, WORKBOOK.replace(".xlsx", "14.xlsx"))
     await read_rents(http, TODAY)

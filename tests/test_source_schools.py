@@ -428,6 +428,46 @@ async def test_the_newest_file_until_today_is_read(server: SchoolServer, http: H
 
 
 @pytest.mark.parametrize(
+    ("month", "vintage"),
+    [
+        ("31_Jan_2026", "2026-01-31"),
+        ("28_Feb_2026", "2026-02-28"),
+        ("30_Apr_2026", "2026-04-30"),
+        ("31_May_2026", "2026-05-31"),
+        ("30_Sept_2026", "2026-09-30"),
+        ("30_september_2026", "2026-09-30"),
+    ],
+)
+async def test_a_month_may_be_written_in_full_or_shortened(
+    server: SchoolServer, http: Http, month: str, vintage: str
+) -> None:
+    server.register(TODAY, {})
+    server.serve(asset(month), inspections(GOOD))
+    server.link(asset(month))
+    assert (await read(http)).ofsted_vintage == vintage
+
+
+@pytest.mark.parametrize(
+    ("months", "newest"),
+    [
+        (("31_December_2025", "31_Jan_2026", "28_Feb_2026", "31_March_2026", "30_Apr_2026"), "2026-04-30"),
+        (("31_May_2026", "30_Apr_2026", "31_March_2026"), "2026-05-31"),
+        (("31_Jan_2026", "30_June_2026", "28_Feb_2026"), "2026-06-30"),
+        (("31_August_2025", "30_Sep_2026", "30_Oct_2025"), "2026-09-30"),
+    ],
+)
+async def test_the_newest_file_is_found_among_long_and_short_months(
+    server: SchoolServer, http: Http, months: tuple[str, ...], newest: str
+) -> None:
+    """Whatever their order on the page, and whichever comes last in the alphabet."""
+    server.register(TODAY, {})
+    for month in months:
+        server.serve(asset(month), inspections(GOOD))
+    server.link(*map(asset, months))
+    assert (await read(http)).ofsted_vintage == newest
+
+
+@pytest.mark.parametrize(
     "path",
     [
         asset("31_August_2026").replace("/media/", "/media/../"),
@@ -502,6 +542,130 @@ async def test_without_the_page_of_the_inspections_there_is_a_table(
     server.register(TODAY, {})
     server.files[PAGE] = answer
     assert (await read(http)).ofsted_vintage is None
+
+
+# ---- what an earlier table had -------------------------------------------------------------------------
+
+
+async def earlier(server: SchoolServer, http: Http, *cells: Mapping[str, str]) -> SchoolTable:
+    """Give the table of the day before, with one inspected school for each of some cells."""
+    schools = [{"URN": str(100_000 + number)} for number in range(len(cells))]
+    server.register(YESTERDAY, *schools)
+    server.inspect(*({**school, **kind} for school, kind in zip(schools, cells, strict=True)))
+    table = await read_schools(http, YESTERDAY, fewest=1)
+    server.reset()
+    server.register(TODAY, *schools)
+    return table
+
+
+async def after(http: Http, table: SchoolTable) -> SchoolTable:
+    """Read what follows a table."""
+    return await read_schools(http, TODAY, table, fewest=1)
+
+
+UNREACHABLE = Answered(status=503)
+NO_LINK = Answered(body={"details": {"body": "No file this month."}})
+
+
+@pytest.mark.parametrize("page", [UNREACHABLE, NO_LINK], ids=["unreachable", "no file"])
+async def test_without_newer_inspections_the_earlier_ones_stay_with_their_day(
+    server: SchoolServer, http: Http, page: Answered
+) -> None:
+    before = await earlier(server, http, GOOD, REPORT_CARD)
+    server.files[PAGE] = page
+    table = await after(http, before)
+    assert (table.ofsted_vintage, table.schools) == ("2026-08-31", before.schools)
+
+
+async def test_inspections_that_stay_are_said_with_the_reason(server: SchoolServer, http: Http) -> None:
+    before = await earlier(server, http, GOOD)
+    server.files[PAGE] = UNREACHABLE
+    assert (await after(http, before)).gaps == (
+        "The inspections are still those as at 2026-08-31: gov-uk: HTTP 503.",
+    )
+
+
+async def test_a_register_is_renewed_though_the_inspections_are_not(server: SchoolServer, http: Http) -> None:
+    before = await earlier(server, http, GOOD)
+    server.register(TODAY, {"URN": "100000", "EstablishmentName": "Another Name"}, {"URN": "110000"})
+    table = await after(http, before)
+    assert (table.gias_vintage, [(school.name, school.inspection) for school in table.schools]) == (
+        "2026-11-24",
+        [("Another Name", Inspection(graded=GRADED)), ("Colegrave Primary School", None)],
+    )
+
+
+async def test_grades_left_out_of_inspections_that_stay_are_still_said(
+    server: SchoolServer, http: Http
+) -> None:
+    before = await earlier(server, http, {**REPORT_CARD, "Early years (where applicable)": "Superb"})
+    assert (await after(http, before)).gaps[1:] == before.gaps != ()
+
+
+async def test_newer_inspections_replace_the_earlier_ones(server: SchoolServer, http: Http) -> None:
+    before = await earlier(server, http, GOOD)
+    path = asset("30_Sep_2026")
+    server.serve(path, inspections({"URN": "100000", **REPORT_CARD}))
+    server.link(path)
+    table = await after(http, before)
+    assert (table.ofsted_vintage, table.schools[0].inspection, table.gaps) == (
+        *("2026-09-30", Inspection(report_card=CARD)),
+        (),
+    )
+
+
+async def test_inspections_of_the_same_day_are_read_again(server: SchoolServer, http: Http) -> None:
+    before = await earlier(server, http, GOOD)
+    server.inspect({"URN": "100000", **REPORT_CARD})
+    assert (await after(http, before)).schools[0].inspection == Inspection(report_card=CARD)
+
+
+async def test_older_inspections_do_not_replace_newer_ones(server: SchoolServer, http: Http) -> None:
+    before = await earlier(server, http, GOOD)
+    path = asset("31_Jul_2026")
+    server.serve(path, inspections({"URN": "100000", **REPORT_CARD}))
+    server.link(path)
+    table = await after(http, before)
+    assert (table.ofsted_vintage, table.schools) == ("2026-08-31", before.schools)
+
+
+@pytest.mark.parametrize(("again", "vintage"), [(4, "2026-09-30"), (3, "2026-08-31")])
+async def test_a_file_that_lacks_many_of_the_inspected_schools_is_not_believed(
+    server: SchoolServer, http: Http, again: int, vintage: str
+) -> None:
+    before = await earlier(server, http, *[GOOD] * 5)
+    path = asset("30_Sep_2026")
+    server.serve(path, inspections(*({"URN": str(100_000 + number), **GOOD} for number in range(again))))
+    server.link(path)
+    assert (await after(http, before)).ofsted_vintage == vintage
+
+
+async def test_schools_that_have_closed_are_not_missed_in_a_newer_file(
+    server: SchoolServer, http: Http
+) -> None:
+    before = await earlier(server, http, *[GOOD] * 5)
+    server.register(TODAY, {"URN": "100000"})
+    path = asset("30_Sep_2026")
+    server.serve(path, inspections({"URN": "100000", **GOOD}))
+    server.link(path)
+    assert (await after(http, before)).ofsted_vintage == "2026-09-30"
+
+
+async def test_an_older_register_does_not_replace_a_newer_one(server: SchoolServer, http: Http) -> None:
+    server.register(TODAY, {})
+    newer = await read(http)
+    server.reset()
+    server.register(YESTERDAY, {})
+    with pytest.raises(BadAnswer, match="the register of 2026-11-23 is older than that of 2026-11-24"):
+        await after(http, newer)
+
+
+async def test_a_first_table_without_inspections_leaves_the_next_one_nothing_to_keep(
+    server: SchoolServer, http: Http
+) -> None:
+    server.register(TODAY, {})
+    first = await read(http)
+    assert ((await after(http, first)).ofsted_vintage, first.ofsted_vintage) == (None, None)
 
 
 # ---- whatever the files hold ---------------------------------------------------------------------------

@@ -161,6 +161,7 @@ def advise(as_json: AsJson = False) -> None:
     found = _run(upkeep.stats)
     told = {name: found[name] for name in ("of", "reachable", "fault", "advice")}
     _show(told, terminal.cache_advice, as_json)
+    terminal.check_read(told)
 
 
 @cache.command()
@@ -172,7 +173,7 @@ def get(key: Key) -> None:
 @cache.command()
 def delete(key: Key, as_json: AsJson = False) -> None:
     """Remove one key everywhere."""
-    _show(_run(lambda runtime: upkeep.delete(runtime, key)), terminal.cache_change, as_json)
+    _changed(_run(lambda runtime: upkeep.delete(runtime, key)), as_json)
 
 
 @cache.command()
@@ -181,7 +182,7 @@ def flush(
     as_json: AsJson = False,
 ) -> None:
     """Make all entries, a family's or an area's unreachable everywhere."""
-    _show(_run(lambda runtime: upkeep.flush(runtime, what)), terminal.cache_change, as_json)
+    _changed(_run(lambda runtime: upkeep.flush(runtime, what)), as_json)
 
 
 @app.command()
@@ -213,7 +214,10 @@ def refresh(
     ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Renew prices, rents, schools and crimes from their publishers: some minutes, some 500 MB."""
+    """Renew prices, rents, schools and crimes from their publishers: some minutes, some 500 MB.
+
+    Exits with 1 when a part renewed nothing.
+    """
     parts = tuple(part or renewal.PARTS)
     if unknown := set(parts) - set(renewal.PARTS):
         terminal.fail(
@@ -222,6 +226,7 @@ def refresh(
     with terminal.progress("Crimes by district") as told:
         done = _run(lambda runtime: renewal.renew(runtime, parts, told))
     _show(done, terminal.renewed, as_json)
+    renewal.check(done)
 
 
 def main() -> None:
@@ -255,6 +260,11 @@ def _run(work: Callable[[Runtime], Awaitable[Plain]]) -> Plain:
             await runtime.close()
 
     return asyncio.run(run())
+
+
+def _changed(done: Plain, as_json: bool) -> None:
+    _show(done, terminal.cache_change, as_json)
+    terminal.check_confirmed(done)
 
 
 def _show(answer: Plain, readable: Callable[[Plain], None], as_json: bool) -> None:

@@ -65,9 +65,14 @@ def say(done: dict[str, Any]) -> dict[str, Any]:
 
 
 async def refresh() -> dict[str, Any]:
-    """Check the embedded figures, renew what live sources have of newer ones, and print what that did."""
+    """Check the embedded figures, renew what live sources have of newer ones, and print what that did.
+
+    Raises VeoError when a part renewed nothing, after printing, so that the call counts as failed.
+    """
     checked = upkeep.check()
-    return say({**checked, **await _within(_renewed)})
+    done = say({**checked, **await _within(_renewed)})
+    renewal.check(done)
+    return done
 
 
 async def _renewed(runtime: Runtime) -> dict[str, Any]:

@@ -5,16 +5,15 @@ was there before stays.
 """
 
 import asyncio
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from veo.cache import UpstreamThrottled
-from veo.errors import SourceError, SourceUnavailable
-from veo.models import Value
+from veo.errors import SourceError, SourceUnavailable, VeoError
 from veo.runtime import Runtime, tables
 from veo.shelf import Table
 from veo.sources.live import Live, today
-from veo.sources.refresh import refresh_tables
+from veo.sources.refresh import RefreshedTable, merge, refresh_tables
 from veo.sources.schools import read_schools
 
 PARTS = ("figures", "schools", "crime")
@@ -43,30 +42,50 @@ async def renew(runtime: Runtime, parts: Iterable[str] = PARTS, told: Told | Non
     return done
 
 
+def check(done: Mapping[str, Any]) -> None:
+    """Raise VeoError where a part of what `renew` returned renewed nothing."""
+    idle = [part for part in PARTS if part in done and not done[part]["renewed"]]
+    if idle:
+        raise VeoError(f"nothing was renewed for: {', '.join(idle)}")
+
+
 async def _figures(runtime: Runtime, live: Live) -> dict[str, Any]:
     """Bring newer prices, their growth and rents, each only if they are believed."""
     refreshed = await refresh_tables(live.http, tables().snapshot, today())
     failures = [f"{failure.source}: {failure.reason}" for failure in refreshed.failures]
-    kept: dict[str, list[str]] = {}
+    renewed: dict[str, list[str]] = {}
     for table in refreshed.tables:
-        if await _kept(runtime.sources.figures.tables[table.name], table, failures):
-            kept[table.name] = sorted({column for row in table.rows.values() for column in row})
-    if kept:
+        columns = await _columns(runtime.sources.figures.tables[table.name], table, failures)
+        if columns:
+            renewed[table.name] = columns
+    if renewed:
         await _flush(runtime, "recommendations", "personal", "area")
-    return {"renewed": kept, "failures": failures}
+    return {"renewed": renewed, "failures": failures}
+
+
+async def _columns(shelf: Table[RefreshedTable], table: RefreshedTable, failures: list[str]) -> list[str]:
+    """Keep the columns of a table that are not older than the kept ones, and return their names."""
+    try:
+        merged = merge(table, await shelf.stored())
+        failures.extend(f"{table.name}: {reason}" for reason in merged.reasons)
+        if merged.renewed:
+            await shelf.put(merged.table)
+    except (SourceError, OSError) as error:
+        failures.append(str(error))
+        return []
+    return list(merged.renewed)
 
 
 async def _schools(runtime: Runtime, live: Live) -> dict[str, Any]:
     """Bring the register of schools and what Ofsted found."""
+    shelf = runtime.sources.schools
     try:
-        table = await read_schools(live.http, today())
-    except SourceError as error:
+        table = await read_schools(live.http, today(), await shelf.stored())
+        await shelf.put(table)
+    except (SourceError, OSError) as error:
         return {"renewed": 0, "failures": [str(error)]}
-    failures = list(table.gaps)
-    if not await _kept(runtime.sources.schools, table, failures):
-        return {"renewed": 0, "failures": failures}
     await _flush(runtime, "schools", "area")
-    return {"renewed": len(table.schools), "failures": failures}
+    return {"renewed": len(table.schools), "failures": list(table.gaps)}
 
 
 async def _crime(runtime: Runtime, told: Told | None) -> dict[str, Any]:
@@ -91,15 +110,6 @@ async def _crime(runtime: Runtime, told: Told | None) -> dict[str, Any]:
     if len(failures) < len(codes):
         await _flush(runtime, "area")
     return {"renewed": len(codes) - len(failures), "failures": failures}
-
-
-async def _kept(shelf: Table[Any], table: Value, failures: list[str]) -> bool:
-    try:
-        await shelf.put(table)
-    except (SourceError, OSError) as error:
-        failures.append(str(error))
-        return False
-    return True
 
 
 async def _flush(runtime: Runtime, *families: str) -> None:

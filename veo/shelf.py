@@ -16,7 +16,7 @@ from pathlib import Path
 from secrets import token_hex
 from typing import Generic, TypeVar
 
-from veo.cache import Cache
+from veo.cache import Cache, StoreError
 from veo.errors import SourceError
 from veo.models import Value
 
@@ -64,6 +64,14 @@ class Table(Generic[T]):
             await asyncio.shield(self._looking)
         return self._known
 
+    async def stored(self) -> T | None:
+        """Return the table that `put` would replace, read anew; None where no readable one is kept.
+
+        Raise SourceError when it cannot be read: a table put then might be worse than the one it replaces.
+        """
+        content = await self._fetched()
+        return self._known if content is None else await self._parsed(content) or self._known
+
     async def put(self, table: T) -> None:
         """Keep a table for all; raise SourceError when it could not be kept."""
         content = await asyncio.to_thread(_packed, table)
@@ -86,22 +94,37 @@ class Table(Generic[T]):
         looking = self._looking  # of a loop that has ended it would never be done
         return looking is not None and not looking.done() and looking.get_loop() is asyncio.get_running_loop()
 
+    async def _fetched(self) -> str | None:
+        try:
+            if self._file is None:
+                return await self._cache.fetch(self._name)
+            return await asyncio.to_thread(_read, self._file)
+        except StoreError:
+            reason = f"the table {self._name} could not be read from the shared tier"
+            raise SourceError("cache", reason) from None
+        except OSError as error:
+            reason = f"the table {self._name} could not be read: {error.strerror}"
+            raise SourceError("tables", reason) from None
+
+    async def _parsed(self, content: str) -> T | None:
+        try:
+            return await asyncio.to_thread(_unpacked, content, self._model)
+        except (ValueError, zlib.error) as error:
+            fault = {"event": "table_unreadable", "table": self._name}
+            log.warning("the table %s cannot be read: %s", self._name, type(error).__name__, extra=fault)
+            return None
+
     async def _look(self) -> None:
         before, flushed = self._content, self._flushed
         content = (
             await self._cache.kept(self._name)
             if self._file is None
-            else await asyncio.to_thread(_read, self._file)
+            else await asyncio.to_thread(_read_if_possible, self._file)
         )
         if content is not None and content != before:
-            try:
-                known = await asyncio.to_thread(_unpacked, content, self._model)
-            except (ValueError, zlib.error) as error:
-                fault = {"event": "table_unreadable", "table": self._name}
-                log.warning("the table %s cannot be read: %s", self._name, type(error).__name__, extra=fault)
-            else:
-                if self._content is before:  # else a newer one was put meanwhile
-                    self._known, self._content = known, content
+            known = await self._parsed(content)
+            if known is not None and self._content is before:  # else a newer one was put meanwhile
+                self._known, self._content = known, content
         if self._flushed == flushed:  # else the next caller looks again: there may be a newer one since
             self._looked = self._clock()
 
@@ -119,9 +142,17 @@ def _unpacked(content: str, model: type[T]) -> T:
 
 
 def _read(file: Path) -> str | None:
+    """Return what a file holds, None where there is none; what is not ASCII is no table of ours."""
     try:
-        return file.read_text("ascii")
-    except (OSError, UnicodeDecodeError):
+        return file.read_text("ascii", "replace")
+    except FileNotFoundError:
+        return None
+
+
+def _read_if_possible(file: Path) -> str | None:
+    try:
+        return _read(file)
+    except OSError:
         return None
 
 

@@ -135,9 +135,8 @@ def _saved(out: Console, found: Plain) -> None:
 
 
 def cache_advice(found: Plain) -> None:
-    """Print what is advised for the lifetime of each family, and why."""
-    if found["reachable"] is False or found["fault"]:
-        fail("the shared tier cannot be read, so what the fleet was asked is not known", 1)
+    """Print what is advised for the lifetime of each family, and why; exit with 1 where it is not known."""
+    check_read(found)
     out = console()
     if not found["advice"]:
         out.print(f"Nothing was asked today ({found['of']}), so there is nothing to advise.")
@@ -158,14 +157,25 @@ def cache_advice(found: Plain) -> None:
 
 def cache_change(done: Plain) -> None:
     """Print what a deletion or a flush did; exit with 1 when the shared tier did not confirm it."""
-    if not done["confirmed"]:
-        fail("the shared tier did not confirm; what it still holds may be answered", 1)
+    check_confirmed(done)
     out = console()
     if "flushed" in done:
         out.print(f"Flushed: {done['flushed']}")
     else:
         out.print(f"{done['key']}: {'deleted' if done['deleted'] else 'was not there'}")
     out.print(f"Other containers follow within {done['withinSeconds']} s." if done["store"] else ONLY_HERE)
+
+
+def check_read(found: Plain) -> None:
+    """Exit with 1 when the shared tier could not be read."""
+    if found["reachable"] is False or found["fault"]:
+        fail("the shared tier cannot be read, so what the fleet was asked is not known", 1)
+
+
+def check_confirmed(done: Plain) -> None:
+    """Exit with 1 when the shared tier did not confirm a change."""
+    if not done["confirmed"]:
+        fail("the shared tier did not confirm; what it still holds may be answered", 1)
 
 
 def smoked(done: Plain) -> None:
@@ -179,7 +189,7 @@ def smoked(done: Plain) -> None:
 
 
 def renewed(done: Plain) -> None:
-    """Print what a refresh renewed and what it failed at; exit with 1 when a part renewed nothing."""
+    """Print what a refresh renewed and what it failed at."""
     out = console()
     for part, told in done.items():
         what = told["renewed"]
@@ -190,8 +200,6 @@ def renewed(done: Plain) -> None:
         )
         out.print(f"{part}: {shown or 'nothing'}")
         print_lines(out, [f"Note: {text}" for text in told["failures"][:FAILURES_SHOWN]])
-    if not all(told["renewed"] for told in done.values()):
-        fail("some parts renewed nothing", 1)
 
 
 @contextmanager

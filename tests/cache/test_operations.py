@@ -8,7 +8,7 @@ import pytest
 
 from tests.support.chaos import ChaosStore, Fault
 from tests.support.fleet import HOUR, Container, Gone, Upstream, passing, policy
-from veo.cache import Cache
+from veo.cache import Cache, StoreError
 
 pytestmark = pytest.mark.anyio
 
@@ -74,6 +74,33 @@ async def test_with_the_tier_away_no_text_is_kept(here: Container, store: ChaosS
     store.down = True
     kept = await here.cache.keep("rents", "x", timedelta(days=1)), await here.cache.kept("rents")
     assert kept == (False, None)
+
+
+async def test_a_kept_text_is_fetched_to_replace_it(here: Container, there: Container) -> None:
+    await here.cache.keep("rents", "a table", timedelta(days=1))
+    assert await there.cache.fetch("rents") == "a table"
+
+
+async def test_a_text_that_nobody_kept_is_fetched_as_none(here: Container) -> None:
+    assert await here.cache.fetch("rents") is None
+
+
+async def test_without_a_shared_tier_no_text_is_fetched() -> None:
+    assert await Cache().fetch("rents") is None
+
+
+async def test_a_text_in_a_tier_that_is_away_is_not_taken_for_none(
+    here: Container, store: ChaosStore
+) -> None:
+    store.down = True
+    with pytest.raises(StoreError):
+        await here.cache.fetch("rents")
+
+
+async def test_a_large_text_may_take_longer_than_an_answer(here: Container, store: ChaosStore) -> None:
+    await here.cache.keep("rents", "a table", timedelta(days=1))
+    store.fault(Fault(delay=1.0), method="mget")
+    assert await here.cache.fetch("rents") == "a table"
 
 
 async def test_a_flush_changes_the_stamp_of_its_tag(here: Container) -> None:

@@ -29,7 +29,7 @@ class Peek(NamedTuple):
 
 
 class Operations:
-    """The operations by key. None of them raises because the shared tier is away."""
+    """The operations by key. None but `fetch` raises because the shared tier is away."""
 
     def __init__(self, engine: Engine, ledger_every: float | None = None) -> None:
         self._engine = engine
@@ -162,6 +162,11 @@ class Operations:
             return (await self._engine.tier.shared.read([f"t:{key}"]))[0]
         except StoreError:
             return None
+
+    async def fetch(self, key: str) -> str | None:
+        """Read such a text, None when there is none; raise StoreError when it cannot be read."""
+        self._engine.bind()
+        return None if self._engine.tier is None else await self._engine.tier.shared.fetch(f"t:{key}")
 
     def stamp(self, tag: str) -> str | None:
         """Give the stamp of a tag as this container knows it: a flush by the tag changes it."""

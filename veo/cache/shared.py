@@ -117,6 +117,12 @@ class Shared:
         self.counters.reads += 1
         return await self._guard(lambda: self.store.hgetall(self._prefix + key), self._write_timeout)
 
+    async def fetch(self, key: str) -> str | None:
+        """Read one key by itself; its value may be large, so it may take as long as a write."""
+        self.counters.reads += 1
+        (value,) = await self._guard(lambda: self.store.mget([self._prefix + key]), self._write_timeout)
+        return value
+
     async def ping(self) -> None:
         """Make first contact; bounded by the longer first timeout."""
         await self._guard(self.store.ping, self._first_timeout)

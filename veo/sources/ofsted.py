@@ -14,6 +14,7 @@ from pydantic import Field
 from veo.errors import BadAnswer
 from veo.models import FrozenMap, Value, absent
 from veo.sources.csv_stream import rows
+from veo.sources.dates import day_of
 from veo.sources.http import Http
 from veo.sources.provider import Provider
 from veo.sources.untrusted import plain
@@ -35,7 +36,7 @@ _PAGE = (
 )
 _FILE = re.compile(
     rf"{re.escape(OFSTED.base)}(/media/[\w-]{{1,64}}/[\w.-]{{0,80}}state-funded[\w.-]{{0,80}}latest_inspections_as_at_"
-    r"(\d{1,2}_[A-Z][a-z]{2,8}_\d{4})[\w.-]{0,40}\.csv)\b",
+    r"(\d{1,2})_([A-Za-z]{3,9})_(\d{4})[\w.-]{0,40}\.csv)\b",
     re.ASCII,
 )
 _ABOVE_HEADER = 10  # rows; some months have two of title
@@ -126,15 +127,11 @@ async def read_inspections(http: Http, today: date, urns: Collection[int]) -> In
 
 
 def _newest(page: str, today: date) -> tuple[date, str]:
-    files = [(_as_at(match[2]), match[1]) for match in _FILE.finditer(page)]
+    files = [(day_of(*match.group(2, 3, 4)), match[1]) for match in _FILE.finditer(page)]
     known = [(day, path) for day, path in files if day is not None and day <= today]
     if not known:
         raise BadAnswer(GOV_UK.name, "the page of the inspections links to no file of state-funded schools")
     return max(known)
-
-
-def _as_at(text: str) -> date | None:
-    return _day(text, "%d_%B_%Y")
 
 
 def _day(text: str, form: str) -> date | None:

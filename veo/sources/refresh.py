@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 from veo.errors import SourceError
 from veo.models import District, Figure, Figures, FrozenMap, Value
 from veo.sources.columns import COLUMNS
+from veo.sources.dates import month_number
 from veo.sources.embedded import Snapshot
 from veo.sources.groups import groups
 from veo.sources.house_price_index import UK_HPI, read_growth
@@ -39,13 +40,13 @@ FEW = 0.05
 """The share of the districts that may move further."""
 
 _MONTH_AT_END = re.compile(r"([A-Z][a-z]{2}) (\d{4})$", re.ASCII)
-_MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 
 
 class RefreshedTable(Value):
     """The newer figures of one source: by outcode and column, in the shape of the embedded ones.
 
-    `name` is the provider's; `made_at` is the ISO date on which they were read.
+    `name` is the provider's; `made_at` is the ISO date of the last refresh. A column that it did not renew
+    is of an earlier one, as its vintage says.
     """
 
     name: str
@@ -183,9 +184,8 @@ SOURCES = tuple(source.name for source in _SOURCES)
 def _ends(vintage: str) -> tuple[int, int]:
     """Give year and month of the end of a vintage such as `Sep 2025 to Aug 2026`; (0, 0) for others."""
     match = _MONTH_AT_END.search(vintage)
-    if match is None or match[1] not in _MONTHS:
-        return 0, 0
-    return int(match[2]), _MONTHS.index(match[1])
+    number = None if match is None else month_number(match[1])
+    return (0, 0) if match is None or number is None else (int(match[2]), number)
 
 
 def validate(column: str, old: Mapping[str, Figure], new: Mapping[str, Figure]) -> str | None:
@@ -279,19 +279,57 @@ def _ratios(old: Mapping[str, Figure], new: Mapping[str, Figure]) -> list[float]
     return [after / before for before, after in both if before > 0]
 
 
+class Merged(NamedTuple):
+    """A table that may replace an earlier one, the columns renewed in it, and why others were not."""
+
+    table: RefreshedTable
+    renewed: tuple[str, ...]
+    reasons: tuple[str, ...]
+
+
+def merge(table: RefreshedTable, earlier: RefreshedTable | None) -> Merged:
+    """Return a source's new table with the columns of its earlier one that it lacks or has older.
+
+    Every figure keeps its own vintage.
+    """
+    new, old = _by_column(table), {} if earlier is None else _by_column(earlier)
+    reasons = {column: _older(column, old.get(column, {}), figures) for column, figures in new.items()}
+    renewed = {column: figures for column, figures in new.items() if reasons[column] is None}
+    rows = _by_outcode({**old, **renewed})
+    return Merged(
+        table=table.model_copy(update={"rows": rows}),
+        renewed=tuple(sorted(renewed)),
+        reasons=tuple(reason for reason in reasons.values() if reason is not None),
+    )
+
+
+def _older(column: str, old: Mapping[str, Figure], new: Mapping[str, Figure]) -> str | None:
+    """Say so where the newest of the new figures is older than that of the earlier ones."""
+    if not old:
+        return None
+    before, now = _newest(old.values()), _newest(new.values())
+    if _ends(now) >= _ends(before):
+        return None
+    return f"{column} is of {now}, which is older than the last refresh's of {before}."
+
+
+def _by_column(table: RefreshedTable) -> dict[str, dict[str, Figure]]:
+    columns: dict[str, dict[str, Figure]] = {}
+    for outcode, figures in table.rows.items():
+        for column, figure in figures.items():
+            columns.setdefault(column, {})[outcode] = figure
+    return columns
+
+
 def apply(snapshot: Snapshot, table: RefreshedTable) -> Snapshot:
     """Give the snapshot with a table's columns in place of its own, and the groups made of them anew.
 
     A column is replaced as a whole: a district without a newer figure has none. A column older than the
     snapshot's is left, as a stored table may outlive the figures that it was newer than.
     """
-    columns: dict[str, dict[str, Figure]] = {}
-    for outcode, figures in table.rows.items():
-        for column, figure in figures.items():
-            columns.setdefault(column, {})[outcode] = figure
     fresh = {
         column: figures
-        for column, figures in columns.items()
+        for column, figures in _by_column(table).items()
         if _age(column, _column(column, snapshot.districts), figures) is None
     }
     districts = FrozenMap({code: _with(home, fresh) for code, home in snapshot.districts.items()})

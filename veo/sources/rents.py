@@ -7,7 +7,7 @@ boroughs are published, and none for the City of London.
 import asyncio
 import re
 from collections.abc import Iterator, Sequence
-from datetime import UTC, date, datetime
+from datetime import date, datetime
 from itertools import islice
 from math import isfinite
 from tempfile import SpooledTemporaryFile
@@ -15,6 +15,7 @@ from typing import IO, Any
 
 from veo.errors import BadAnswer
 from veo.models import FrozenMap, Value
+from veo.sources.dates import day_of
 from veo.sources.house_price_index import BOROUGHS
 from veo.sources.http import Http
 from veo.sources.provider import Provider
@@ -28,7 +29,9 @@ _PAGE = (
     "/economy/inflationandpriceindices/datasets/priceindexofprivaterentsukmonthlypricestatistics"  # one path
 )
 # The number behind the name of the file follows no order, so that an address cannot be made up.
-_EDITION = re.compile(rf'href="(/file\?uri={_PAGE}/(\d{{1,2}}[a-z]{{3,9}}\d{{4}})/[a-z]{{1,80}}\d*\.xlsx)"')
+_EDITION = re.compile(
+    rf'href="(/file\?uri={_PAGE}/(\d{{1,2}})([a-z]{{3,9}})(\d{{4}})/[a-z]{{1,80}}\d*\.xlsx)"'
+)
 _SHEET = "Table 1"
 _ABOVE_HEADER = 10  # rows; the header is the third, below a title and a note
 _IN_MEMORY = 2**20  # bytes
@@ -77,18 +80,11 @@ async def read_rents(http: Http, today: date) -> FrozenMap[str, RentFacts]:
 
 
 def _newest_edition(page: str, today: date) -> str:
-    editions = ((_day(match[2]), match[1]) for match in _EDITION.finditer(page))
+    editions = ((day_of(*match.group(2, 3, 4)), match[1]) for match in _EDITION.finditer(page))
     known = [(day, path) for day, path in editions if day is not None and day <= today]
     if not known:
         raise BadAnswer(ONS.name, "the page of the private rents links to no workbook")
     return max(known)[1]
-
-
-def _day(edition: str) -> date | None:
-    try:
-        return datetime.strptime(edition, "%d%B%Y").replace(tzinfo=UTC).date()
-    except ValueError:
-        return None
 
 
 def _read(file: IO[bytes]) -> FrozenMap[str, RentFacts]:

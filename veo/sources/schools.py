@@ -11,15 +11,18 @@ from typing import Literal, get_args
 
 from pydantic import Field
 
-from veo.errors import ProviderError
+from veo.errors import BadAnswer, ProviderError
 from veo.models import Location, Value, absent
-from veo.sources.gias import Phase, Register, Sector, read_register
+from veo.sources.gias import GIAS, Phase, Register, Sector, read_register
 from veo.sources.http import Http
-from veo.sources.ofsted import Inspection, Inspections, LegacyGrade, read_inspections
+from veo.sources.ofsted import OFSTED, Inspection, Inspections, LegacyGrade, read_inspections
 from veo.sources.walk import point
 
 FEWEST = 2_000
 """Open schools with a location in London: a register with fewer is not believed."""
+
+LEAST_AGAIN = 0.8
+"""The share of the schools with an inspection that need one in a newer file as well."""
 
 PRIMARY_KM = 2.0
 SECONDARY_KM = 5.0
@@ -92,12 +95,14 @@ class School(Value):
 class SchoolTable(Value):
     """The schools, by URN. `made_at` and the vintages are ISO dates; `gaps` says what is missing.
 
-    `ofsted_vintage` is None when there were no inspections to be had.
+    `ofsted_vintage` is None when there were no inspections to be had; `unknown_grades` counts the grades of
+    that file that are left out.
     """
 
     made_at: str
     gias_vintage: str
     ofsted_vintage: str | None
+    unknown_grades: int = Field(default=0, exclude_if=lambda count: not count)
     gaps: tuple[str, ...] = ()
     schools: tuple[School, ...]
 
@@ -125,23 +130,66 @@ class SchoolsNearby(Value):
     good: int
 
 
-async def read_schools(http: Http, today: date, *, fewest: int = FEWEST) -> SchoolTable:
-    """Give the schools of the newest register, with the newest inspections if these can be had.
+async def read_schools(
+    http: Http, today: date, earlier: SchoolTable | None = None, *, fewest: int = FEWEST
+) -> SchoolTable:
+    """Return the schools of the newest register, with the newest inspections.
 
-    Raises `ProviderError` without a register, or when it has fewer than `fewest` schools in London.
+    Where there are no believable newer ones, the inspections of the `earlier` table stay, with their day.
+    Raises `ProviderError` without a register, or when it is older than the earlier one or has fewer than
+    `fewest` schools in London.
     """
     register = await read_register(http, today, fewest)
-    gaps = (
-        [f"{register.unplaced} open schools of London have no location there."] if register.unplaced else []
-    )
-    inspections: Inspections | None = None
-    try:
-        inspections = await read_inspections(http, today, {entry.urn for entry in register.entries})
-    except ProviderError as error:
-        gaps.append(f"No inspections: {error}.")
+    if earlier is not None and register.day.isoformat() < earlier.gias_vintage:
+        raise BadAnswer(
+            GIAS.name, f"the register of {register.day} is older than that of {earlier.gias_vintage}"
+        )
+    inspections, gap = await _inspections(http, today, register, earlier)
+    gaps = [gap] if gap else []
+    if register.unplaced:
+        gaps.insert(0, f"{register.unplaced} open schools of London have no location there.")
     if inspections is not None and inspections.unknown:
         gaps.append(f"{inspections.unknown} of Ofsted's grades are of no known kind and left out.")
     return _table(register, inspections, today, gaps)
+
+
+async def _inspections(
+    http: Http, today: date, register: Register, earlier: SchoolTable | None
+) -> tuple[Inspections | None, str | None]:
+    """Return the newest believable inspections, and what is missing of newer ones."""
+    urns = {entry.urn for entry in register.entries}
+    kept = _kept(earlier, urns)
+    try:
+        found = await read_inspections(http, today, urns)
+        _check(found, kept)
+    except ProviderError as error:
+        still = "No inspections" if kept is None else f"The inspections are still those as at {kept.day}"
+        return kept, f"{still}: {error}."
+    return found, None
+
+
+def _kept(earlier: SchoolTable | None, urns: Collection[int]) -> Inspections | None:
+    """Return the inspections of an earlier table, of the schools that the register still has."""
+    if earlier is None or earlier.ofsted_vintage is None:
+        return None
+    by_urn = {
+        school.urn: school.inspection
+        for school in earlier.schools
+        if school.inspection is not None and school.urn in urns
+    }
+    return Inspections(date.fromisoformat(earlier.ofsted_vintage), by_urn, earlier.unknown_grades)
+
+
+def _check(found: Inspections, kept: Inspections | None) -> None:
+    """Raise `BadAnswer` for inspections that are older than the kept ones, or lack many of their schools."""
+    if kept is None:
+        return
+    if found.day < kept.day:
+        raise BadAnswer(OFSTED.name, f"the newest file is as at {found.day}")
+    again = sum(urn in found.by_urn for urn in kept.by_urn)
+    if again < LEAST_AGAIN * len(kept.by_urn):
+        reason = f"inspections of {again:,} of the {len(kept.by_urn):,} schools that had one"
+        raise BadAnswer(OFSTED.name, f"the file as at {found.day} has {reason}, below {LEAST_AGAIN:.0%}")
 
 
 def _table(
@@ -152,6 +200,7 @@ def _table(
         made_at=today.isoformat(),
         gias_vintage=register.day.isoformat(),
         ofsted_vintage=None if inspections is None else inspections.day.isoformat(),
+        unknown_grades=0 if inspections is None else inspections.unknown,
         gaps=tuple(gaps),
         schools=tuple(
             School(**entry._asdict(), inspection=found.get(entry.urn)) for entry in register.entries
