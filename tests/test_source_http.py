@@ -137,7 +137,7 @@ async def test_a_provider_has_one_way_to_it(http: Http) -> None:
         (404, NotFoundThere, 1),
         (410, NotFoundThere, 1),
         (418, BadAnswer, 1),
-        (429, RateLimited, 3),
+        (429, RateLimited, 1),
         (500, Unavailable, 1),
         (501, Unavailable, 1),
         (502, Unavailable, 3),
@@ -209,14 +209,27 @@ async def test_a_long_rest_is_told_at_once(example: Upstream, server: LoopbackPr
     assert (met.retry_after, len(server.requests)) == (float(given), 1)
 
 
-@pytest.mark.parametrize("given", ["", "soon", "-1", "1.5", "²", "9" * 7, "Wed, 21 Oct 2026 07:28:00 GMT"])
-async def test_a_rest_of_another_form_counts_as_none(
+NO_REST = ["", "0", "soon", "-1", "1.5", "nan", "²", "9" * 7, "Wed, 21 Oct 2026 07:28:00 GMT"]
+
+
+@pytest.mark.parametrize("given", NO_REST)
+async def test_a_limit_without_a_usable_rest_is_not_tried_again(
     example: Upstream, server: LoopbackProvider, given: str
 ) -> None:
     server.always(Answered(429, headers={"Retry-After": given}))
     met = await error_of(example)
     assert isinstance(met, RateLimited)
-    assert (met.retry_after, len(server.requests)) == (0.0, 3)
+    assert (met.retry_after, len(server.requests)) == (30.0, 1)
+
+
+async def test_a_limit_without_a_rest_lets_the_provider_rest(
+    example: Upstream, server: LoopbackProvider
+) -> None:
+    server.queue(Answered(429))
+    await error_of(example)
+    met = await error_of(example)
+    assert isinstance(met, RateLimited)
+    assert (29 < met.retry_after <= 30, len(server.requests)) == (True, 1)
 
 
 # connections that misbehave

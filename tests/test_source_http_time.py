@@ -194,7 +194,7 @@ async def test_a_rest_does_not_outlive_a_clock_that_was_set_back(example: Upstre
 # rests after failures
 
 
-@pytest.mark.parametrize("status", [429, 500, 503])
+@pytest.mark.parametrize("status", [500, 503])
 async def test_a_provider_that_failed_three_times_in_a_row_is_not_asked(
     example: Upstream, network: Network, status: int
 ) -> None:

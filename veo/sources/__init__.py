@@ -1,1 +1,1 @@
-"""To be described."""
+"""The sources of figures: embedded tables, one file for each live provider, and their HTTP client."""

@@ -9,6 +9,7 @@ from pydantic_core import from_json
 
 from veo.errors import BadAnswer, NotFoundThere, ProviderError, RateLimited, Unavailable
 
+REST = 30.0  # seconds for which a provider rests that limits us without saying for how long
 _GONE = frozenset({HTTPStatus.NOT_FOUND, HTTPStatus.GONE})
 _HUGE = re.compile(rb"[eE]\+?0*[1-9]\d\d|\d{300}")  # what a number beyond every float has in it
 
@@ -27,6 +28,6 @@ def failure(name: str, status: int, retry_after: str | None) -> ProviderError:
     if status in _GONE:
         return NotFoundThere(name, reason, status)
     if status == HTTPStatus.TOO_MANY_REQUESTS:
-        seconds = re.fullmatch(r"\d{1,6}", retry_after or "", re.ASCII)
-        return RateLimited(name, reason, status, float(seconds[0]) if seconds else 0.0)
+        seconds = re.fullmatch(r"\d{1,6}", (retry_after or "").strip(), re.ASCII)
+        return RateLimited(name, reason, status, (float(seconds[0]) if seconds else 0.0) or REST)
     return (Unavailable if status >= HTTPStatus.INTERNAL_SERVER_ERROR else BadAnswer)(name, reason, status)
