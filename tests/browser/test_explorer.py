@@ -1,9 +1,11 @@
 """The explorer as a reader meets it, before the real app."""
 
+import io
 import re
 from urllib.parse import urlsplit
 
 import pytest
+from PIL import Image
 from playwright.sync_api import Browser, Page, expect
 
 from tests.browser.visit import STUDENT, Visit, answered, cards, query, visiting
@@ -201,3 +203,15 @@ def test_nothing_in_view_is_pushed_about_by_what_arrives(browser: Browser, serve
         )
         answered(visit.page)
         assert visit.page.evaluate("window.shift") < 0.05
+
+
+def test_the_bar_of_a_cost_is_drawn_once(page: Page) -> None:
+    """Its height is that of the style sheet, 6 px: a second track below it would make it higher."""
+    bar = answered(page).locator("meter").first
+    bar.scroll_into_view_if_needed()
+    box = bar.bounding_box()
+    assert box is not None
+    around = {"x": box["x"] + 40, "y": box["y"] - 6, "width": 1, "height": 18}
+    column = Image.open(io.BytesIO(page.screenshot(clip=around))).convert("RGB")  # type: ignore[arg-type]  # a TypedDict
+    background = column.getpixel((0, 0))
+    assert sum(column.getpixel((0, y)) != background for y in range(column.height)) <= 7
