@@ -181,8 +181,13 @@ def test_several_bad_fields_are_said_at_once() -> None:
     assert "home: " in line
 
 
-def test_a_setting_that_is_to_hold_json_and_does_not_is_one_line_by_its_name() -> None:
-    done = process("-m", "veo", "area", "E15", VEO_UPSTREAMS="x")
+@pytest.mark.parametrize(
+    "command", [("area", "E15"), ("simulate", "1k"), ("serve", "--port", "0"), ("cache", "stats")]
+)
+def test_a_setting_that_is_to_hold_json_and_does_not_is_one_line_by_its_name(
+    command: tuple[str, ...],
+) -> None:
+    done = process("-m", "veo", *command, VEO_UPSTREAMS="x")
     assert (done.returncode, done.stderr) == (2, b"veo: VEO_UPSTREAMS: must be a JSON object\n")
 
 

@@ -7,6 +7,7 @@ from typing import Any
 import httpx
 import pytest
 
+from tests.support import examples
 from tests.support.web import example_requests
 from veo.web.openapi import EXAMPLES, MODELS, Failure, document
 from veo.web.routes import PUBLIC
@@ -72,3 +73,8 @@ def _references(part: Any) -> Iterator[str]:
     elif isinstance(part, list):
         for inner in part:
             yield from _references(inner)
+
+
+def test_the_examples_are_made_without_asking_a_real_provider(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("VEO_LIVE", "auto")
+    assert examples.settings().live == "off"

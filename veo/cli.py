@@ -12,16 +12,12 @@ from collections.abc import Awaitable, Callable, Sequence
 from typing import Annotated, Any
 
 import typer
-from pydantic import ValidationError
-from pydantic_settings import SettingsError
 from typer.core import TyperGroup
 from typer.exceptions import TyperException
 
 from veo import logs, renewal, terminal, trials, upkeep
 from veo.asking import ask
-from veo.requests import messages
 from veo.runtime import Runtime, build
-from veo.settings import Settings
 
 Plain = dict[str, Any]
 
@@ -117,7 +113,7 @@ def serve(
 
     if not host:  # to a socket it means every interface
         terminal.fail("host: must not be empty", 2)
-    settings = _settings()
+    settings = terminal.read_settings()
     try:
         listening = socket.create_server(
             (host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET
@@ -234,20 +230,9 @@ def main() -> None:
     app()
 
 
-def _settings() -> Settings:
-    """Read the environment; a variable that is malformed is said in one line, without its value."""
-    try:
-        return Settings()
-    except SettingsError as error:  # a variable that holds JSON does not
-        field = str(error).partition('field "')[2].partition('"')[0]
-        terminal.fail(f"{Settings.model_fields[field].validation_alias}: must be a JSON object", 2)
-    except ValidationError as error:
-        terminal.fail("; ".join(messages(error.errors(include_url=False))), 2)
-
-
 def _run(work: Callable[[Runtime], Awaitable[Plain]]) -> Plain:
     """Work with a runtime of its own, and leave no write or connection behind."""
-    settings = _settings()
+    settings = terminal.read_settings()
     asked_for = "log_level" in settings.model_fields_set
     level = settings.log_level if asked_for else "ERROR"  # the answer is the output
     logs.configure(level, settings.log_format, secrets=settings.secrets())

@@ -6,13 +6,17 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from typing import Any, NoReturn
 
+from pydantic import ValidationError
+from pydantic_settings import SettingsError
 from rich.console import Console
 from rich.progress import Progress
 from rich.table import Table
 
 from veo.cache import UpstreamThrottled
 from veo.errors import InvalidQuestion, NotFound, VeoError
+from veo.requests import messages
 from veo.scoring.constraints import PAYMENT_BELOW
+from veo.settings import Settings
 
 Plain = Mapping[str, Any]
 FAILURES_SHOWN = 10
@@ -32,6 +36,17 @@ def one_line() -> Iterator[None]:
     except OSError as error:  # a full disk behind the output
         _forget_stdout()
         fail(error.strerror or error, 1)
+
+
+def read_settings() -> Settings:
+    """Read the environment; report a malformed variable in one line, without its value, and exit with 2."""
+    try:
+        return Settings()
+    except SettingsError as error:  # a variable that holds JSON does not
+        field = str(error).partition('field "')[2].partition('"')[0]
+        fail(f"{Settings.model_fields[field].validation_alias}: must be a JSON object", 2)
+    except ValidationError as error:
+        fail("; ".join(messages(error.errors(include_url=False))), 2)
 
 
 def _forget_stdout() -> None:

@@ -8,11 +8,8 @@ from collections.abc import Callable, Mapping
 from typing import Annotated, Any
 
 import typer
-from pydantic import ValidationError
 
 from veo import terminal, verdicts
-from veo.requests import messages
-from veo.settings import Settings
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print the figures as JSON.")]
 Seed = Annotated[int, typer.Option(help="The same seed gives the same questions.")]
@@ -107,17 +104,10 @@ def simulate(  # noqa: PLR0917 - typer passes options by name
         most=most,
         seed=seed,
     )
-    settings = _settings()
+    settings = terminal.read_settings()
     with terminal.progress("Simulating") as progress:
         found = simulated(wish, settings, progress)
     _show(found, verdicts.simulation, as_json)
-
-
-def _settings() -> Settings:
-    try:
-        return Settings()
-    except ValidationError as error:
-        terminal.fail("; ".join(messages(error.errors(include_url=False))), 2)
 
 
 def _show(found: Mapping[str, Any], readable: Callable[[Mapping[str, Any]], None], as_json: bool) -> None:

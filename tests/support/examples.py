@@ -13,9 +13,14 @@ from veo.web.openapi import EXAMPLES, document
 from veo.web.routes import PUBLIC
 
 
+def settings() -> Settings:
+    """Return settings that ask no real provider, whatever the environment says."""
+    return Settings(cache="memory", live="off")
+
+
 async def answers() -> dict[str, object]:
     """Give the answer to every example question, by method and path."""
-    app = create_app(Settings(cache="memory"))
+    app = create_app(settings())
     async with client(app) as web:
         asked = example_requests(document(PUBLIC))
         return {name: (await web.send(request)).json() for name, request in asked.items()}
