@@ -143,5 +143,5 @@ async def test_a_stale_answer_says_so_first() -> None:
     assert (metadata["stale"], metadata["ageSeconds"], metadata["notices"]) == (
         True,
         90,
-        ["No source answered: this is an older answer.", "Else."],
+        ["This is an older answer: no newer one came in time.", "Else."],
     )

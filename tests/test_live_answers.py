@@ -28,7 +28,7 @@ pytestmark = pytest.mark.anyio
 DAY = 24 * 3600.0
 TFL = "Powered by TfL Open Data"
 OSM = "© OpenStreetMap contributors, ODbL"
-LATE = "No source answered: this is what was known"
+LATE = "This answer is from"
 Ask = Callable[[Site], Awaitable[Json]]
 
 
@@ -212,7 +212,7 @@ async def test_a_source_that_is_down_is_named(
     site: Site, upstreams: Upstreams, ask: Ask, down: str, name: str
 ) -> None:
     upstreams.down(down)
-    assert f"{name} did not answer" in notices(await ask(site))
+    assert f"{name} gave no usable answer" in notices(await ask(site))
 
 
 @pytest.mark.parametrize(("ask", "down", "name"), FALLING_BACK)
@@ -222,7 +222,7 @@ async def test_a_source_that_failed_a_moment_ago_is_named(
     upstreams.down(down)
     await ask(site)
     told = notices(await ask(site))
-    assert f"{name} failed a moment ago" in told or f"{name} did not answer" in told
+    assert f"{name} failed a moment ago" in told or f"{name} gave no usable answer" in told
 
 
 @pytest.mark.parametrize(("ask", "down", "name"), FALLING_BACK)
@@ -262,7 +262,7 @@ async def test_without_openstreetmap_the_fewer_counts_of_the_food_standards_agen
     upstreams.down("overpass")
     told = await site.maps()
     assert told["data"]["nearbyPlaces"] == {"restaurant": 412, "supermarket": 9}
-    assert "OpenStreetMap did not answer" in notices(told)
+    assert "OpenStreetMap gave no usable answer" in notices(told)
 
 
 async def test_the_fewer_counts_are_kept_for_a_moment_only(site: Site, upstreams: Upstreams) -> None:
@@ -275,26 +275,29 @@ async def test_without_both_nothing_is_counted_around(site: Site, upstreams: Ups
     upstreams.down("overpass", "fsa")
     told = await site.maps()
     assert told["data"]["nearbyPlaces"] == {}
-    assert "OpenStreetMap did not answer." in notices(told)
+    assert "OpenStreetMap gave no usable answer." in notices(told)
 
 
 async def test_without_google_there_is_no_geocoding_and_it_is_said(site: Site, upstreams: Upstreams) -> None:
     upstreams.down("google-geocoding")
     told = await site.maps()
     assert told["data"]["geocoding"] is None
-    assert "Google Maps did not answer: no geocoding." in notices(told)
+    assert "Google Maps gave no usable answer: no geocoding." in notices(told)
 
 
 async def test_without_outlines_a_postcode_is_still_placed(site: Site, upstreams: Upstreams) -> None:
     upstreams.down("ons-geography")
     told = await site.answer(FULL)
     assert (told["data"]["location"]["latitude"], told["data"]["boundaries"]) == (51.519201, {})
-    assert "ONS Open Geography did not answer: no outlines." in notices(told)
+    assert "ONS Open Geography gave no usable answer: no outlines." in notices(told)
 
 
 @pytest.mark.parametrize(
     ("down", "told"),
-    [("police.uk", "data.police.uk did not answer."), ("overpass", "OpenStreetMap did not answer")],
+    [
+        ("police.uk", "data.police.uk gave no usable answer."),
+        ("overpass", "OpenStreetMap gave no usable answer"),
+    ],
 )
 async def test_an_area_that_had_to_leave_a_part_out_says_so_and_is_kept_for_a_moment_only(
     site: Site, upstreams: Upstreams, down: str, told: str
@@ -307,7 +310,7 @@ async def test_an_area_that_had_to_leave_a_part_out_says_so_and_is_kept_for_a_mo
 async def test_an_area_answers_while_the_source_of_the_way_is_down(site: Site, upstreams: Upstreams) -> None:
     upstreams.down("tfl")
     told = await site.answer(f"{AREA}?destination=UCL")
-    assert "TfL did not answer: this is a model of the rail network." in notices(told)
+    assert "TfL gave no usable answer: this is a model of the rail network." in notices(told)
     assert told["data"]["commute"]["modes"]
 
 

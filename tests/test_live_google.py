@@ -213,7 +213,7 @@ async def test_a_geocoder_that_refuses_the_key_is_not_asked_again(
     mistyped.clock.skew += 200
     told = await mistyped.maps()
     assert upstreams.asked("google-geocoding") == 1
-    assert "Google Maps did not answer: no geocoding." in notices(told)
+    assert "Google Maps gave no usable answer: no geocoding." in notices(told)
 
 
 async def test_maps_that_refuse_the_key_are_not_asked_again(mistyped: Site, upstreams: Upstreams) -> None:

@@ -44,7 +44,7 @@ async def test_a_stale_answer_says_so_and_how_old_it_is() -> None:
     metadata = await metadata_of("/api/crime/E15", crime=Held(CrimeData(), 7_260.9))
     assert (metadata["cached"], metadata["stale"], metadata["ageSeconds"]) == (True, True, 7260)
     assert metadata["notices"] == [
-        "No source answered: this is what was known 2 hours ago.",
+        "This answer is from 2 hours ago: no newer one came in time.",
         "Told before.",
     ]
 
@@ -62,7 +62,7 @@ async def test_a_stale_answer_says_so_and_how_old_it_is() -> None:
 )
 async def test_an_age_is_told_in_a_unit_of_which_there_are_at_least_two(age: float, written: str) -> None:
     metadata = await metadata_of("/api/crime/E15", crime=Held(CrimeData(), age))
-    assert metadata["notices"][0] == f"No source answered: this is what was known {written} ago."
+    assert metadata["notices"][0] == f"This answer is from {written} ago: no newer one came in time."
 
 
 async def test_an_area_with_a_stale_commute_is_stale_and_as_old_as_it() -> None:

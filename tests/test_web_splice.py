@@ -103,13 +103,13 @@ async def test_an_answer_means_what_its_model_means(runtime: Runtime, route: str
 @pytest.mark.parametrize("route", [route for route in ROUTES if route not in ("personas", "destinations")])
 async def test_a_stale_answer_means_what_its_model_means(runtime: Runtime, route: str) -> None:
     hit = (await ROUTES[route](runtime))._replace(stale=True, cached=True, origin="stale", age=7_260.5)
-    check(hit, "No source answered: this is what was known 2 hours ago.", *hit.value.notices)
+    check(hit, "This answer is from 2 hours ago: no newer one came in time.", *hit.value.notices)
 
 
 async def test_an_answer_grows_staler_each_time(runtime: Runtime) -> None:
     hit = (await runtime.questions.crime("E15"))._replace(stale=True)
     for hours in (3, 4):
-        notice = f"No source answered: this is what was known {hours} hours ago."
+        notice = f"This answer is from {hours} hours ago: no newer one came in time."
         check(hit._replace(age=hours * 3_600.0), notice, *hit.value.notices)
 
 

@@ -93,7 +93,7 @@ def _plain(hit: Hit[Answer[Any]]) -> Plain:
 
 def _metadata(hit: Hit[Answer[Any]], *more: str) -> Plain:
     """Tell what happened: `ageSeconds` counts from the computation of the answer."""
-    late = ("No source answered: this is an older answer.",) if hit.stale else ()
+    late = ("This is an older answer: no newer one came in time.",) if hit.stale else ()
     return {
         "sourcesUsed": list(hit.value.sources),
         "cached": hit.cached,

@@ -368,7 +368,11 @@ def _why(error: Exception, asked: str) -> str:
     if not isinstance(error, SourceError):
         return f"{name} did not answer in time"
     name = NAMES.get(error.service, error.service)
-    return f"{name} has spent the day's budget" if isinstance(error, CapReached) else f"{name} did not answer"
+    return (
+        f"{name} has spent the day's budget"
+        if isinstance(error, CapReached)
+        else f"{name} gave no usable answer"
+    )
 
 
 def _noted(answer: Answer[T], notice: str) -> Answer[T]:

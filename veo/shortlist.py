@@ -37,8 +37,8 @@ class Commutes:
 class Shortlist:
     """What is known live of the shortlisted areas: TfL's answers by outcode, of so many `areas`.
 
-    `stale` of them are older than they should be, because TfL did not answer; from `unknown` areas TfL knows
-    no way.
+    `stale` of them are older than they should be, as TfL gave no newer ones in time; from `unknown` areas
+    TfL knows no way.
     """
 
     asked: bool
@@ -77,7 +77,9 @@ class Shortlist:
         if self.unknown:
             said.append(f"TfL knows no way from {self.unknown} of {self.areas} areas{SCORED_BY_MODEL}")
         if self.stale:
-            said.append(f"TfL did not answer: its times of {self.stale} areas are older than a week.")
+            said.append(
+                f"TfL gave no newer times in time: those of {self.stale} areas are older than a week."
+            )
         return tuple(said)
 
     def attribution(self) -> tuple[str, ...]:

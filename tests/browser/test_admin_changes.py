@@ -203,6 +203,6 @@ def test_warming_tells_what_it_did(room: Page) -> None:
 
 
 def test_a_warming_that_takes_too_long_is_told_in_the_server_s_words(page: Page) -> None:
-    refused(page, WARM, 504, "TIMEOUT", "No source answered in time")
+    refused(page, WARM, 504, "TIMEOUT", "There was no answer in time")
     decide(opened(page), "Warm…", "Warm")
-    expect(region(page, "Warm")).to_contain_text("No source answered in time")
+    expect(region(page, "Warm")).to_contain_text("There was no answer in time")

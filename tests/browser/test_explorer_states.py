@@ -73,7 +73,7 @@ def test_a_relaxed_budget_is_said(page: Page) -> None:
 def older(told: Json) -> None:
     """Make an answer one that was known before."""
     told["metadata"]["stale"] = True
-    told["metadata"]["notices"] = ["No source answered: this is what was known 3 hours ago.", "No TfL."]
+    told["metadata"]["notices"] = ["This answer is from 3 hours ago: no newer one came in time.", "No TfL."]
 
 
 def test_an_older_answer_says_how_old_it_is(page: Page) -> None:

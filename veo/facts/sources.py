@@ -63,7 +63,7 @@ def centre_notices(*places: Place) -> tuple[str, ...]:
 
 def no_answer(service: str) -> str:
     """Say that a provider failed."""
-    return f"{NAMES.get(service, service)} did not answer"
+    return f"{NAMES.get(service, service)} gave no usable answer"
 
 
 def pick(district: District, names: Iterable[str]) -> Named:

@@ -73,7 +73,7 @@ def problem(error: Exception, scope: Scope) -> Problem:  # noqa: PLR0911  # one 
             return Problem(429, "Too many requests", {"retryAfter": wait}, {"Retry-After": str(wait)})
         case TimeoutError():
             operation, waited = f"{scope['method']} {shown_path(scope)}", round(elapsed(scope), 1)
-            return Problem(504, "No source answered in time", {"operation": operation, "timeout": waited})
+            return Problem(504, "There was no answer in time", {"operation": operation, "timeout": waited})
         case _:
             return Problem(BUG, "Something went wrong here; the request id finds it in the log")
 

@@ -106,7 +106,7 @@ def elapsed_ms(scope: Scope) -> int:
 
 def _metadata(scope: Scope, hit: Hit[Answer[Any]], last: tuple[str, ...] = ()) -> bytes:
     """Give the metadata as JSON, and leave the same for the log."""
-    late = (f"No source answered: this is what was known {_ago(hit.age)} ago.",) if hit.stale else ()
+    late = (f"This answer is from {_ago(hit.age)} ago: no newer one came in time.",) if hit.stale else ()
     origin = "static" if hit.computed == ALWAYS else hit.origin
     tell(scope, origin, hit.value.sources, (*late, *hit.value.notices, *last))
     moment = splice.Moment(timestamp(), elapsed_ms(scope), hit.cached, hit.stale, int(hit.age))
