@@ -58,6 +58,14 @@ def test_a_price_assumes_nothing() -> None:
     assert budget_of(500_000, "buy", TERMS).assumptions == ()
 
 
+def test_a_monthly_payment_is_remembered() -> None:
+    assert budget_of(1000, "buy", TERMS).payment == 1000
+
+
+def test_a_price_is_no_payment() -> None:
+    assert budget_of(500_000, "buy", TERMS).payment is None
+
+
 def test_a_monthly_payment_says_what_it_assumes() -> None:
     assert budget_of(1000, "buy", TERMS).assumptions == (
         (

@@ -9,7 +9,17 @@ from hypothesis import strategies as st
 
 from tests.support.scoring import censored, criteria, district, figure, only, spread
 from veo.models import FACTORS, District, FactorName, FrozenMap, Journey, Leg, Mode
-from veo.scoring import Budget, Criteria, Explanation, Reference, area_name, effective_weights, explain
+from veo.scoring import (
+    Budget,
+    Criteria,
+    Explanation,
+    MortgageTerms,
+    Reference,
+    area_name,
+    budget_of,
+    effective_weights,
+    explain,
+)
 from veo.scoring.phrases import Subject, phrase
 from veo.scoring.words import lines_of, listed, plural
 
@@ -238,6 +248,12 @@ def test_being_over_budget_without_a_weight_for_it_is_said_too() -> None:
 def test_the_explanation_says_what_being_over_budget_costs() -> None:
     assert "Being over budget takes 20.0 points off the score." in (
         explained(district(rent_3bed=3300), criteria(limit=1000)).explanation
+    )
+
+
+def test_a_price_over_what_a_payment_pays_for_names_both() -> None:
+    assert said("affordability", district(), budget=budget_of(1000, "buy", MortgageTerms())) == (
+        "£309,933 over budget (163%): the median price is £500,000 (2025); £1,000 a month pays for £190,067"
     )
 
 

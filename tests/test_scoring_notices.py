@@ -156,6 +156,12 @@ def test_one_area_without_a_rent_is_said_to_be_left_out() -> None:
     assert assumptions(ranking, question) == ("1 area without a rent figure is left out.",)
 
 
+def test_areas_without_a_sale_are_said_to_be_left_out() -> None:
+    question = criteria(home="2bed")
+    ranking = rank(REFERENCE, question, [district(sales_12m=0), district("E2", sales_12m=0)])
+    assert assumptions(ranking, question) == ("2 areas without a sale in 12 months are left out.",)
+
+
 def test_areas_without_a_price_are_said_to_be_left_out() -> None:
     question = criteria(budget=Budget(tenure="buy", limit=500_000))
     bare = [district(f"E{number}", median_price=None) for number in (1, 2)]

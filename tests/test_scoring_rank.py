@@ -206,6 +206,17 @@ def test_a_business_district_is_ranked_when_asked_for() -> None:
     assert codes(rank(REFERENCE, criteria(include_business=True), [offices])) == ["E1"]
 
 
+def test_areas_without_a_sale_are_counted_by_themselves() -> None:
+    offices = district("E2", sales_12m=0, population=1_499)
+    ranking = rank(REFERENCE, criteria(), [district(sales_12m=0, rent_3bed=None), offices])
+    assert (ranking.without_homes, ranking.without_cost) == (1, 0)
+
+
+def test_an_area_without_a_sale_is_no_near_miss() -> None:
+    asked = criteria({"E1": 50}, max_commute=30)
+    assert rank(REFERENCE, asked, [district(sales_12m=0)]).nearest_commute is None
+
+
 def test_an_area_without_a_cost_is_left_out() -> None:
     assert codes(rank(REFERENCE, criteria(), [district(rent_3bed=None)])) == []
 

@@ -27,10 +27,14 @@ class MortgageTerms(Value):
 
 
 class Budget(Value):
-    """What can be spent: `limit` in GBP, per month to rent, the price to buy, and what it assumes."""
+    """What can be spent: `limit` in GBP, per month to rent, the price to buy, and what it assumes.
+
+    `payment` is the monthly payment in GBP that the limit was made of, None where it was given as it is.
+    """
 
     tenure: Tenure
     limit: float
+    payment: float | None = None
     assumptions: tuple[str, ...] = ()
 
     @property
@@ -50,7 +54,7 @@ def budget_of(amount: float, tenure: Tenure, terms: MortgageTerms) -> Budget:
         f"{terms.rate:.1%}; with a deposit of {terms.deposit:.1%} that buys at {pounds(price)}; "
         "not financial advice."
     )
-    return Budget(tenure=tenure, limit=price, assumptions=(said,))
+    return Budget(tenure=tenure, limit=price, payment=amount, assumptions=(said,))
 
 
 def is_payment(amount: float, tenure: Tenure) -> bool:

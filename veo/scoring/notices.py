@@ -18,10 +18,13 @@ def assumptions(ranking: Ranking, criteria: Criteria) -> tuple[str, ...]:
     """Say what an answer takes for granted: mortgage terms, the rent of a room, areas without a cost."""
     room = (ROOM_ASSUMPTION,) if criteria.home == "room" and criteria.budget.tenure == "rent" else ()
     figure = "rent figure" if criteria.budget.tenure == "rent" else "median price (too few sales)"
-    left = ranking.without_cost
-    verb = "is" if left == 1 else "are"
-    out = (f"{plural(left, 'area')} without a {figure} {verb} left out.",) if left else ()
+    left = {"sale in 12 months": ranking.without_homes, figure: ranking.without_cost}
+    out = (_left_out(count, lacking) for lacking, count in left.items() if count)
     return (*criteria.budget.assumptions, *room, *out)
+
+
+def _left_out(count: int, lacking: str) -> str:
+    return f"{plural(count, 'area')} without a {lacking} {'is' if count == 1 else 'are'} left out."
 
 
 def _over_budget(items: Sequence[Ranked], criteria: Criteria, within: int) -> tuple[str, ...]:

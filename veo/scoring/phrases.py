@@ -2,7 +2,6 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from math import ceil
 
 from veo.models import FactorName, Figure, Home, Journey
 from veo.scoring.boroughs import Boroughs
@@ -77,10 +76,13 @@ def _affordability(subject: Subject) -> str:
 def _over_budget(subject: Subject) -> str:
     """Say by how many pounds and per cent the cost exceeds the budget."""
     cost, budget, percent = subject.item.cost, subject.criteria.budget, round(subject.item.over)
-    amount = pounds(ceil(cost.value - budget.limit))
+    amount = pounds(max(1, round(cost.value) - round(budget.limit)))  # as a reader subtracts what is shown
     start = "the median price is" if budget.tenure == "buy" else HOMES[subject.criteria.home].lower()
     share = f"{percent}%" if percent else "under 1%"
-    return f"{amount}{budget.per} over budget ({share}): {start} {pounds(cost.value)} ({_basis(subject)})"
+    said = f"{amount}{budget.per} over budget ({share}): {start} {pounds(cost.value)} ({_basis(subject)})"
+    if budget.payment is None:
+        return said
+    return f"{said}; {pounds(budget.payment)} a month pays for {pounds(budget.limit)}"
 
 
 def _basis(subject: Subject) -> str:

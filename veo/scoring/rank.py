@@ -81,12 +81,13 @@ class Ranked:
 class Ranking:
     """The best areas in order.
 
-    `within` counts all areas within budget that keep the limits; `nearest_*` is the closest of those that
-    only that limit excludes.
+    `within` counts all areas within budget that keep the limits; `without_homes` and `without_cost` count
+    what is left out; `nearest_*` is the closest of those that only that limit excludes.
     """
 
     field: tuple[Ranked, ...]
     within: int
+    without_homes: int
     without_cost: int
     nearest_commute: Ranked | None
     nearest_safety: Ranked | None
@@ -100,7 +101,8 @@ class Ranking:
 def rank(reference: Reference, criteria: Criteria, districts: Iterable[District] | None = None) -> Ranking:
     """Rank districts (by default all of the reference) by the score that is shown."""
     asked = reference.districts if districts is None else districts
-    eligible = [district for district in asked if _is_offered(criteria, district)]
+    settled = [district for district in asked if criteria.include_business or not is_business(district)]
+    eligible = [district for district in settled if not lacks_homes(district)]
     assessed = [assess(reference, criteria, district) for district in eligible]
     ranked = [item for item in assessed if item is not None and item.coverage >= MIN_COVERAGE]
     gaps = [(item, _commute_gap(item, criteria), _safety_gap(item, criteria)) for item in ranked]
@@ -108,15 +110,11 @@ def rank(reference: Reference, criteria: Criteria, districts: Iterable[District]
     return Ranking(
         field=tuple(sorted(allowed, key=_order)[:FIELD]),
         within=sum(item.over == 0 for item in allowed),
+        without_homes=len(settled) - len(eligible),
         without_cost=sum(item is None for item in assessed),
         nearest_commute=_closest((item, late) for item, late, unsafe in gaps if unsafe == 0),
         nearest_safety=_closest((item, unsafe) for item, late, unsafe in gaps if late == 0),
     )
-
-
-def _is_offered(criteria: Criteria, district: District) -> bool:
-    """Tell whether a district is a place to live; business districts count where they are asked for."""
-    return not lacks_homes(district) and (criteria.include_business or not is_business(district))
 
 
 def assess(reference: Reference, criteria: Criteria, district: District) -> Ranked | None:
