@@ -376,6 +376,16 @@ async def test_an_error_with_status_200_is_the_failure_of_its_code(
     assert (caught.value.service, caught.value.status) == ("ons-geography", 200)
 
 
+async def test_a_service_that_is_asked_too_often_is_left_alone(
+    boundaries: Boundaries, server: LoopbackArcGis
+) -> None:
+    server.queue(error(429))
+    for _ in range(2):
+        with pytest.raises(RateLimited):
+            await boundaries.outline("ward", CODES["ward"])
+    assert len(server.requests) == 1
+
+
 @pytest.mark.parametrize("body", [{"error": "broken"}, {"error": []}, {"error": {"message": ["a"]}}])
 async def test_an_error_in_another_shape_is_a_bad_answer(
     boundaries: Boundaries, server: LoopbackArcGis, body: dict[str, Any]

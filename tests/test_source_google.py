@@ -124,6 +124,14 @@ async def test_an_error_in_the_body_is_the_error_it_stands_for(
     assert type(raised.value) is error
 
 
+async def test_over_its_query_limit_it_is_left_alone(google: Google, server: GoogleServer) -> None:
+    server.queue(Answered(body=refused("OVER_QUERY_LIMIT")))
+    for _ in range(2):
+        with pytest.raises(RateLimited):
+            await google.geocode(ADDRESS)
+    assert len(server.requests) == 1
+
+
 async def test_a_refusal_says_which(google: Google, server: GoogleServer) -> None:
     server.queue(Answered(body=refused("REQUEST_DENIED")))
     with pytest.raises(BadAnswer, match="REQUEST_DENIED"):

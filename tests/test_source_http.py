@@ -7,6 +7,8 @@ import json
 import logging
 import traceback
 from collections.abc import AsyncIterator, Iterator
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
 from typing import Any
 
 import pytest
@@ -209,11 +211,27 @@ async def test_a_long_rest_is_told_at_once(example: Upstream, server: LoopbackPr
     assert (met.retry_after, len(server.requests)) == (float(given), 1)
 
 
-NO_REST = ["", "0", "soon", "-1", "1.5", "nan", "²", "9" * 7, "Wed, 21 Oct 2026 07:28:00 GMT"]
+NO_REST = {
+    "empty": "",
+    "words": "soon",
+    "negative": "-1",
+    "nought": "0",
+    "a fraction": "1.5",
+    "not ASCII": "²",
+    "not a number": "NaN",
+    "infinite": "inf",
+    "a month": "9999999",
+    "a number beyond every float": "9" * 400,
+    "twice": "60, 60",
+    "a date gone by": "Wed, 21 Oct 2015 07:28:00 GMT",
+    "a far date": "Fri, 31 Dec 9999 23:59:59 GMT",
+    "a date of no zone": "Fri, 31 Dec 9999 23:59:59 -0000",
+    "no such date": "Fri, 99 Dec 2099 23:59:59 GMT",
+}
 
 
-@pytest.mark.parametrize("given", NO_REST)
-async def test_a_limit_without_a_usable_rest_is_not_tried_again(
+@pytest.mark.parametrize("given", NO_REST.values(), ids=NO_REST)
+async def test_without_a_usable_rest_thirty_seconds_are_told_at_once(
     example: Upstream, server: LoopbackProvider, given: str
 ) -> None:
     server.always(Answered(429, headers={"Retry-After": given}))
@@ -222,14 +240,12 @@ async def test_a_limit_without_a_usable_rest_is_not_tried_again(
     assert (met.retry_after, len(server.requests)) == (30.0, 1)
 
 
-async def test_a_limit_without_a_rest_lets_the_provider_rest(
-    example: Upstream, server: LoopbackProvider
-) -> None:
-    server.queue(Answered(429))
-    await error_of(example)
+async def test_a_rest_until_a_date_is_told_at_once(example: Upstream, server: LoopbackProvider) -> None:
+    until = datetime.now(UTC) + timedelta(hours=1)
+    server.always(Answered(429, headers={"Retry-After": format_datetime(until, usegmt=True)}))
     met = await error_of(example)
     assert isinstance(met, RateLimited)
-    assert (29 < met.retry_after <= 30, len(server.requests)) == (True, 1)
+    assert (3_000 < met.retry_after <= 3_600, len(server.requests)) == (True, 1)
 
 
 # connections that misbehave

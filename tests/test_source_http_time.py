@@ -191,6 +191,46 @@ async def test_a_rest_does_not_outlive_a_clock_that_was_set_back(example: Upstre
     assert (await example.json("/")).status == 200
 
 
+# rests of providers that do not say how long
+
+
+@pytest.mark.parametrize("headers", [{}, {"Retry-After": "soon"}, {"Retry-After": "0"}])
+async def test_a_provider_that_names_no_time_is_left_alone_for_thirty_seconds(
+    example: Upstream, network: Network, headers: dict[str, str]
+) -> None:
+    network.script = [httpx.Response(429, headers=headers)]
+    await error_of(example)
+    await asyncio.sleep(29.9)
+    assert (str(await error_of(example)), len(network.asked)) == (RESTING, 1)
+
+
+async def test_a_provider_that_names_no_time_is_asked_again_after_thirty_seconds(
+    example: Upstream, network: Network
+) -> None:
+    network.script = [httpx.Response(429)]
+    await error_of(example)
+    await asyncio.sleep(30)
+    assert (await example.json("/")).status == 200
+
+
+async def test_a_file_is_not_asked_for_while_its_provider_rests(example: Upstream, network: Network) -> None:
+    await fails(example, network, 429)
+    with pytest.raises(RateLimited):
+        async with example.stream("/", largest=10):
+            raise AssertionError
+    assert len(network.asked) == 1
+
+
+@pytest.mark.parametrize("narrow", [{"at_once": 1}, {"rate": (1, 10.0)}], ids=["open requests", "rate"])
+async def test_who_waited_for_a_turn_meanwhile_does_not_ask(
+    asks: Callable[..., Upstream], network: Network, narrow: dict[str, Any]
+) -> None:
+    upstream = asks(**narrow)
+    network.status = 429
+    await asyncio.gather(*(error_of(upstream) for _ in range(3)))
+    assert (len(network.asked), upstream.seen.failures) == (1, 1)
+
+
 # rests after failures
 
 

@@ -406,6 +406,17 @@ async def test_a_run_that_failed_says_its_code_alone(
     assert KEY not in repr(raised.value)
 
 
+async def test_a_service_that_is_asked_too_often_is_left_alone(
+    perplexity: Perplexity, server: PerplexityServer
+) -> None:
+    answer = response(status="failed", error={"code": "rate_limit_exceeded"})
+    with pytest.raises(RateLimited):
+        await asked(perplexity, server, answer)
+    with pytest.raises(RateLimited):
+        await asked(perplexity, server, answer)
+    assert len(server.requests) == 1
+
+
 @pytest.mark.parametrize(
     "text",
     [

@@ -17,6 +17,8 @@ VeoError
 The web turns each into one HTTP answer, in one place (`veo.web.errors`).
 """
 
+UNSTATED_REST = 30.0  # seconds that a provider rests which is asked too often and does not say how long
+
 
 class VeoError(Exception):
     """Base of everything that Veo raises on purpose."""
@@ -101,10 +103,10 @@ class NotAsked(Unavailable):
 
 
 class RateLimited(ProviderError):
-    """The provider asks to be left alone for `retry_after` seconds."""
+    """The provider asks to be left alone for `retry_after` seconds, `UNSTATED_REST` if it names no time."""
 
     def __init__(
-        self, service: str, message: str, status: int | None = None, retry_after: float = 0.0
+        self, service: str, message: str, status: int | None = None, retry_after: float = UNSTATED_REST
     ) -> None:
         super().__init__(service, message, status)
         self.args = (service, message, status, retry_after)

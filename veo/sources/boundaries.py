@@ -209,7 +209,10 @@ class Boundaries:
                     "resultRecordCount": PAGE,
                 },
             )
-            page = _page(reply)
+            try:
+                page = _page(reply)
+            except RateLimited as error:  # which came as HTTP 200
+                raise self._upstream.failed(error) from None
             features += page.features
             if not page.more:
                 return features

@@ -189,9 +189,7 @@ class Upstream:
 
     @contextmanager
     def _admitted(self, now: float) -> Iterator[None]:
-        left = self._rest_left(now)
-        if left > 0:
-            raise RateLimited(self.provider.name, "it asked to be left alone", retry_after=left)
+        self._check_rest(now)
         state = self._breaker.state(now)
         if state == "open" or (state == "half-open" and self._probing):
             raise NotAsked(self.provider.name, "not asked, as it has just failed")
@@ -203,6 +201,12 @@ class Upstream:
             yield
         finally:
             self._probing = False
+
+    def _check_rest(self, now: float) -> None:
+        """Raise RateLimited while the provider rests."""
+        left = self._rest_left(now)
+        if left > 0:
+            raise _Resting(self.provider.name, "it asked to be left alone", retry_after=left)
 
     def _rest_left(self, now: float) -> float:
         """Give the seconds for which it asked to be left alone still, 0 when they are over."""
@@ -217,7 +221,7 @@ class Upstream:
 
     def failed(self, error: ProviderError) -> ProviderError:
         """Note a failure that says something of the provider; give it back to be raised."""
-        if not isinstance(error, _Hurried) and error.status not in self.provider.unsure:
+        if not isinstance(error, _Hurried | _Resting) and error.status not in self.provider.unsure:
             self.seen.failures += 1
             self.seen.error = str(error)
             self._blame(error, asyncio.get_running_loop().time())
@@ -227,7 +231,7 @@ class Upstream:
         """Let it rest when it asks to, refuses us, or fails again and again."""
         if error.status in self.provider.refusals:
             self._breaker.failed(now, refused=True)
-        elif isinstance(error, RateLimited) and error.retry_after > 0:
+        elif isinstance(error, RateLimited):
             self._rest_until = now + max(min(error.retry_after, LONGEST_REST), self._rest_left(now))
         elif not isinstance(error, BadAnswer) or error.status == HTTPStatus.OK:
             self._breaker.failed(now)
@@ -267,7 +271,10 @@ class Upstream:
 
     @asynccontextmanager
     async def _turn(self) -> AsyncIterator[None]:
-        """Wait until the provider's rate and the number of its open requests allow one more."""
+        """Wait until the provider's rate and the number of its open requests allow one more.
+
+        Raises RateLimited when the provider rests by then.
+        """
         from aiolimiter import AsyncLimiter  # noqa: PLC0415 - see above
 
         loop = asyncio.get_running_loop()
@@ -281,6 +288,7 @@ class Upstream:
         try:
             if turns.rate is not None:
                 await turns.rate.acquire()
+            self._check_rest(loop.time())  # which may have begun during the wait
             yield
         finally:
             if turns.at_once is not None:
@@ -330,6 +338,10 @@ class Upstream:
 
 class _Hurried(Unavailable):
     """The caller had too little time left for this to say anything of the provider."""
+
+
+class _Resting(RateLimited):
+    """Nothing was sent, so this says nothing new of the provider."""
 
 
 @dataclass(slots=True)

@@ -38,11 +38,8 @@ def until() -> float | None:
 def next_wait(error: Exception, unsure: frozenset[int]) -> float | bool:
     """Tell whether to try again, or after how many seconds the provider wishes it."""
     left = deadline.get() - asyncio.get_running_loop().time()
-    if isinstance(error, RateLimited) and error.retry_after > 0:
+    if isinstance(error, RateLimited):
         return error.retry_after if error.retry_after <= min(LONGEST_WAIT, left - TELLING) else False
     status = error.status if isinstance(error, ProviderError) else None
-    mendable = (
-        isinstance(error, RateLimited) or type(error).__name__ == "ConnectError"
-        or (status in _AGAIN and status not in unsure)
-    )  # fmt: skip
+    mendable = type(error).__name__ == "ConnectError" or (status in _AGAIN and status not in unsure)
     return mendable and left > TELLING

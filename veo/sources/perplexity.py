@@ -91,7 +91,10 @@ class Perplexity:
         except NotFoundThere as error:  # a model or an address that ended, not an area without research
             raise BadAnswer(PERPLEXITY.name, "no such model or endpoint", error.status) from error
         answer = reply.data if isinstance(reply.data, dict) else {}
-        text, pages = _legacy(answer) if "choices" in answer else _agent(answer)
+        try:
+            text, pages = _legacy(answer) if "choices" in answer else _agent(answer)
+        except RateLimited as error:  # which came as HTTP 200
+            raise self._upstream.failed(error) from None
         return _research(_written(text), pages, answer, persona, asked_on)
 
 

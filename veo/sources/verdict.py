@@ -2,14 +2,17 @@
 
 import json
 import re
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
 from http import HTTPStatus
 from typing import Any
 
 from pydantic_core import from_json
 
-from veo.errors import BadAnswer, NotFoundThere, ProviderError, RateLimited, Unavailable
+from veo.errors import UNSTATED_REST, BadAnswer, NotFoundThere, ProviderError, RateLimited, Unavailable
 
-REST = 30.0  # seconds for which a provider rests that limits us without saying for how long
+LONGEST_STATED = 999_999.0  # seconds, some eleven days: whoever asks for more has made a mistake
+
 _GONE = frozenset({HTTPStatus.NOT_FOUND, HTTPStatus.GONE})
 _HUGE = re.compile(rb"[eE]\+?0*[1-9]\d\d|\d{300}")  # what a number beyond every float has in it
 
@@ -28,6 +31,25 @@ def failure(name: str, status: int, retry_after: str | None) -> ProviderError:
     if status in _GONE:
         return NotFoundThere(name, reason, status)
     if status == HTTPStatus.TOO_MANY_REQUESTS:
-        seconds = re.fullmatch(r"\d{1,6}", (retry_after or "").strip(), re.ASCII)
-        return RateLimited(name, reason, status, (float(seconds[0]) if seconds else 0.0) or REST)
+        return RateLimited(name, reason, status, _rest((retry_after or "").strip(), datetime.now(UTC)))
     return (Unavailable if status >= HTTPStatus.INTERNAL_SERVER_ERROR else BadAnswer)(name, reason, status)
+
+
+def _rest(retry_after: str, now: datetime) -> float:
+    """Return the seconds that a Retry-After header asks for (RFC 9110, section 10.2.3).
+
+    `UNSTATED_REST` where it names no time to come: asked again at once, a provider would refuse again.
+    """
+    if re.fullmatch(r"\d{1,10}", retry_after, re.ASCII):
+        seconds = float(retry_after)
+    else:
+        seconds = _seconds_until(retry_after, now)
+    return seconds if 0 < seconds <= LONGEST_STATED else UNSTATED_REST
+
+
+def _seconds_until(date: str, now: datetime) -> float:
+    """Return the seconds from `now` to an HTTP date; 0 for a text that is none."""
+    try:
+        return (parsedate_to_datetime(date) - now).total_seconds()
+    except (ValueError, TypeError, OverflowError):  # TypeError: a date without a time zone
+        return 0.0
