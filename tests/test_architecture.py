@@ -76,3 +76,15 @@ def test_every_part_has_a_layer() -> None:
 def test_no_module_reads_the_environment_but_the_settings() -> None:
     readers = {part(path) for path in MODULES if re.search(r"os\.(environ|getenv)", path.read_text())}
     assert readers == set()
+
+
+@pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_a_module_is_described(path: Path) -> None:
+    description = ast.get_docstring(ast.parse(path.read_text())) or ""
+    assert description not in {"", "To be described."}
+
+
+def test_the_description_of_the_sources_names_modules_that_exist() -> None:
+    folder = ROOT / "veo" / "sources"
+    named = re.findall(r"`([a-z_]+)`", (folder / "__init__.py").read_text())
+    assert [name for name in named if not (folder / f"{name}.py").exists()] == []
