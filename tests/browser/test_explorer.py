@@ -1,12 +1,14 @@
 """The explorer as a reader meets it, before the real app."""
 
 import io
+import math
 import re
+from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
 from PIL import Image
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, Locator, Page, expect
 
 from tests.browser.visit import STUDENT, Visit, answered, cards, query, visiting
 
@@ -215,3 +217,23 @@ def test_the_bar_of_a_cost_is_drawn_once(page: Page) -> None:
     column = Image.open(io.BytesIO(page.screenshot(clip=around))).convert("RGB")  # type: ignore[arg-type]  # a TypedDict
     background = column.getpixel((0, 0))
     assert sum(column.getpixel((0, y)) != background for y in range(column.height)) <= 7
+
+
+def colours_above(bar: Locator) -> set[object]:
+    """Return the colours of the page in four rows of pixels, from five above the box of a bar."""
+    box = bar.bounding_box()
+    assert box is not None
+    band: Any = {"x": box["x"] + 10, "y": math.floor(box["y"]) - 5, "width": 20, "height": 4}
+    picture = Image.open(io.BytesIO(bar.page.screenshot(clip=band, animations="disabled"))).convert("RGB")
+    return {picture.getpixel((x, y)) for x in range(picture.width) for y in range(picture.height)}
+
+
+def test_the_bar_of_the_cost_is_drawn_within_its_box(page: Page) -> None:
+    bar = cards(answered(page)).first.get_by_label("Cost against budget")
+    assert len(colours_above(bar)) == 1
+
+
+def test_the_bar_of_a_factor_is_drawn_within_its_box(page: Page) -> None:
+    card = cards(answered(page)).first
+    card.get_by_text("Score, figures and sources").click()
+    assert len(colours_above(card.locator(".factors meter").first)) == 1
