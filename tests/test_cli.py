@@ -181,14 +181,18 @@ def test_several_bad_fields_are_said_at_once() -> None:
     assert "home: " in line
 
 
-@pytest.mark.parametrize(
-    "command", [("area", "E15"), ("simulate", "1k"), ("serve", "--port", "0"), ("cache", "stats")]
-)
+SETTLED = [("area", "E15"), ("cache", "stats"), ("data", "refresh"), ("serve", "--port", "0"), ("simulate",)]
+"""A command of each kind that reads the settings."""
+
+
+@pytest.mark.parametrize("command", SETTLED, ids=" ".join)
+@pytest.mark.parametrize("value", ["x", "[]", '{"tfl":'])
 def test_a_setting_that_is_to_hold_json_and_does_not_is_one_line_by_its_name(
-    command: tuple[str, ...],
+    nothing_configured: pytest.MonkeyPatch, command: tuple[str, ...], value: str
 ) -> None:
-    done = process("-m", "veo", *command, VEO_UPSTREAMS="x")
-    assert (done.returncode, done.stderr) == (2, b"veo: VEO_UPSTREAMS: must be a JSON object\n")
+    nothing_configured.setenv("VEO_UPSTREAMS", value)
+    result = veo(*command)
+    assert (result.exit_code, result.stderr) == (2, "veo: VEO_UPSTREAMS: must be a JSON object\n")
 
 
 def test_a_setting_that_is_refused_is_one_line_that_gives_the_accepted_form() -> None:

@@ -171,6 +171,7 @@ def messages(errors: list[ErrorDetails]) -> list[str]:
 _PLAIN = {
     "json_invalid": "is not valid JSON in UTF-8",
     "model_type": "must be a JSON object",
+    "dict_type": "must be a JSON object",
     "missing": "is required",
     "finite_number": "must be a finite number",
 }
