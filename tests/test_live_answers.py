@@ -383,6 +383,27 @@ async def test_a_stale_live_answer_beats_the_embedded_figures(
     assert told["metadata"]["notices"][0].startswith(LATE)
 
 
+async def test_an_older_answer_of_a_slow_source_is_not_blamed_on_silence(
+    site: Site, upstreams: Upstreams
+) -> None:
+    await site.commute()
+    upstreams.tfl.delay = 30.0
+    site.clock.skew += 8 * DAY
+    told = await site.commute()
+    assert told["metadata"]["notices"][0] == f"{LATE} 8 days ago: no newer one came in time."
+
+
+@pytest.mark.parametrize(
+    "answer", [Answered(403), Answered(429), Answered(503), Answered(body="<html>")], ids=str
+)
+async def test_a_source_that_refuses_or_sends_nonsense_is_not_called_silent(
+    site: Site, upstreams: Upstreams, answer: Answered
+) -> None:
+    upstreams.tfl.always(answer)
+    notice = "TfL gave no usable answer: this is a model of the rail network."
+    assert notice in notices(await site.commute())
+
+
 async def test_a_live_answer_that_is_too_old_is_not_given(site: Site, upstreams: Upstreams) -> None:
     await site.commute()
     upstreams.down("tfl")

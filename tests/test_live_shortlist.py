@@ -234,6 +234,24 @@ async def test_a_modelled_commute_of_the_cache_is_not_taken_for_tfl_s(
     assert codes(embedded)[0] not in live(await site.answer(ALL))
 
 
+async def test_old_times_are_counted(site: Site, upstreams: Upstreams) -> None:
+    await site.answer(ALL)
+    upstreams.tfl.always(REFUSED)
+    site.clock.skew += 8 * 24 * 3_600
+    old = "TfL gave no newer times in time: those of 20 areas are older than they should be."
+    assert old in notices(await site.answer(ALL))
+
+
+async def test_a_commute_kept_while_live_sources_were_off_is_not_called_unknown_to_tfl(
+    open_site: Callable[..., Site], database: Gateway, embedded: Json
+) -> None:
+    off = open_site(**sharing(database), live="off")
+    await off.commute(codes(embedded)[0])
+    await off.runtime.cache.drain()
+    told = await open_site(**sharing(database)).answer(ALL)
+    assert f"TfL gave no time for 1 of 20 areas: {SCORED_BY_MODEL}" in notices(told)
+
+
 # ---- a limit on the way ------------------------------------------------------------------------------
 
 

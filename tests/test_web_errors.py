@@ -173,7 +173,7 @@ async def test_an_answer_that_has_begun_is_broken_off_not_answered_twice() -> No
 async def test_an_area_whose_commute_fails_is_answered_with_a_notice(error: Exception) -> None:
     answer = await ask(failing(error, crime_too=False), "GET", "/api/areas/E15?destination=UCL")
     assert "commute" not in answer.json()["data"]
-    notice = "No commute to University College London: its source gave no answer in time."
+    notice = "No commute to University College London: its source gave no usable answer."
     assert notice in answer.json()["metadata"]["notices"]
 
 

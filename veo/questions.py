@@ -17,7 +17,7 @@ from veo.errors import CapReached, NotFound, SourceError, SourceUnavailable
 from veo.facts import boundaries, commute, crime, maps, research, schools
 from veo.facts.area import area
 from veo.facts.boundaries import Detail
-from veo.facts.sources import NAMES, Located, Sources, centre_notices
+from veo.facts.sources import NAMES, Located, Sources, centre_notices, no_answer
 from veo.models import Answer, District, Location, Persona, Place
 from veo.sources import postcodes
 from veo.sources.google import GEOCODE_USD, GeoPoint, Google
@@ -367,12 +367,9 @@ def _why(error: Exception, asked: str) -> str:
         return f"{name} failed a moment ago"
     if not isinstance(error, SourceError):
         return f"{name} did not answer in time"
-    name = NAMES.get(error.service, error.service)
-    return (
-        f"{name} has spent the day's budget"
-        if isinstance(error, CapReached)
-        else f"{name} gave no usable answer"
-    )
+    if isinstance(error, CapReached):
+        return f"{NAMES.get(error.service, error.service)} has spent the day's budget"
+    return no_answer(error.service)
 
 
 def _noted(answer: Answer[T], notice: str) -> Answer[T]:

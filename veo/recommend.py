@@ -14,6 +14,7 @@ from typing import NamedTuple, ParamSpec, Self, TypeVar
 from veo import scoring
 from veo.beside import Beside
 from veo.cache import Cache, Hit
+from veo.facts.commute import NO_JOURNEY
 from veo.facts.sources import RAIL, SNAPSHOT, Located, Sources
 from veo.figures import Standing
 from veo.listing import CommuteSummary, Cost, Recommendation, Recommendations
@@ -162,7 +163,8 @@ class Recommender:
             areas=len(codes),
             known={code: hit.value for code, hit in answered.items() if tfl.SOURCE in hit.value.sources},
             stale=sum(hit.stale for hit in answered.values()),
-            unknown=sum(tfl.SOURCE not in hit.value.sources for hit in answered.values()),
+            # a model without this notice was kept while live sources were off: TfL was not asked
+            unknown=sum(NO_JOURNEY in hit.value.notices for hit in answered.values()),
         )
 
     def _answer(self, draft: Draft, live: Shortlist) -> Answer[Recommendations]:

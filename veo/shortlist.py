@@ -78,7 +78,7 @@ class Shortlist:
             said.append(f"TfL knows no way from {self.unknown} of {self.areas} areas{SCORED_BY_MODEL}")
         if self.stale:
             said.append(
-                f"TfL gave no newer times in time: those of {self.stale} areas are older than a week."
+                f"TfL gave no newer times in time: those of {self.stale} areas are older than they should be."
             )
         return tuple(said)
 

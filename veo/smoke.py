@@ -94,8 +94,8 @@ async def _timed(client: httpx.AsyncClient, request: httpx.Request) -> tuple[htt
 
 def _from_cache(name: str, answer: httpx.Response, ms: int) -> Check:
     status = answer.headers.get("cache-status", "no Cache-Status")
-    if status == "veo; fwd=miss":  # not stored: the embedded figures stand in while a source is away
-        return Check(name, passed=True, seen="a live source is away; the embedded figures stand in")
+    if status == "veo; fwd=miss":  # not stored: figures stand in for a live source
+        return Check(name, passed=True, seen="not kept: a live source gave nothing yet")
     passed = _json(answer).get("metadata", {}).get("cached") is True
     return Check(name, passed, f"{status} in {ms} ms")
 

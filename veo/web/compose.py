@@ -65,7 +65,7 @@ async def _way(runtime: Runtime, origin: str, destination: str) -> Hit[Answer[Co
         return await runtime.questions.commute(origin, destination)
     except FAILURES:
         label = runtime.tables.places.destination(destination).label
-        return f"No commute to {label}: its source gave no answer in time."
+        return f"No commute to {label}: its source gave no usable answer."
 
 
 def _distance(km: float, minutes: int) -> Distance:
