@@ -80,7 +80,7 @@ def test_an_older_answer_says_how_old_it_is(page: Page) -> None:
     changed(page, RECOMMENDATIONS, older)
     answered(page)
     expect(page.get_by_role("heading", name="An older answer")).to_be_visible()
-    expect(page.get_by_text("this is what was known 3 hours ago.")).to_be_visible()
+    expect(page.get_by_text("This answer is from 3 hours ago:")).to_be_visible()
 
 
 def test_a_partial_answer_says_what_is_missing(page: Page) -> None:
