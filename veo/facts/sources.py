@@ -62,7 +62,7 @@ def centre_notices(*places: Place) -> tuple[str, ...]:
 
 
 def no_answer(service: str) -> str:
-    """Say that a provider failed: it was silent, refused, sent nonsense, or was not asked as it rests."""
+    """Return the notice that a provider failed: no reply, a refusal, nonsense, or not asked as it rests."""
     return f"{NAMES.get(service, service)} gave no usable answer"
 
 

@@ -82,7 +82,7 @@ def _speaks(factor: FactorName, points: float, item: Ranked) -> bool:
 
 
 def _contradicted(factor: FactorName, points: float, item: Ranked) -> bool:
-    """Tell whether affordability would say what the shown cost, the district's own blend, does not.
+    """Return whether affordability would say what the shown cost, the district's own blend, does not.
 
     It is scored on the main borough's rent; where a district spans boroughs the two can differ. What is
     over budget is always the first weakness, and never said a second time.

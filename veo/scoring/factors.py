@@ -36,7 +36,7 @@ def is_business(district: District) -> bool:
 
 
 def lacks_homes(district: District) -> bool:
-    """Tell whether not one home was sold in a district within 12 months; an unknown count says nothing."""
+    """Return whether no home was sold in a district within 12 months; an unknown count is not zero."""
     return district.number("sales_12m") == 0
 
 

@@ -74,7 +74,7 @@ def _affordability(subject: Subject) -> str:
 
 
 def _over_budget(subject: Subject) -> str:
-    """Say by how many pounds and per cent the cost exceeds the budget."""
+    """Return the sentence on by how many pounds and per cent the cost exceeds the budget."""
     cost, budget, percent = subject.item.cost, subject.criteria.budget, round(subject.item.over)
     amount = pounds(max(1, round(cost.value) - round(budget.limit)))  # as a reader subtracts what is shown
     start = "the median price is" if budget.tenure == "buy" else HOMES[subject.criteria.home].lower()
@@ -86,7 +86,7 @@ def _over_budget(subject: Subject) -> str:
 
 
 def _basis(subject: Subject) -> str:
-    """Say what the cost rests on."""
+    """Return what the cost rests on, for the brackets behind it."""
     room = subject.criteria.budget.tenure == "rent" and subject.criteria.home == "room"
     return f"{'estimate: a third of a three-bed, ' if room else ''}{_tag(subject.item.cost)}"
 

@@ -304,7 +304,7 @@ def merge(table: RefreshedTable, earlier: RefreshedTable | None) -> Merged:
 
 
 def _older(column: str, old: Mapping[str, Figure], new: Mapping[str, Figure]) -> str | None:
-    """Say so where the newest of the new figures is older than that of the earlier ones."""
+    """Return a reason where the newest of the new figures is older than the newest of the earlier ones."""
     if not old:
         return None
     before, now = _newest(old.values()), _newest(new.values())
@@ -322,7 +322,7 @@ def _by_column(table: RefreshedTable) -> dict[str, dict[str, Figure]]:
 
 
 def apply(snapshot: Snapshot, table: RefreshedTable) -> Snapshot:
-    """Give the snapshot with a table's columns in place of its own, and the groups made of them anew.
+    """Return the snapshot with a table's columns in place of its own, and the groups rebuilt from them.
 
     A column is replaced as a whole: a district without a newer figure has none. A column older than the
     snapshot's is left, as a stored table may outlive the figures that it was newer than.
