@@ -35,7 +35,7 @@ types: $(READY) ## mypy --strict
 	$(RUN) -m mypy
 
 cover: $(READY) ## every branch of the cache core is tested
-	$(RUN) -m coverage run -m pytest -q -m "not slow" tests/cache tests/test_stores.py tests/test_upstash_transport.py
+	$(RUN) -m coverage run -m pytest -q -m "not slow" tests/cache
 	$(RUN) -m coverage report
 
 browser: $(READY) ## the pages and /docs in Chromium; says so where there is none (VEO_BROWSER=required: fails)

@@ -1,4 +1,4 @@
-"""The deployment: `. ./deploy.env && modal deploy modal_app.py`. It declares; `veo.jobs` does the work.
+"""The deployment: `. ./deploy.env && modal deploy modal_app.py`. It declares; `veo.modal_jobs` does the work.
 
 Ask one question ad hoc: `modal run modal_app.py::area --code E15` for a reader, and
 `modal run modal_app.py::fetch_area_cached --code E15` for one line of JSON.
@@ -37,10 +37,10 @@ keys = [modal.Secret.from_name(EXTRA)] if EXTRA else []  # for what asks sources
 
 # Within the memory snapshot; a machine that only deploys needs modal and nothing else.
 with image.imports():  # type: ignore[no-untyped-call]  # modal ships this method without types
-    from veo import jobs
+    from veo import modal_jobs
 
     if not modal.is_local():
-        jobs.preload()
+        modal_jobs.preload()
 
 container = partial(
     app.function,
@@ -75,7 +75,7 @@ async def fetch_recommendations_cached(  # noqa: PLR0917 - `modal run` passes op
     min_safety: float | None = None,
 ) -> dict[str, Any]:
     """Recommend areas: persona student, parent or developer; budget in GBP; location_type rent or buy."""
-    return await jobs.answer(
+    return await modal_jobs.answer(
         "recommendations",
         persona=persona,
         budget=budget,
@@ -92,61 +92,61 @@ async def fetch_recommendations_cached(  # noqa: PLR0917 - `modal run` passes op
 @together
 async def fetch_area_cached(code: str) -> dict[str, Any]:
     """Tell everything known of a district (E15) or a group (EC1)."""
-    return await jobs.answer("area", code=code)
+    return await modal_jobs.answer("area", code=code)
 
 
 @fetch()
 @together
 async def fetch_commute_cached(origin: str, destination: str) -> dict[str, Any]:
     """Tell how long a journey takes, door to door, in minutes."""
-    return await jobs.answer("commute", origin=origin, destination=destination)
+    return await modal_jobs.answer("commute", origin=origin, destination=destination)
 
 
 @fetch()
 @together
 async def fetch_crime_cached(area_code: str) -> dict[str, Any]:
     """Tell the recorded crime of an area."""
-    return await jobs.answer("crime", area_code=area_code)
+    return await modal_jobs.answer("crime", area_code=area_code)
 
 
 @fetch()
 @together
 async def fetch_schools_cached(postcode: str) -> dict[str, Any]:
     """Tell the schools near a postcode or of a district."""
-    return await jobs.answer("schools", postcode=postcode)
+    return await modal_jobs.answer("schools", postcode=postcode)
 
 
 @fetch()
 @together
 async def fetch_boundaries_cached(postcode: str) -> dict[str, Any]:
     """Tell in which areas a full postcode lies."""
-    return await jobs.answer("boundaries", postcode=postcode)
+    return await modal_jobs.answer("boundaries", postcode=postcode)
 
 
 @fetch()
 @together
 async def fetch_maps_cached(area_code: str) -> dict[str, Any]:
     """Tell what lies around an area's centre."""
-    return await jobs.answer("maps", area_code=area_code)
+    return await modal_jobs.answer("maps", area_code=area_code)
 
 
 @fetch()
 @together
 async def fetch_research_cached(area_code: str, persona: str = "") -> dict[str, Any]:
     """Tell what the web says of an area."""
-    return await jobs.answer("research", area_code=area_code, persona=persona or None)
+    return await modal_jobs.answer("research", area_code=area_code, persona=persona or None)
 
 
 @fetch()
 async def ask(question: str, fields: dict[str, Any]) -> dict[str, Any]:
     """Answer any question by its name without printing: what the local entrypoints call."""
-    return await jobs.ask(question, fields)
+    return await modal_jobs.ask(question, fields)
 
 
 @fetch(secrets=[])  # least privilege: it asks no source
 async def cache_operation(operation: str, argument: str = "") -> dict[str, Any]:
     """Do stats, get, delete or flush where the secret is."""
-    return await jobs.operate(operation, argument)
+    return await modal_jobs.operate(operation, argument)
 
 
 # ---- the web endpoints -----------------------------------------------------------------------------
@@ -190,7 +190,7 @@ if EDGE:
         @modal.enter()
         def start(self) -> None:
             """Listen; secrets and connections come after the snapshot."""
-            from veo.edge import Served  # noqa: PLC0415 - only this container serves on a port
+            from veo.modal_server import Served  # noqa: PLC0415 - only this container serves on a port
 
             self.served = Served()
             self.served.start()
@@ -209,7 +209,7 @@ if EDGE:
 )  # waking hours save commands
 async def warm_cache() -> None:
     """Ask what is asked most, so that a reader finds it answered."""
-    await jobs.warm()
+    await modal_jobs.warm()
 
 
 @container(
@@ -223,7 +223,7 @@ async def refresh_tables() -> None:
 
     The call fails when a part renewed nothing.
     """
-    await jobs.refresh()
+    await modal_jobs.refresh()
 
 
 # ---- for a reader at a terminal --------------------------------------------------------------------
@@ -241,7 +241,7 @@ def recommend(  # noqa: PLR0917 - `modal run` passes options by name
     min_safety: float | None = None,
 ) -> None:
     """Print the areas that suit a persona and a budget."""
-    from veo import terminal  # noqa: PLC0415 - not needed in a container
+    from veo.cli import output  # noqa: PLC0415 - not needed in a container
 
     fields = {
         "persona": persona,
@@ -253,50 +253,50 @@ def recommend(  # noqa: PLR0917 - `modal run` passes options by name
         "max_commute": max_commute,
         "min_safety": min_safety,
     }
-    with terminal.one_line():
-        terminal.recommendations(ask.remote("recommendations", fields))
+    with output.one_line():
+        output.recommendations(ask.remote("recommendations", fields))
 
 
 @app.local_entrypoint()
 def area(code: str) -> None:
     """Print every figure of an area with its source."""
-    from veo import terminal  # noqa: PLC0415 - not needed in a container
+    from veo.cli import output  # noqa: PLC0415 - not needed in a container
 
-    with terminal.one_line():
-        terminal.area(ask.remote("area", {"code": code}))
+    with output.one_line():
+        output.area(ask.remote("area", {"code": code}))
 
 
 @app.local_entrypoint()
 def commute(origin: str, destination: str) -> None:
     """Print how long a journey takes, leg by leg."""
-    from veo import terminal  # noqa: PLC0415 - not needed in a container
+    from veo.cli import output  # noqa: PLC0415 - not needed in a container
 
-    with terminal.one_line():
-        terminal.commute(ask.remote("commute", {"origin": origin, "destination": destination}))
+    with output.one_line():
+        output.commute(ask.remote("commute", {"origin": origin, "destination": destination}))
 
 
 @app.local_entrypoint()
 def cache_stats() -> None:
     """Print whether the shared tier answers a container."""
-    from veo import terminal  # noqa: PLC0415 - not needed in a container
+    from veo.cli import output  # noqa: PLC0415 - not needed in a container
 
-    with terminal.one_line():
-        terminal.cache_stats(cache_operation.remote("stats"))
+    with output.one_line():
+        output.cache_stats(cache_operation.remote("stats"))
 
 
 @app.local_entrypoint()
 def cache_delete(key: str) -> None:
     """Remove one key everywhere."""
-    from veo import terminal  # noqa: PLC0415 - not needed in a container
+    from veo.cli import output  # noqa: PLC0415 - not needed in a container
 
-    with terminal.one_line():
-        terminal.cache_change(cache_operation.remote("delete", key))
+    with output.one_line():
+        output.cache_change(cache_operation.remote("delete", key))
 
 
 @app.local_entrypoint()
 def cache_flush(what: str) -> None:
     """Make `all` entries, a family's (crime) or an area's (area:E15) unreachable everywhere."""
-    from veo import terminal  # noqa: PLC0415 - not needed in a container
+    from veo.cli import output  # noqa: PLC0415 - not needed in a container
 
-    with terminal.one_line():
-        terminal.cache_change(cache_operation.remote("flush", what))
+    with output.one_line():
+        output.cache_change(cache_operation.remote("flush", what))

@@ -12,10 +12,10 @@ import time
 import httpx
 
 from benchmarks.measure import cpu_per_call, paired_imports, resident_mb, table
-from veo.requests import RecommendationRequest
 from veo.runtime import build, tables
+from veo.schemas.requests import RecommendationRequest
 from veo.settings import Settings
-from veo.sources import embedded
+from veo.sources.embedded import snapshot
 from veo.web import create_app
 
 ASKED = {"persona": "student", "budget": 1000, "locationType": "rent", "destination": "UCL"}
@@ -37,7 +37,7 @@ def main() -> None:
 def cpu_of_load() -> float:
     """Give the CPU seconds of one load."""
     began = time.process_time()
-    embedded.load()
+    snapshot.load()
     return time.process_time() - began
 
 

@@ -38,7 +38,7 @@ async def source(a: str, b: str, c: int) -> Facts:
 async def hits() -> list[Row]:
     """Compare hits: every library runs a batch in turn, the median of its batches counts."""
     cached = peers.veo(source)
-    texts = Cache().aside(Policy(family="txt", key="txt:{a}:{b}", fresh_for=timedelta(hours=1)))(two_texts)
+    texts = Cache().cached(Policy(family="txt", key="txt:{a}:{b}", fresh_for=timedelta(hours=1)))(two_texts)
     ways: dict[str, tuple[Callable[..., Awaitable[Any]], tuple[Any, ...]]] = {
         "floor": (peers.floor(source), ASKED),
         "veo, positional call": (cached, ASKED),
@@ -111,7 +111,9 @@ async def _stampede(
 
 async def misses() -> list[Row]:
     """Compare the CPU of misses with that of the bare compute."""
-    cached = Cache().aside(Policy(family="cold", key="cold:{number}", fresh_for=timedelta(hours=1)))(numbered)
+    cached = Cache().cached(Policy(family="cold", key="cold:{number}", fresh_for=timedelta(hours=1)))(
+        numbered
+    )
     samples: list[tuple[float, float]] = []
     number = 0
     gc.collect()
@@ -152,7 +154,7 @@ def costs() -> list[Row]:
 
 async def kept(entries: int = 300) -> tuple[float, float]:
     """Give the bytes that an entry takes in memory, and in JSON."""
-    cached = Cache().aside(Policy(family="kept", key="kept:{number}", fresh_for=timedelta(hours=1)))(built)
+    cached = Cache().cached(Policy(family="kept", key="kept:{number}", fresh_for=timedelta(hours=1)))(built)
     await cached(0)
     tracemalloc.start()
     for number in range(1, entries + 1):

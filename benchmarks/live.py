@@ -19,7 +19,7 @@ from tests.support import google, perplexity, tfl
 from tests.support.servers import free_port
 from veo.runtime import Runtime, build
 from veo.settings import Settings
-from veo.sources.tfl import WITH_KEY
+from veo.sources.providers.tfl import WITH_KEY
 from veo.web import create_app
 
 SLOW, HUNG = 0.3, 60.0  # seconds

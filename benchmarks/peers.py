@@ -33,7 +33,7 @@ def floor(function: Function) -> Function:
 def veo(function: Function) -> Any:
     """Decorate with our own cache."""
     policy = Policy(family="rec", key="rec:{a}:{b}:{c}", fresh_for=timedelta(seconds=10 * TTL))
-    return Cache().aside(policy)(function)
+    return Cache().cached(policy)(function)
 
 
 def by_async_lru(function: Function) -> Function:

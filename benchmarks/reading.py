@@ -15,9 +15,9 @@ from typing import Any
 
 from benchmarks.measure import peak_resident_mb, resident_mb
 from veo.models import FrozenMap
-from veo.sources.http import Http
-from veo.sources.price_paid import PriceFacts, read_prices
-from veo.sources.schools import SchoolTable, read_schools
+from veo.sources.bulk.price_paid import PriceFacts, read_prices
+from veo.sources.bulk.schools import SchoolTable, read_schools
+from veo.sources.http.client import Http
 
 PROVIDERS = ("gias", "gov-uk", "ofsted", "price-paid")
 DAY = date(2027, 3, 15)  # the twelve months of sales before it lie in one file

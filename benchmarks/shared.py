@@ -18,10 +18,10 @@ from benchmarks.measure import table
 from benchmarks.values import Facts, facts
 from tests.support.chaos import ChaosStore, Fault
 from tests.support.servers import Valkey, free_port
-from veo.cache import Aside, Cache, Policy, Store
+from veo.cache import Cache, CachedFunction, Policy, Store
 from veo.cache.codec import Codec
 from veo.cache.entry import decode
-from veo.cache.upstash import UpstashStore
+from veo.cache.stores.upstash import UpstashStore
 
 TOKEN = "a-token-of-the-loopback-gateway"  # noqa: S105 - it opens nothing else
 ROUNDS, CALLS, TASKS = 9, 150, 32
@@ -97,9 +97,9 @@ async def reads() -> list[Row]:
         async def bare_and_parsed(key: str) -> object:
             return decode(await bare(key), CODEC, CODEC, time.time())
 
-        async def hit(aside: Aside[[str], Facts]) -> Facts:
+        async def hit(cached: CachedFunction[[str], Facts]) -> Facts:
             cache._engine.memory.clear()  # noqa: SLF001 - memory would answer
-            return await aside("E15")
+            return await cached("E15")
 
         ways: dict[str, Call] = {
             "bare aiohttp": lambda: bare(f"{prefix}4:E15"),
@@ -131,7 +131,7 @@ async def reads() -> list[Row]:
     ]
 
 
-def decorated(cache: Cache, kilobytes: int) -> Aside[[str], Facts]:
+def decorated(cache: Cache, kilobytes: int) -> CachedFunction[[str], Facts]:
     """Give a cached source of values of one size."""
     value = facts(kilobytes)  # a compute that costs nothing leaves what the cache costs
 
@@ -140,7 +140,7 @@ def decorated(cache: Cache, kilobytes: int) -> Aside[[str], Facts]:
         return value
 
     family = f"kb{kilobytes}"
-    return cache.aside(Policy(family=family, key=f"{family}:{{code}}", fresh_for=timedelta(hours=1)))(source)
+    return cache.cached(Policy(family=family, key=f"{family}:{{code}}", fresh_for=timedelta(hours=1)))(source)
 
 
 CODEC = Codec(Facts)
@@ -230,7 +230,7 @@ async def miss() -> float:
     return await per_miss(cached)
 
 
-async def per_miss(cached: Aside[[str], Facts]) -> float:
+async def per_miss(cached: CachedFunction[[str], Facts]) -> float:
     """Give the CPU seconds of one miss."""
     samples = []
     for batch in range(ROUNDS):

@@ -14,8 +14,8 @@ import httpx
 from benchmarks import served
 from benchmarks.measure import table
 from tests.support.servers import Valkey
-from veo.loadtest.results import Limits
-from veo.loadtest.run import Load, loaded
+from veo.devtools.loadtest.results import Limits
+from veo.devtools.loadtest.run import Load, loaded
 
 RATE, SECONDS = 100.0, 300  # requests a second, and for how long
 EVERY, SETTLING = 5.0, 60.0  # seconds between two looks, and before the first that counts

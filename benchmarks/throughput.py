@@ -16,9 +16,9 @@ from benchmarks.measure import table
 from benchmarks.providers import providers
 from benchmarks.wire import Wire, patience
 from tests.support.servers import Valkey
-from veo.loadtest.plan import mixed, plan, universe
-from veo.loadtest.results import Limits, percentile
-from veo.loadtest.run import Load, loaded
+from veo.devtools.loadtest.plan import mixed, plan, universe
+from veo.devtools.loadtest.results import Limits, percentile
+from veo.devtools.loadtest.run import Load, loaded
 from veo.runtime import tables
 
 ROUNDS, ANSWERS = 25, 400

@@ -9,18 +9,15 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 LAYERS = (
-    {"models", "errors", "settings", "cache", "logs", "smoke", "zipf", "beside"},
-    {"sources", "scoring", "shelf", "purse"},
-    {"figures", "requests", "answers", "listing"},
+    {"models", "errors", "settings", "cache", "logs", "identity_memo"},
+    {"sources", "scoring", "spend_caps"},
+    {"tables", "schemas"},
     {"facts"},
-    {"questions", "shortlist"},
-    {"recommend"},
+    {"services"},
     {"runtime"},
-    {"savings"},
-    {"advice"},
-    {"asking", "upkeep", "renewal", "warming", "loadtest", "simulation"},
-    {"terminal", "jobs", "trials", "verdicts", "web", "cli"},
-    {"edge"},
+    {"operations"},
+    {"devtools", "modal_jobs", "web"},
+    {"cli", "modal_server"},
 )
 LEVELS = {name: level for level, names in enumerate(LAYERS) for name in names}
 ALONE = {
@@ -84,7 +81,9 @@ def test_a_module_is_described(path: Path) -> None:
     assert description not in {"", "To be described."}
 
 
-def test_the_description_of_the_sources_names_modules_that_exist() -> None:
-    folder = ROOT / "veo" / "sources"
-    named = re.findall(r"`([a-z_]+)`", (folder / "__init__.py").read_text())
-    assert [name for name in named if not (folder / f"{name}.py").exists()] == []
+@pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_a_description_names_only_modules_that_exist(path: Path) -> None:
+    description = ast.get_docstring(ast.parse(path.read_text())) or ""
+    named = re.findall(r"`(veo(?:\.[a-z_0-9]+)+)`", description)
+    files = [ROOT / Path(*name.split(".")) for name in named]
+    assert [str(file) for file in files if not (file.is_dir() or file.with_suffix(".py").exists())] == []

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 import modal_app
-from veo.web.peer import client_of
+from veo.web.client_ip import client_of
 
 ROOT = Path(__file__).parents[1]
 FILES = [ROOT / "README.md", ROOT / "secrets.example", ROOT / "deploy.env", ROOT / "modal_app.py"]

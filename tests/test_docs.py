@@ -8,7 +8,7 @@ import pytest
 from pydantic import AliasChoices
 
 from veo.cache import Policy
-from veo.questions import POLICIES
+from veo.services.questions import POLICIES
 from veo.settings import PROVIDERS, Settings
 from veo.web.admin import ADMIN
 from veo.web.routes import PUBLIC
@@ -70,7 +70,7 @@ def test_the_settings_of_the_readme_are_those_of_the_code() -> None:
 
 def providers() -> set[str]:
     """Give the names of all live sources, as the code gives them to each."""
-    text = "".join(path.read_text() for path in (ROOT / "veo" / "sources").glob("*.py"))
+    text = "".join(path.read_text() for path in (ROOT / "veo" / "sources").rglob("*.py"))
     return {name for pair in PROVIDER.findall(text) for name in pair if name}
 
 

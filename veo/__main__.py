@@ -1,5 +1,5 @@
 """`python -m veo` is the command line."""
 
-from veo.cli import main
+from veo.cli.main import main
 
 main()

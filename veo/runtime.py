@@ -8,21 +8,21 @@ from pydantic import SecretStr
 
 from veo.cache import Cache, Clock, Store
 from veo.facts.sources import Sources
-from veo.figures import Figures, Standing, standing_of
-from veo.purse import Cap, Purse
-from veo.questions import Questions
-from veo.recommend import Recommender
 from veo.scoring import MortgageTerms
+from veo.services.questions import Questions
+from veo.services.recommend import Recommender
 from veo.settings import Settings
-from veo.shelf import Table
-from veo.sources import embedded
-from veo.sources.embedded import Snapshot
-from veo.sources.http import made
-from veo.sources.live import Keys, Live, today
-from veo.sources.places import Places
-from veo.sources.rail import Rail
-from veo.sources.refresh import SOURCES, RefreshedTable
-from veo.sources.schools import SchoolTable
+from veo.sources.bulk.refresh import SOURCES, RefreshedTable
+from veo.sources.bulk.schools import SchoolTable
+from veo.sources.clients import Keys, Live, today
+from veo.sources.embedded import snapshot
+from veo.sources.embedded.place_resolver import Places
+from veo.sources.embedded.rail import Rail
+from veo.sources.embedded.snapshot import Snapshot
+from veo.sources.http.client import made
+from veo.spend_caps import Cap, SpendCaps
+from veo.tables.current import CurrentFigures, FigureSet, figure_set
+from veo.tables.storage import Table
 
 log = logging.getLogger(__name__)
 
@@ -34,7 +34,7 @@ class Tables:
     """What is computed from the embedded figures alone, once per process."""
 
     snapshot: Snapshot
-    standing: Standing
+    current: FigureSet
     rail: Rail
     places: Places
 
@@ -62,8 +62,8 @@ class Runtime:
 @cache
 def tables() -> Tables:
     """Load and check the embedded figures; every later call gives the same ones."""
-    snapshot = embedded.load()
-    return Tables(snapshot, standing_of(snapshot), Rail(snapshot), Places(snapshot))
+    shipped = snapshot.load()
+    return Tables(shipped, figure_set(shipped), Rail(shipped), Places(shipped))
 
 
 def build(settings: Settings | None = None, clock: Clock | None = None) -> Runtime:
@@ -119,12 +119,12 @@ def _sources(settings: Settings, cache_: Cache, *, shared: bool) -> Sources:
         for name in (SOURCES if live is not None else ())
     }
     return Sources(
-        figures=Figures(known.standing, refreshed),
+        figures=CurrentFigures(known.current, refreshed),
         rail=known.rail,
         places=known.places,
         live=live,
         schools=Table("schools", SchoolTable, cache_, folder, follows=("schools", "area")),
-        purse=Purse(cache_, caps, today, fleet=shared),
+        spend_caps=SpendCaps(cache_, caps, today, fleet=shared),
         deadline=settings.deadline,
     )
 
@@ -145,12 +145,12 @@ def _store(settings: Settings) -> tuple[Store | None, str | None, str | None]:
         return None, None, None
     try:
         if settings.upstash_url is not None or settings.upstash_token is not None:
-            from veo.cache.upstash import UpstashStore  # noqa: PLC0415 - imported only where it is used
+            from veo.cache.stores.upstash import UpstashStore  # noqa: PLC0415 - imported only where it is used
 
             token = settings.upstash_token.get_secret_value() if settings.upstash_token else ""
             return UpstashStore(settings.upstash_url or "", token), "upstash", None
         if settings.redis_url is not None:
-            from veo.cache.redis import RedisStore  # noqa: PLC0415 - an optional extra
+            from veo.cache.stores.redis import RedisStore  # noqa: PLC0415 - an optional extra
 
             return RedisStore(settings.redis_url.get_secret_value()), "redis", None
     except (ValueError, ImportError) as error:

@@ -60,7 +60,7 @@ async def _storm(rng: random.Random) -> None:
             assert (
                 in_hand is None
                 or in_hand.usable <= engine.clock.now()
-                or not engine.generations.valid(in_hand)
+                or not engine.tag_versions.valid(in_hand)
             )
         else:
             computed = upstream.computed[hit.value.number]

@@ -9,7 +9,7 @@ from tests.support.fleet import ALWAYS_EARLY, HOUR, NEVER_EARLY, Container, Upst
 
 pytestmark = pytest.mark.anyio
 
-PAID = policy(paid=True)
+PAID = policy(fleet_once=True)
 
 
 async def known(container: Container) -> Container:
@@ -27,9 +27,9 @@ def sent(store: ChaosStore) -> list[str]:
     return names
 
 
-@pytest.mark.parametrize("paid", [False, True])
-async def test_a_memory_hit_costs_nothing(store: ChaosStore, upstream: Upstream, paid: bool) -> None:
-    container = Container(store, upstream, policy(paid=paid))
+@pytest.mark.parametrize("fleet_once", [False, True])
+async def test_a_memory_hit_costs_nothing(store: ChaosStore, upstream: Upstream, fleet_once: bool) -> None:
+    container = Container(store, upstream, policy(fleet_once=fleet_once))
     await container.fact("E15")
     await container.settle()
     sent(store)
@@ -38,9 +38,9 @@ async def test_a_memory_hit_costs_nothing(store: ChaosStore, upstream: Upstream,
     assert sent(store) == []
 
 
-@pytest.mark.parametrize("paid", [False, True])
-async def test_a_shared_hit_costs_one_read(store: ChaosStore, upstream: Upstream, paid: bool) -> None:
-    container = await known(Container(store, upstream, policy(paid=paid)))
+@pytest.mark.parametrize("fleet_once", [False, True])
+async def test_a_shared_hit_costs_one_read(store: ChaosStore, upstream: Upstream, fleet_once: bool) -> None:
+    container = await known(Container(store, upstream, policy(fleet_once=fleet_once)))
     sent(store)
     await container.fact("E15")
     await container.settle()
@@ -113,11 +113,11 @@ async def test_an_early_refresh_of_a_paid_key_costs_three_commands_behind(
     assert sent(store) == ["mget", "claim", "set"]
 
 
-@pytest.mark.parametrize(("paid", "behind"), [(False, ["set"]), (True, ["claim", "set"])])
+@pytest.mark.parametrize(("fleet_once", "behind"), [(False, ["set"]), (True, ["claim", "set"])])
 async def test_a_stale_shared_value_costs_one_read_and_is_refreshed_behind(
-    store: ChaosStore, upstream: Upstream, paid: bool, behind: list[str]
+    store: ChaosStore, upstream: Upstream, fleet_once: bool, behind: list[str]
 ) -> None:
-    container = await known(Container(store, upstream, policy(paid=paid)))
+    container = await known(Container(store, upstream, policy(fleet_once=fleet_once)))
     await passing(2 * HOUR)
     store.put("cache:v1:fact:E15!", None)
     await container.fact("warm")

@@ -14,7 +14,7 @@ from tests.support.chaos import ChaosStore
 from tests.support.fleet import HOUR, Container, Draws, Fact, Gone, Upstream, passing, policy
 from tests.support.virtual_time import FakeClock
 from veo.cache import Cache, NotModified, Policy, revalidation
-from veo.cache.frozen import check_frozen
+from veo.cache.immutability import check_frozen
 from veo.models import FrozenMap, Value
 
 pytestmark = pytest.mark.anyio
@@ -106,7 +106,7 @@ def test_a_type_that_can_be_changed_is_refused_by_field(kind: Any, where: str) -
 async def test_a_function_without_a_return_type_is_refused() -> None:
     with pytest.raises(TypeError, match="return: Any"):
 
-        @Cache().aside(Policy(family="x1", key="x1:{code}", fresh_for=HOURLY))
+        @Cache().cached(Policy(family="x1", key="x1:{code}", fresh_for=HOURLY))
         async def untyped(code: str):  # type: ignore[no-untyped-def]  # noqa: ANN202 - the point
             return code
 
@@ -126,7 +126,7 @@ async def test_a_function_without_a_return_type_is_refused() -> None:
         ({"local_for": timedelta(hours=2)}, "local_for"),
         ({"throttle": timedelta(minutes=5)}, "throttle"),
         ({"throttle": timedelta(0)}, "throttle"),
-        ({"paid": True, "fresh_for": timedelta(seconds=60)}, "fresh_for"),
+        ({"fleet_once": True, "fresh_for": timedelta(seconds=60)}, "fresh_for"),
     ],
 )
 def test_a_policy_that_makes_no_sense_is_refused_by_field(changes: dict[str, Any], field: str) -> None:
@@ -138,7 +138,7 @@ def test_a_policy_that_makes_no_sense_is_refused_by_field(changes: dict[str, Any
 async def test_a_template_that_names_no_argument_is_refused(name: str) -> None:
     template: Any = "fact:{outcode}" if name == "key" else ("area:{outcode}",)
     with pytest.raises(ValueError, match=f"^{name}: .*'outcode', which is not an argument"):
-        Cache().aside(policy(**{name: template}))(Upstream().fetch)
+        Cache().cached(policy(**{name: template}))(Upstream().fetch)
 
 
 @pytest.mark.parametrize(
@@ -147,26 +147,26 @@ async def test_a_template_that_names_no_argument_is_refused(name: str) -> None:
 )
 async def test_a_template_that_would_mix_up_answers_is_refused(key: str, said: str) -> None:
     with pytest.raises(ValueError, match=f"^key: .*{said}"):
-        Cache().aside(policy(key=key))(Upstream().fetch)
+        Cache().cached(policy(key=key))(Upstream().fetch)
 
 
 async def test_a_family_belongs_to_one_function() -> None:
     cache = Cache()
-    cache.aside(policy())(Upstream().fetch)
+    cache.cached(policy())(Upstream().fetch)
     with pytest.raises(ValueError, match=r"^family: 'fact' already belongs"):
-        cache.aside(policy())(Upstream().fetch)
+        cache.cached(policy())(Upstream().fetch)
 
 
 async def test_a_template_with_two_arguments_in_one_segment_is_refused() -> None:
     with pytest.raises(ValueError, match=r"^key: .*one \{argument\}"):
-        Cache().aside(policy(key="fact:{code}{code}"))(Upstream().fetch)
+        Cache().cached(policy(key="fact:{code}{code}"))(Upstream().fetch)
 
 
 async def test_none_is_cached_where_the_type_allows_it(store: ChaosStore) -> None:
     asked: list[str] = []
     cache = Cache(store, FakeClock(), rng=Draws())
 
-    @cache.aside(Policy(family="maybe", key="maybe:{code}", fresh_for=HOURLY))
+    @cache.cached(Policy(family="maybe", key="maybe:{code}", fresh_for=HOURLY))
     async def maybe(code: str) -> str | None:
         asked.append(code)
         return None
@@ -216,7 +216,7 @@ async def test_a_304_keeps_the_value_and_renews_its_life(store: ChaosStore) -> N
     cache = Cache(store, FakeClock(), rng=Draws())
     seen: list[str | None] = []
 
-    @cache.aside(Policy(family="page", key="page:{code}", fresh_for=HOURLY))
+    @cache.cached(Policy(family="page", key="page:{code}", fresh_for=HOURLY))
     async def page(code: str) -> str:
         asked = revalidation.get()
         seen.append(asked.sent)
@@ -237,7 +237,7 @@ async def test_a_304_keeps_the_value_and_renews_its_life(store: ChaosStore) -> N
 async def test_a_304_without_a_value_in_hand_is_an_error(store: ChaosStore) -> None:
     cache = Cache(store, FakeClock(), rng=Draws())
 
-    @cache.aside(Policy(family="page", key="page:{code}", fresh_for=HOURLY))
+    @cache.cached(Policy(family="page", key="page:{code}", fresh_for=HOURLY))
     async def page(code: str) -> str:
         raise NotModified(code)
 
@@ -253,7 +253,7 @@ async def test_arguments_by_name_and_by_place_make_one_key(here: Container) -> N
 async def test_a_default_cache_and_a_bare_policy_work() -> None:
     cache = Cache()
 
-    @cache.aside(Policy(family="area", key="area:{code}", fresh_for=HOURLY))
+    @cache.cached(Policy(family="area", key="area:{code}", fresh_for=HOURLY))
     async def area(code: str) -> str:
         return code
 
@@ -285,7 +285,7 @@ async def test_memory_is_bounded_by_weight(upstream: Upstream) -> None:
 async def test_true_does_not_answer_for_one(store: ChaosStore) -> None:
     cache = Cache(store, FakeClock(), rng=Draws())
 
-    @cache.aside(Policy(family="count", key="count:{number}", fresh_for=HOURLY))
+    @cache.cached(Policy(family="count", key="count:{number}", fresh_for=HOURLY))
     async def count(number: int) -> int:
         return number
 
@@ -329,7 +329,7 @@ def test_a_type_that_contains_itself_is_walked_once() -> None:
 async def test_calls_with_several_numbers_are_remembered(upstream: Upstream) -> None:
     cache = Cache()
 
-    @cache.aside(Policy(family="sum", key="sum:{one}:{other}", fresh_for=HOURLY))
+    @cache.cached(Policy(family="sum", key="sum:{one}:{other}", fresh_for=HOURLY))
     async def add(one: int, other: int) -> int:
         upstream.calls.append(f"{one}+{other}")
         return one + other
@@ -343,7 +343,7 @@ async def test_the_key_of_an_equal_frozen_question_is_remembered(upstream: Upstr
         upstream.calls.append("key")
         return (question.code,)
 
-    @Cache().aside(Policy(family="sum", key=key, fresh_for=HOURLY))
+    @Cache().cached(Policy(family="sum", key=key, fresh_for=HOURLY))
     async def twice(question: Fact) -> str:
         return question.code * 2
 
@@ -352,7 +352,7 @@ async def test_the_key_of_an_equal_frozen_question_is_remembered(upstream: Upstr
 
 
 async def test_different_frozen_questions_have_different_answers() -> None:
-    @Cache().aside(Policy(family="sum", key=lambda question: (question.code,), fresh_for=HOURLY))
+    @Cache().cached(Policy(family="sum", key=lambda question: (question.code,), fresh_for=HOURLY))
     async def twice(question: Fact) -> str:
         return question.code * 2
 
@@ -382,7 +382,7 @@ async def test_a_value_whose_own_validator_fails_is_a_miss(store: ChaosStore) ->
         return Moody.model_construct(number=1)
 
     rules = Policy(family="moody", key="moody:{code}", fresh_for=HOURLY)
-    one, other = (Cache(store, FakeClock(), rng=Draws()).aside(rules)(moody) for _ in range(2))
+    one, other = (Cache(store, FakeClock(), rng=Draws()).cached(rules)(moody) for _ in range(2))
     await one("E15")
     await passing(1)
     moods.append("bad")
@@ -395,7 +395,7 @@ async def test_a_304_after_an_absence_brings_nothing_back_by_itself(store: Chaos
     cache = Cache(store, FakeClock(), rng=Draws())
     there, sent = True, []
 
-    @cache.aside(Policy(family="page", key="page:{code}", fresh_for=HOURLY, negative_on=(Gone,)))
+    @cache.cached(Policy(family="page", key="page:{code}", fresh_for=HOURLY, negative_on=(Gone,)))
     async def page(code: str) -> str:
         asked = revalidation.get()
         sent.append(asked.sent)
@@ -456,7 +456,7 @@ async def test_a_key_function_may_take_what_has_no_hash() -> None:
     cache = Cache()
     by_length = Policy(family="count", key=lambda codes: (len(codes),), fresh_for=HOURLY)
 
-    @cache.aside(by_length)
+    @cache.cached(by_length)
     async def count(codes: list[str]) -> int:
         return len(codes)
 
@@ -467,7 +467,7 @@ async def test_a_key_function_may_take_what_has_no_hash() -> None:
 async def test_only_short_arguments_are_held_on_to(length: int, held: int) -> None:
     cache = Cache()
 
-    @cache.aside(Policy(family="length", key="length:{text}", fresh_for=HOURLY))
+    @cache.cached(Policy(family="length", key="length:{text}", fresh_for=HOURLY))
     async def measure(text: str) -> int:
         return len(text)
 

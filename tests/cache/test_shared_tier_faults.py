@@ -236,7 +236,7 @@ async def test_a_value_that_json_cannot_hold_is_given_but_kept_nowhere(
 ) -> None:
     cache = Cache(store, FakeClock(), rng=Draws())
 
-    @cache.aside(Policy(family="odd", key="odd:{code}", fresh_for=timedelta(hours=1)))
+    @cache.cached(Policy(family="odd", key="odd:{code}", fresh_for=timedelta(hours=1)))
     async def odd(code: str) -> float | str:
         return value if code else ""
 
@@ -250,7 +250,7 @@ async def test_a_value_that_json_cannot_hold_is_given_but_kept_nowhere(
 async def test_a_text_that_says_nan_is_kept(store: ChaosStore) -> None:
     cache = Cache(store, FakeClock(), rng=Draws())
 
-    @cache.aside(Policy(family="odd", key="odd:{code}", fresh_for=timedelta(hours=1)))
+    @cache.cached(Policy(family="odd", key="odd:{code}", fresh_for=timedelta(hours=1)))
     async def odd(code: str) -> str:
         return f"NaN and Infinity of {code}"
 
@@ -261,7 +261,7 @@ async def test_a_text_that_says_nan_is_kept(store: ChaosStore) -> None:
 async def test_a_value_too_large_for_one_request_stays_out_of_both_tiers(store: ChaosStore) -> None:
     cache = Cache(store, FakeClock(), rng=Draws())
 
-    @cache.aside(Policy(family="large", key="large:{code}", fresh_for=timedelta(hours=1)))
+    @cache.cached(Policy(family="large", key="large:{code}", fresh_for=timedelta(hours=1)))
     async def large(code: str) -> str:
         return code * 4_000_000
 

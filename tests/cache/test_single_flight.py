@@ -8,9 +8,9 @@ import pytest
 from tests.support.chaos import ChaosStore, Fault
 from tests.support.fleet import HOUR, Container, Fact, Upstream, passing, policy
 from tests.support.virtual_time import VirtualTimeLoop
-from veo.cache import Aside, Cache, Policy, RecursiveLookup
-from veo.cache.flight import Throttles
-from veo.cache.gate import Gate
+from veo.cache import Cache, CachedFunction, Policy, RecursiveLookup
+from veo.cache.concurrency import ConcurrencyLimit
+from veo.cache.single_flight import Throttles
 
 pytestmark = pytest.mark.anyio
 
@@ -59,7 +59,7 @@ async def test_a_cancelled_caller_sees_its_cancellation(here: Container) -> None
 async def test_a_function_that_asks_for_its_own_key_gets_a_clear_error() -> None:
     cache = Cache()
 
-    @cache.aside(Policy(family="loop", key="loop:{code}", fresh_for=timedelta(hours=1)))
+    @cache.cached(Policy(family="loop", key="loop:{code}", fresh_for=timedelta(hours=1)))
     async def ask(code: str) -> str:
         return await ask(code)
 
@@ -70,11 +70,11 @@ async def test_a_function_that_asks_for_its_own_key_gets_a_clear_error() -> None
 async def test_two_functions_that_ask_for_each_other_get_a_clear_error() -> None:
     cache = Cache()
 
-    @cache.aside(Policy(family="one", key="one:{code}", fresh_for=timedelta(hours=1)))
+    @cache.cached(Policy(family="one", key="one:{code}", fresh_for=timedelta(hours=1)))
     async def one(code: str) -> str:
         return await two(code)
 
-    @cache.aside(Policy(family="two", key="two:{code}", fresh_for=timedelta(hours=1)))
+    @cache.cached(Policy(family="two", key="two:{code}", fresh_for=timedelta(hours=1)))
     async def two(code: str) -> str:
         return await one(code)
 
@@ -85,12 +85,12 @@ async def test_two_functions_that_ask_for_each_other_get_a_clear_error() -> None
 async def test_two_functions_asked_for_at_once_that_wait_for_each_other_get_a_clear_error() -> None:
     cache = Cache()
 
-    @cache.aside(Policy(family="one", key="one:{code}", fresh_for=timedelta(hours=1)))
+    @cache.cached(Policy(family="one", key="one:{code}", fresh_for=timedelta(hours=1)))
     async def one(code: str) -> str:
         await asyncio.sleep(0.1)
         return await two(code)
 
-    @cache.aside(Policy(family="two", key="two:{code}", fresh_for=timedelta(hours=1)))
+    @cache.cached(Policy(family="two", key="two:{code}", fresh_for=timedelta(hours=1)))
     async def two(code: str) -> str:
         await asyncio.sleep(0.1)
         return await one(code)
@@ -102,20 +102,20 @@ async def test_two_functions_asked_for_at_once_that_wait_for_each_other_get_a_cl
 async def test_a_compute_may_ask_for_what_another_compute_asks_for() -> None:
     cache, upstream = Cache(), Upstream()
     upstream.delay = 0.1
-    fact = cache.aside(policy())(upstream.fetch)
+    fact = cache.cached(policy())(upstream.fetch)
 
     async def both(code: str) -> int:
         first, second = await asyncio.gather(fact("E15"), fact("E15"))
         return first.number + second.number + len(code)
 
-    one = cache.aside(Policy(family="one", key="one:{code}", fresh_for=timedelta(hours=1)))(both)
+    one = cache.cached(Policy(family="one", key="one:{code}", fresh_for=timedelta(hours=1)))(both)
     assert await asyncio.gather(one("a"), one("bb"), one("ccc")) == [3, 4, 5]
 
 
 async def test_a_compute_may_ask_for_one_that_asks_twice_for_another() -> None:
     cache, upstream = Cache(), Upstream()
     upstream.delay = 1
-    fact = cache.aside(policy())(upstream.fetch)
+    fact = cache.cached(policy())(upstream.fetch)
 
     async def twice(code: str) -> int:
         return sum(found.number for found in await asyncio.gather(fact(code), fact(code)))
@@ -124,8 +124,8 @@ async def test_a_compute_may_ask_for_one_that_asks_twice_for_another() -> None:
         await asyncio.sleep(0.5)
         return await double(code)
 
-    double = cache.aside(Policy(family="double", key="double:{code}", fresh_for=timedelta(hours=1)))(twice)
-    later = cache.aside(Policy(family="later", key="later:{code}", fresh_for=timedelta(hours=1)))(late)
+    double = cache.cached(Policy(family="double", key="double:{code}", fresh_for=timedelta(hours=1)))(twice)
+    later = cache.cached(Policy(family="later", key="later:{code}", fresh_for=timedelta(hours=1)))(late)
     assert await asyncio.gather(double("E15"), later("E15")) == [2, 2]
 
 
@@ -216,12 +216,12 @@ async def test_computes_of_one_many_may_ask_for_each_other(at_once: str) -> None
         return following + 1
 
     rules = Policy(family="count", key="count:{number}", fresh_for=timedelta(hours=1))
-    counted: Aside[[int], int] = cache.aside(rules)(chain)
+    counted: CachedFunction[[int], int] = cache.cached(rules)(chain)
     assert await counted.many([(number,) for number in range(21)]) == list(range(21, 0, -1))
 
 
 async def test_a_queued_flight_that_is_cancelled_leaves_the_turns_of_others_alone() -> None:
-    gate, loop = Gate(1), asyncio.get_running_loop()
+    gate, loop = ConcurrencyLimit(1), asyncio.get_running_loop()
     first, second, third = (loop.create_future() for _ in range(3))
     for turn in (first, second, third):
         gate.enter(turn)
@@ -233,7 +233,7 @@ async def test_a_queued_flight_that_is_cancelled_leaves_the_turns_of_others_alon
 
 
 async def test_a_turn_that_was_lifted_before_it_was_asked_for_counts() -> None:
-    gate, loop = Gate(1), asyncio.get_running_loop()
+    gate, loop = ConcurrencyLimit(1), asyncio.get_running_loop()
     early, late = loop.create_future(), loop.create_future()
     gate.lift(early)
     gate.lift(early)
@@ -255,7 +255,7 @@ async def test_many_gives_the_value_or_the_error_of_each(store: ChaosStore, upst
 def test_a_cache_moves_to_a_new_loop_when_its_own_has_ended() -> None:
     upstream = Upstream()
     cache = Cache()
-    fact = cache.aside(policy())(upstream.fetch)
+    fact = cache.cached(policy())(upstream.fetch)
     with asyncio.Runner(loop_factory=VirtualTimeLoop) as runner:
         runner.run(fact("E15"))
     with asyncio.Runner(loop_factory=VirtualTimeLoop) as runner:
@@ -264,7 +264,7 @@ def test_a_cache_moves_to_a_new_loop_when_its_own_has_ended() -> None:
 
 
 def test_a_cache_in_use_on_a_running_loop_refuses_another_one() -> None:
-    fact = Cache().aside(policy())(Upstream().fetch)
+    fact = Cache().cached(policy())(Upstream().fetch)
 
     async def first() -> None:
         await fact("E15")
@@ -295,7 +295,7 @@ async def test_the_flight_of_an_ended_compute_is_removed(here: Container) -> Non
 def test_a_flight_that_its_loop_takes_down_leaves_no_trace() -> None:
     upstream = Upstream()
     upstream.hang = True
-    fact = Cache().aside(policy())(upstream.fetch)
+    fact = Cache().cached(policy())(upstream.fetch)
 
     async def leave() -> None:
         asking = asyncio.ensure_future(fact("E15"))
@@ -357,7 +357,7 @@ async def test_a_source_that_cancels_itself_fails_and_cancels_nobody(here: Conta
 async def test_a_cache_around_another_with_the_same_key_is_no_recursion(upstream: Upstream) -> None:
     inner = Container(None, upstream)
 
-    @Cache().aside(policy())
+    @Cache().cached(policy())
     async def outer(code: str) -> Fact:
         return await inner.fact(code)
 
@@ -371,7 +371,7 @@ async def test_what_a_compute_leaves_running_may_ask_for_its_key_later() -> None
         await passing(1)
         return await ask("E15")
 
-    @cache.aside(Policy(family="loop", key="loop:{code}", fresh_for=timedelta(hours=1)))
+    @cache.cached(Policy(family="loop", key="loop:{code}", fresh_for=timedelta(hours=1)))
     async def ask(code: str) -> str:
         later.append(asyncio.ensure_future(again()))
         return code

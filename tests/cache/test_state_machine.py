@@ -49,9 +49,9 @@ class CacheMachine(RuleBasedStateMachine):
         self.reachable_since = 0.0
         self.asked = 0
 
-    @initialize(paid=st.booleans(), lag=st.sampled_from([0.0, 0.0, 2.0]))
-    def build(self, paid: bool, lag: float) -> None:
-        self.paid, self.lag = paid, lag
+    @initialize(fleet_once=st.booleans(), lag=st.sampled_from([0.0, 0.0, 2.0]))
+    def build(self, fleet_once: bool, lag: float) -> None:
+        self.fleet_once, self.lag = fleet_once, lag
         self.runner.run(self._build())
 
     async def _build(self) -> None:
@@ -59,7 +59,9 @@ class CacheMachine(RuleBasedStateMachine):
         self.store.lag = self.lag
         self.upstream = Upstream()
         self.upstream.fetch = self._noting(self.upstream.fetch)  # type: ignore[method-assign]  # the model looks on
-        self.both = [Container(self.store, self.upstream, policy(paid=self.paid)) for _ in range(2)]
+        self.both = [
+            Container(self.store, self.upstream, policy(fleet_once=self.fleet_once)) for _ in range(2)
+        ]
 
     def _noting(self, fetch: Any) -> Any:
         async def noted(code: str) -> Fact:

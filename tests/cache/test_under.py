@@ -7,7 +7,7 @@ import pytest
 from tests.support.chaos import ChaosStore
 from tests.support.fleet import Fact
 from tests.support.virtual_time import FakeClock
-from veo.cache import Aside, Cache, Policy
+from veo.cache import Cache, CachedFunction, Policy
 from veo.models import Value
 
 pytestmark = pytest.mark.anyio
@@ -28,8 +28,8 @@ class Places:
 
     def __init__(self, store: ChaosStore | None = None) -> None:
         self.cache, self.asked = Cache(store, FakeClock()), 0
-        self.place: Aside[[str], Fact] = self.cache.aside(PLACE)(self._place)
-        self.point: Aside[[str], Point] = self.cache.aside(POINT)(self._point)
+        self.place: CachedFunction[[str], Fact] = self.cache.cached(PLACE)(self._place)
+        self.point: CachedFunction[[str], Point] = self.cache.cached(POINT)(self._point)
 
     async def _place(self, code: str) -> Fact:
         return Fact(code=code, number=1)
@@ -74,7 +74,7 @@ def test_a_key_that_begins_with_its_own_name_is_refused() -> None:
         raise NotImplementedError(code)
 
     with pytest.raises(ValueError, match="does not begin with its family, 'place'"):
-        Cache().aside(policy)(point)
+        Cache().cached(policy)(point)
 
 
 def test_a_name_that_is_no_family_is_refused() -> None:

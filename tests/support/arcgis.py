@@ -4,7 +4,7 @@ import re
 from typing import Any
 
 from tests.support.provider import Answered, LoopbackProvider, Received
-from veo.sources.boundaries import LAYERS, AreaLevel
+from veo.sources.providers.boundaries import LAYERS, AreaLevel
 
 SQUARE = [[-0.08, 51.51], [-0.08, 51.52], [-0.07, 51.52], [-0.07, 51.51], [-0.08, 51.51]]
 ISLAND = [[-0.06, 51.5], [-0.06, 51.505], [-0.05, 51.505], [-0.06, 51.5]]

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
-from veo.cache.store import Store, StoreError
+from veo.cache.stores.protocol import Store, StoreError
 
 
 class Call(NamedTuple):

@@ -7,7 +7,7 @@ from typing import Any
 
 from tests.support.chaos import ChaosStore
 from tests.support.virtual_time import FakeClock
-from veo.cache import Aside, Cache, Policy
+from veo.cache import Cache, CachedFunction, Policy
 from veo.models import Value
 
 HOUR = 3600.0
@@ -82,7 +82,7 @@ class Container:
     ) -> None:
         self.clock, self.draws, self.upstream = FakeClock(skew), Draws(), upstream
         self.cache = Cache(store, self.clock, rng=self.draws, **more)
-        self.fact: Aside[[str], Fact] = self.cache.aside(rules or policy())(upstream.fetch)
+        self.fact: CachedFunction[[str], Fact] = self.cache.cached(rules or policy())(upstream.fetch)
 
     async def settle(self) -> None:
         """Let what happens behind the callers happen."""

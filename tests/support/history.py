@@ -5,8 +5,8 @@ from concurrent.futures import ThreadPoolExecutor
 from random import Random
 
 from tests.support.live import Later
-from veo.asking import ask
 from veo.runtime import Runtime, build
+from veo.services.dispatch import ask
 from veo.settings import Settings
 
 DAY = 86_400.0  # seconds

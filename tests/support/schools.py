@@ -6,7 +6,7 @@ from datetime import date
 from io import StringIO
 
 from tests.support.land_registry import FileServer
-from veo.sources.http import Http
+from veo.sources.http.client import Http
 
 ASSETS = "https://assets.publishing.service.gov.uk"
 PAGE = (

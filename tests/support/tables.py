@@ -4,7 +4,7 @@ import csv
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from veo.sources.columns import COLUMNS
+from veo.sources.embedded.columns import COLUMNS
 
 Cells = dict[str, str]
 

@@ -7,7 +7,7 @@ For a folder or module of tests without real sockets:
         return "asyncio", {"loop_factory": VirtualTimeLoop}
 """
 
-from veo.simulation.clock import EPOCH, VirtualTimeLoop
-from veo.simulation.clock import LoopClock as FakeClock
+from veo.devtools.simulation.clock import EPOCH, VirtualTimeLoop
+from veo.devtools.simulation.clock import LoopClock as FakeClock
 
 __all__ = ["EPOCH", "FakeClock", "VirtualTimeLoop"]

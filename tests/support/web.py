@@ -5,7 +5,7 @@ from typing import Any
 import httpx
 from fastapi import FastAPI
 
-from veo import smoke
+from veo.devtools import smoke
 
 Json = dict[str, Any]
 

@@ -38,7 +38,7 @@ class Counters(_Counts):
 
 
 @dataclass(slots=True)
-class SharedCounters(_Counts):
+class L2Counters(_Counts):
     """What this container sent to the shared tier since start."""
 
     reads: int = 0

@@ -12,21 +12,21 @@ from collections.abc import Callable, Iterable
 from contextlib import suppress
 from typing import Any, NamedTuple
 
-from veo.cache import fleet
-from veo.cache.bound import Bound
+from veo.cache import lease_record
 from veo.cache.clock import Clock
-from veo.cache.coherence import stamp_key
+from veo.cache.compute import Compute
+from veo.cache.concurrency import ConcurrencyLimit
 from veo.cache.entry import Entry, decode
-from veo.cache.flight import Call, Flight, Landing, Origin, Throttles
-from veo.cache.gate import Gate
-from veo.cache.generations import Generations
-from veo.cache.leader import Leader, Record, Verdict, lease_key
+from veo.cache.l2 import make_l2
+from veo.cache.l2_guard import L2Guard
+from veo.cache.lease import FleetSingleFlight, LeaseDecision, Record, lease_key
 from veo.cache.memory import Memory
-from veo.cache.shared import Shared
-from veo.cache.source import Source
-from veo.cache.store import StoreError
-from veo.cache.tier import make_tier
+from veo.cache.single_flight import Call, Flight, FlightResult, Origin, Throttles
+from veo.cache.stores.protocol import StoreError
+from veo.cache.tag_sync import stamp_key
+from veo.cache.tag_versions import TagVersions
 from veo.cache.usage import Meter
+from veo.cache.wrapped_function import WrappedFunction
 
 _under_way: contextvars.ContextVar[frozenset[Flight]] = contextvars.ContextVar(
     "under_way", default=frozenset()
@@ -51,7 +51,7 @@ class Engine:
     def __init__(
         self,
         memory: Memory,
-        shared: Shared | None,
+        shared: L2Guard | None,
         clock: Clock,
         rng: random.Random,
         sync_every: float,
@@ -59,14 +59,14 @@ class Engine:
         meter: Meter | None = None,
     ) -> None:
         self.memory, self.clock, self.rng = memory, clock, rng
-        self.tier = None if shared is None else make_tier(shared, memory, clock, sync_every)
-        self.generations = Generations() if self.tier is None else self.tier.coherence.generations
-        self.leader = None if shared is None else Leader(shared, self.generations, clock)
+        self.tier = None if shared is None else make_l2(shared, memory, clock, sync_every)
+        self.tag_versions = TagVersions() if self.tier is None else self.tier.tag_sync.tag_versions
+        self.leader = None if shared is None else FleetSingleFlight(shared, self.tag_versions, clock)
         self.throttles = Throttles()
-        self.source = Source(
+        self.source = Compute(
             memory=memory,
             tier=self.tier,
-            generations=self.generations,
+            tag_versions=self.tag_versions,
             throttles=self.throttles,
             clock=clock,
             rng=rng,
@@ -80,11 +80,11 @@ class Engine:
 
     async def lookup(
         self,
-        bound: Bound,
+        bound: WrappedFunction,
         call: Call,
         *,
         force: bool = False,
-        gate: Gate | None = None,
+        gate: ConcurrencyLimit | None = None,
     ) -> Found:
         """Give the entry for a call: from memory, the shared tier or the source, or stale for an error."""
         key = call.key
@@ -101,10 +101,10 @@ class Engine:
             self.memory.used(entry)
             if now < entry.fresh:
                 self._look_ahead(bound, call, entry, now)
-                return self._found(bound, key, Landing(entry, "memory"), began)
+                return self._found(bound, key, FlightResult(entry, "memory"), began)
             if now < entry.usable and self.throttles.left(key, now):
                 bound.counters.throttled += 1
-                return self._found(bound, key, Landing(entry, "stale"), began)
+                return self._found(bound, key, FlightResult(entry, "stale"), began)
         while True:
             flight = self._join(bound, call, force=force, gate=gate)
             try:
@@ -118,15 +118,15 @@ class Engine:
                     self._look_ahead(bound, call, landing.entry, now)
                 return self._found(bound, key, landing, began)
 
-    async def _in_step(self, bound: Bound) -> bool:
+    async def _in_step(self, bound: WrappedFunction) -> bool:
         """Tell whether the known stamps are recent enough to answer from memory by them.
 
         If not, the flight looks at the entry's own, in the same read as the one that renews them all.
         """
         if self.tier is None:
             return True
-        reading = self.tier.coherence.keep_in_step()
-        if not self.tier.coherence.behind():
+        reading = self.tier.tag_sync.keep_in_step()
+        if not self.tier.tag_sync.behind():
             return True
         if not bound.policy.shared and reading is not None:
             await asyncio.shield(reading)  # no flight of this family looks at stamps
@@ -135,28 +135,30 @@ class Engine:
     def valid(self, key: str) -> Entry | None:
         """Give the entry of memory that no flush has overtaken; drop one that was."""
         entry = self.memory.get(key)
-        if entry is None or self.generations.valid(entry):
+        if entry is None or self.tag_versions.valid(entry):
             return entry
         self.memory.drop(key)
         return None
 
-    def _look_ahead(self, bound: Bound, call: Call, entry: Entry, now: float) -> None:
+    def _look_ahead(self, bound: WrappedFunction, call: Call, entry: Entry, now: float) -> None:
         """Refresh a fresh entry behind the caller's back when XFetch or its local life says so."""
         early = entry.early(now, bound.policy.beta, 1.0 - self.rng.random())
         if not early and now < entry.local_until:
-            entry.epoch = self.generations.epoch
+            entry.epoch = self.tag_versions.epoch
             if not entry.negative:
                 quiet = entry.quiet_before(bound.policy.beta)
-                due = math.inf if self.tier is None else self.tier.coherence.due
+                due = math.inf if self.tier is None else self.tier.tag_sync.due
                 entry.quiet_until = min(entry.local_until, quiet, due)
         elif call.key not in self.flights and not self.throttles.left(call.key, now):
             bound.counters.early_refreshes += early
             self._launch(bound, call, background=True, outdo=entry if early else None)
 
-    def _join(self, bound: Bound, call: Call, *, force: bool, gate: Gate | None) -> Flight:
+    def _join(
+        self, bound: WrappedFunction, call: Call, *, force: bool, gate: ConcurrencyLimit | None
+    ) -> Flight:
         """Give the flight under way for a key, or start one; never one that began before a flush."""
         flight = self.flights.get(call.key)
-        overtaken = flight is not None and not self.generations.current(flight.stamps, flight.stamps)
+        overtaken = flight is not None and not self.tag_versions.current(flight.stamps, flight.stamps)
         if flight is None or overtaken or force > flight.force:
             return self._launch(bound, call, force=force, gate=gate)
         asking = _under_way.get()
@@ -167,7 +169,7 @@ class Engine:
         bound.counters.coalesced += 1
         return flight
 
-    def _launch(self, bound: Bound, call: Call, **options: Any) -> Flight:
+    def _launch(self, bound: WrappedFunction, call: Call, **options: Any) -> Flight:
         flight = Flight(call, began=self.clock.now(), **options)
         # a background flight inherits nothing: neither the request's context nor its deadline
         context = contextvars.Context() if flight.background else contextvars.copy_context()
@@ -176,7 +178,9 @@ class Engine:
         flight.task = flight.loop.create_task(self._run(bound, flight), context=context)
         return flight
 
-    async def _answer(self, bound: Bound, flight: Flight, asking: frozenset[Flight]) -> Landing | None:
+    async def _answer(
+        self, bound: WrappedFunction, flight: Flight, asking: frozenset[Flight]
+    ) -> FlightResult | None:
         """Wait for a flight: to the hard timeout, but only to the soft one with a value in hand."""
         flight.waiting += 1
         for asker in asking:
@@ -188,7 +192,7 @@ class Engine:
             for asker in asking:
                 asker.asks.remove(flight)
 
-    async def _outcome(self, bound: Bound, flight: Flight) -> Landing | None:
+    async def _outcome(self, bound: WrappedFunction, flight: Flight) -> FlightResult | None:
         if not flight.looked.done():
             await asyncio.wait((flight.looked,))
         if flight.gate is not None:  # waiting for a turn is not the source's time
@@ -202,10 +206,10 @@ class Engine:
             if flight.answer.done():
                 return flight.answer.result()
             if (held := self.source.in_hand(flight)) is not None:
-                return Landing(held, "memory" if self.clock.now() < held.fresh else "stale")
+                return FlightResult(held, "memory" if self.clock.now() < held.fresh else "stale")
         raise TimeoutError(f"{flight.key}: no answer within {hard:g} s")
 
-    async def _run(self, bound: Bound, flight: Flight) -> None:
+    async def _run(self, bound: WrappedFunction, flight: Flight) -> None:
         try:
             flight.land(await self._fly(bound, flight))
         except asyncio.CancelledError:
@@ -224,7 +228,7 @@ class Engine:
         if release is not None and self.tier is not None:
             self.tier.writes.put(lease_key(flight.key), release)
 
-    async def _fly(self, bound: Bound, flight: Flight) -> Landing | None:
+    async def _fly(self, bound: WrappedFunction, flight: Flight) -> FlightResult | None:
         """Shared tier → throttle → lease → source."""
         policy = bound.policy
         try:
@@ -236,18 +240,18 @@ class Engine:
         if not flight.force and (pause := self._pause(bound, flight, record)) is not None:
             bound.counters.throttled += 1
             if (held := self.source.in_hand(flight)) is not None:
-                return Landing(held, "stale")
-            if policy.paid:
+                return FlightResult(held, "stale")
+            if policy.fleet_once:
                 raise pause
         if flight.gate is None:
             return await self._ask(bound, flight, record)
         async with flight.gate.held(flight.turn):
             return await self._ask(bound, flight, record)
 
-    async def _ask(self, bound: Bound, flight: Flight, record: Record) -> Landing | None:
+    async def _ask(self, bound: WrappedFunction, flight: Flight, record: Record) -> FlightResult | None:
         """Lease → source; None leaves it to another container."""
         policy = bound.policy
-        if self.leader is not None and policy.paid and flight.in_touch:
+        if self.leader is not None and policy.fleet_once and flight.in_touch:
             bound.counters.commands += 1
             try:
                 verdict = await self.leader.lead(
@@ -257,37 +261,37 @@ class Engine:
                     lambda: self._look(bound, flight),
                     lambda: self._good_enough(flight),
                 )
-            except fleet.UpstreamThrottled:
+            except lease_record.UpstreamThrottled:
                 if (held := self.source.in_hand(flight)) is None:
                     raise
-                return Landing(held, "stale")
-            if isinstance(verdict, Landing):
+                return FlightResult(held, "stale")
+            if isinstance(verdict, FlightResult):
                 return verdict
-            if verdict is Verdict.YIELD:
+            if verdict is LeaseDecision.YIELD:
                 return None
         return await self.source.compute(bound, flight)
 
     # ---- the shared tier -------------------------------------------------------------------------
 
-    async def _look(self, bound: Bound, flight: Flight) -> Record:
+    async def _look(self, bound: WrappedFunction, flight: Flight) -> Record:
         """Read entry, stamps and lease in one MGET; `flight.held` is then the better of both tiers."""
         policy, text, values = bound.policy, None, []
         if self.tier is not None and policy.shared and not policy.sensitive:
             bound.counters.commands += 1
-            names = [flight.key, *map(stamp_key, flight.tags), *([lease_key(flight.key)] * policy.paid)]
+            names = [flight.key, *map(stamp_key, flight.tags), *([lease_key(flight.key)] * policy.fleet_once)]
             try:
                 text, *values = await self.tier.shared.read(names)
-                await self.tier.coherence.learn(flight.tags, values[: len(flight.tags)])
+                await self.tier.tag_sync.learn(flight.tags, values[: len(flight.tags)])
                 flight.in_touch = True
             except StoreError:
                 flight.in_touch = False
-        flight.stamps = self.generations.stamps(flight.tags)
+        flight.stamps = self.tag_versions.stamps(flight.tags)
         flight.held, flight.held_origin = self.valid(flight.key), "memory"
         now = self.clock.now()
         found = None if text is None else decode(text, bound.codec, bound.negative, now)
         if (
             found is not None
-            and self.generations.current(found.stamps, flight.tags)
+            and self.tag_versions.current(found.stamps, flight.tags)
             and found.newer_than(flight.held)
         ):
             found.stamps = flight.stamps
@@ -296,9 +300,9 @@ class Engine:
             self.memory.put(flight.key, found, len(text or ""))
         elif flight.held is not None:
             self.source.settle(bound, flight.held, now)
-        return fleet.parse(values[-1]) if policy.paid and flight.in_touch else None
+        return lease_record.parse(values[-1]) if policy.fleet_once and flight.in_touch else None
 
-    async def preload(self, bound: Bound, calls: Iterable[Call]) -> int:
+    async def preload(self, bound: WrappedFunction, calls: Iterable[Call]) -> int:
         """Bring into memory what the shared tier has of some calls, in one read; tell how many there were."""
         self.bind()
         if self.tier is None:
@@ -310,14 +314,14 @@ class Engine:
     async def ask(self, tags: tuple[str, ...]) -> bool:
         """Read some stamps from the shared tier now; tell whether that was possible."""
         self.bind()
-        return self.tier is not None and await self.tier.coherence.ask(tags)
+        return self.tier is not None and await self.tier.tag_sync.ask(tags)
 
     async def flush(self, tags: list[str], life: float | None = None) -> bool:
         """Make everything under some tags unreachable; False when the shared tier has yet to confirm."""
         self.bind()
         if self.tier is not None:
-            return await self.tier.coherence.renew(tags, life)
-        self.generations.renew(tags, self.clock.now())
+            return await self.tier.tag_sync.renew(tags, life)
+        self.tag_versions.renew(tags, self.clock.now())
         for key in self.memory:
             self.valid(key)
         return True
@@ -346,29 +350,35 @@ class Engine:
         """Trust nothing that a snapshot froze: randomness, connections, stamps."""
         self.rng.seed()
         if self.tier is not None:
-            self.tier.coherence.distrust()
+            self.tier.tag_sync.distrust()
             await self.tier.shared.hang_up()
 
     # ---- small judgements ------------------------------------------------------------------------
 
-    def _good_enough(self, flight: Flight) -> Landing | None:
+    def _good_enough(self, flight: Flight) -> FlightResult | None:
         """Give what is held when it is fresh and not what this flight came to outdo."""
         held = flight.held
         if held is None or self.clock.now() >= held.fresh:
             return None
         if held is flight.outdo or (flight.force and held.computed <= flight.began):
             return None
-        return Landing(held, flight.held_origin)
+        return FlightResult(held, flight.held_origin)
 
-    def _pause(self, bound: Bound, flight: Flight, record: Any) -> fleet.UpstreamThrottled | None:
+    def _pause(
+        self, bound: WrappedFunction, flight: Flight, record: Any
+    ) -> lease_record.UpstreamThrottled | None:
         """Give the throttle that is on for a key, here or in the fleet."""
         now = self.clock.now()
-        if isinstance(record, fleet.Failure) and record.until > now:
-            return fleet.UpstreamThrottled(record.reason, record.until - now)
+        if isinstance(record, lease_record.FailureNote) and record.until > now:
+            return lease_record.UpstreamThrottled(record.reason, record.until - now)
         left = self.throttles.left(flight.key, now)
-        return fleet.UpstreamThrottled(f"{bound.policy.family} failed a moment ago", left) if left else None
+        return (
+            lease_record.UpstreamThrottled(f"{bound.policy.family} failed a moment ago", left)
+            if left
+            else None
+        )
 
-    def _found(self, bound: Bound, key: str, landing: Landing, began: float) -> Found:
+    def _found(self, bound: WrappedFunction, key: str, landing: FlightResult, began: float) -> Found:
         """Count an answer that was asked for at `began` of the loop's time, and give it."""
         entry, origin = landing
         counters, age = bound.counters, max(0.0, self.clock.now() - entry.computed)

@@ -17,12 +17,12 @@ from typing import Annotated, NamedTuple
 
 from pydantic import Field, TypeAdapter, ValidationError
 
-from veo.cache.bound import Bound
 from veo.cache.engine import Engine
 from veo.cache.entry import Entry
-from veo.cache.shared import Shared
-from veo.cache.store import StoreError
+from veo.cache.l2_guard import L2Guard
+from veo.cache.stores.protocol import StoreError
 from veo.cache.usage import MOST_KEYS
+from veo.cache.wrapped_function import WrappedFunction
 
 KEPT = 8 * 86_400_000  # milliseconds: a week to look back on
 POPULAR = 50  # keys that a record names
@@ -111,7 +111,7 @@ class FieldWrite:
     text: str
     expires: float
 
-    async def attempt(self, shared: Shared, now: float, *, again: bool) -> None:
+    async def attempt(self, shared: L2Guard, now: float, *, again: bool) -> None:
         """Write the field."""
         del now, again
         await shared.keep(f"ledger:{self.day}", self.container, self.text, KEPT)
@@ -127,8 +127,8 @@ class Ledger:
     def __init__(
         self,
         engine: Engine,
-        bounds: Mapping[str, Bound],
-        bound_of: Callable[[str], Bound | None],
+        bounds: Mapping[str, WrappedFunction],
+        bound_of: Callable[[str], WrappedFunction | None],
         every: float | None,
     ) -> None:
         self._engine, self._bounds, self._bound_of = engine, bounds, bound_of

@@ -39,7 +39,7 @@ class Policy:
     under: str | None = None
     tags: tuple[str, ...] | Callable[..., tuple[str, ...]] = ()
     flushed_with: tuple[str, ...] = ()
-    paid: bool = False
+    fleet_once: bool = False
     shared: bool = True
     sensitive: bool = False
     cache_if: Callable[[Any], bool] | None = None
@@ -74,7 +74,11 @@ class Policy:
             ("jitter", 0 <= self.jitter < 1, "is not a share from 0 up to, not including, 1"),
             ("beta", self.beta >= 0, "is negative"),
             ("local_for", (self.local_for or timedelta()) <= self.fresh_for, "is longer than fresh_for"),
-            ("fresh_for", not self.paid or self.fresh_for > self.give_up, "is within a paid answer's lease"),
+            (
+                "fresh_for",
+                not self.fleet_once or self.fresh_for > self.give_up,
+                "is within the fleet's lease",
+            ),
         ):
             if not sound:
                 raise ValueError(f"{name}: {getattr(self, name)} {rule}")

@@ -14,8 +14,8 @@ from typing import NamedTuple, Protocol
 
 from veo.cache.clock import Clock
 from veo.cache.entry import read_head
-from veo.cache.shared import Shared
-from veo.cache.store import StoreError
+from veo.cache.l2_guard import L2Guard
+from veo.cache.stores.protocol import StoreError
 
 FIRST_PAUSE, LONGEST_PAUSE = 1.0, 30.0  # seconds between tries
 AT_ONCE = 16  # entries that are tried again together: their reads are one, of all that stand
@@ -29,7 +29,7 @@ class Write(Protocol):
         """Give the time after which it no longer matters, in seconds since the epoch."""
         ...
 
-    async def attempt(self, shared: Shared, now: float, *, again: bool) -> None:
+    async def attempt(self, shared: L2Guard, now: float, *, again: bool) -> None:
         """Write; raise StoreError to be tried again."""
         ...
 
@@ -43,13 +43,13 @@ class EntryWrite:
     computed: float
     expires: float
 
-    async def attempt(self, shared: Shared, now: float, *, again: bool) -> None:
+    async def attempt(self, shared: L2Guard, now: float, *, again: bool) -> None:
         """Write the envelope for what is left of its life."""
         if again and await self._overtaken(shared):
             return
         await shared.set(self.key, self.envelope, max(1, round((self.expires - now) * 1000)))
 
-    async def _overtaken(self, shared: Shared) -> bool:
+    async def _overtaken(self, shared: L2Guard) -> bool:
         (standing,) = await shared.read([self.key])
         parts = read_head(standing) if standing is not None else None
         return parts is not None and parts[0]["c"] > self.computed * 1000
@@ -74,7 +74,7 @@ class WriteBehind:
     what waits costs nothing but a look at the tier now and then.
     """
 
-    def __init__(self, shared: Shared, clock: Clock, most: int = 256) -> None:
+    def __init__(self, shared: L2Guard, clock: Clock, most: int = 256) -> None:
         self._shared, self._clock, self._most = shared, clock, most
         self._waiting: dict[str, Write] = {}
         self._tries: dict[str, asyncio.Task[None]] = {}  # under way

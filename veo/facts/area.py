@@ -3,11 +3,11 @@
 from collections.abc import Iterable
 from typing import Any
 
-from veo.answers import Amenities, AreaData, CrimeData, MapsData, Property, SchoolsData
 from veo.cache import Hit
 from veo.facts.crime import RATE_OF_BOROUGH
 from veo.facts.sources import group_notice, pick, sources_of
 from veo.models import Answer, District
+from veo.schemas.responses import Amenities, AreaData, CrimeData, MapsData, Property, SchoolsData
 from veo.scoring.words import plural
 
 VENUES = ("food_venues", "pubs_bars", "stations_within_1km")

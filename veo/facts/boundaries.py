@@ -4,15 +4,15 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Literal
 
-from veo.answers import AdministrativeAreas, AreaProperties, BoundariesData, Codes, Feature, LatLong
 from veo.errors import NotFound, NotFoundThere, ProviderError
 from veo.facts.sources import SNAPSHOT, no_answer
 from veo.models import Answer, District, FrozenMap
-from veo.sources import boundaries, postcodes
-from veo.sources.boundaries import AreaLevel, Outline, Outlines
-from veo.sources.live import Live
-from veo.sources.patience import within
-from veo.sources.postcodes import PostcodeFacts
+from veo.schemas.responses import AdministrativeAreas, AreaProperties, BoundariesData, Codes, Feature, LatLong
+from veo.sources.clients import Live
+from veo.sources.http.deadline import within
+from veo.sources.providers import boundaries, postcodes
+from veo.sources.providers.boundaries import AreaLevel, Outline, Outlines
+from veo.sources.providers.postcodes import PostcodeFacts
 
 Detail = Literal["simple", "full"]
 

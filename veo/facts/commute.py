@@ -2,13 +2,13 @@
 
 from collections.abc import Iterable
 
-from veo.answers import CommuteData, Route
 from veo.errors import NotFoundThere
 from veo.facts.sources import RAIL, Located, Sources
 from veo.models import Answer, Leg
-from veo.sources import tfl
-from veo.sources.live import Live
-from veo.sources.tfl import TflJourney
+from veo.schemas.responses import CommuteData, Route
+from veo.sources.clients import Live
+from veo.sources.providers import tfl
+from veo.sources.providers.tfl import TflJourney
 
 MODELLED = "Modelled on the rail network without buses, timetables or delays."
 NO_JOURNEY = "TfL knows no journey between these places: this is a model of the rail network."

@@ -1,11 +1,11 @@
 """Recorded crime of an area: live counts around its centre beside the dated rates of its residents."""
 
-from veo.answers import CrimeData
 from veo.facts.sources import group_notice, pick, sources_of
 from veo.models import Answer, District
-from veo.sources import police
-from veo.sources.live import Live
-from veo.sources.police import CrimeYear
+from veo.schemas.responses import CrimeData
+from veo.sources.clients import Live
+from veo.sources.providers import police
+from veo.sources.providers.police import CrimeYear
 
 NAMES = ("crimes_per_1000", "violent_crimes_per_1000", "imd_crime_decile", "burglaries_per_1000")
 RATE_OF_BOROUGH = "crimeRate is the borough's, not the district's."

@@ -2,17 +2,17 @@
 
 from math import dist
 
-from veo.answers import Geocoding, MapsData, NearbyPlaces, NearbyStation
 from veo.errors import NotFound, NotFoundThere
 from veo.facts.sources import SNAPSHOT, no_answer, pick
 from veo.models import Answer, District, FrozenMap, Station
-from veo.purse import Purse
-from veo.sources import google, overpass
-from veo.sources.embedded import Snapshot
-from veo.sources.google import GeoPoint, Google
-from veo.sources.live import Live
-from veo.sources.provider import Blob
-from veo.sources.walk import point
+from veo.schemas.responses import Geocoding, MapsData, NearbyPlaces, NearbyStation
+from veo.sources.clients import Live
+from veo.sources.embedded.snapshot import Snapshot
+from veo.sources.embedded.walking import point
+from veo.sources.http.provider import Blob
+from veo.sources.providers import google, overpass
+from veo.sources.providers.google import GeoPoint, Google
+from veo.spend_caps import SpendCaps
 
 NAMES = ("food_venues", "pubs_bars", "schools_count", "stations_within_1km")
 COUNTED = {
@@ -74,21 +74,21 @@ def embedded_maps(snapshot: Snapshot, district: District) -> Answer[MapsData]:
     )
 
 
-async def google_point(client: Google, purse: Purse, district: District) -> GeoPoint:
+async def google_point(client: Google, spend_caps: SpendCaps, district: District) -> GeoPoint:
     """Pay for Google's point of an area, and keep no more than its terms allow.
 
     Raises `NotFound` when Google knows none, and source errors.
     """
     try:
-        async with purse.paying("google", google.GEOCODE_USD):
+        async with spend_caps.paying("google", google.GEOCODE_USD):
             return (await client.geocode(_address(district))).point
     except NotFoundThere:
         raise NotFound(f"Google Maps: {_address(district)} not found") from None
 
 
-async def google_map(client: Google, purse: Purse, district: District) -> Blob:
+async def google_map(client: Google, spend_caps: SpendCaps, district: District) -> Blob:
     """Pay for a picture of the map around an area: to be passed on, never kept. Raises source errors."""
-    async with purse.paying("google", google.STATIC_MAP_USD):
+    async with spend_caps.paying("google", google.STATIC_MAP_USD):
         return await client.static_map(district.location)
 
 

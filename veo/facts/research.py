@@ -1,23 +1,23 @@
 """What the web says of an area, by a model that must cite: never a source of figures."""
 
-from veo.answers import Overview, ResearchData
 from veo.facts.boundaries import timestamp
 from veo.models import Answer, District, Persona
-from veo.purse import Purse
-from veo.sources.perplexity import PERPLEXITY_ESTIMATE_USD, Perplexity
+from veo.schemas.responses import Overview, ResearchData
+from veo.sources.providers.perplexity import PERPLEXITY_ESTIMATE_USD, Perplexity
+from veo.spend_caps import SpendCaps
 
 WRITTEN = "Written by a language model from the pages cited; check them before you rely on it."
 
 
 async def live_research(
-    client: Perplexity, purse: Purse, district: District, persona: Persona | None
+    client: Perplexity, spend_caps: SpendCaps, district: District, persona: Persona | None
 ) -> Answer[ResearchData]:
     """Pay for research on an area, and settle what it cost. Raises source errors."""
     area = f"{district.name}, {district.code}, {district.borough}, London"
-    async with purse.paying("perplexity", PERPLEXITY_ESTIMATE_USD) as account:
+    async with spend_caps.paying("perplexity", PERPLEXITY_ESTIMATE_USD) as account:
         found = await client.research(area, persona)
     if found.cost_usd is not None:
-        await purse.settle("perplexity", found.cost_usd - PERPLEXITY_ESTIMATE_USD, account)
+        await spend_caps.settle("perplexity", found.cost_usd - PERPLEXITY_ESTIMATE_USD, account)
     return Answer(
         data=ResearchData(
             area_code=district.code,

@@ -3,11 +3,11 @@
 from collections.abc import Mapping
 from typing import Any, Literal
 
-from veo.answers import School, SchoolsData
 from veo.facts.sources import Located, pick, sources_of
 from veo.models import Answer, District, FrozenMap
-from veo.sources.ofsted import Inspection, LegacyGrade
-from veo.sources.schools import PRIMARY_KM, SECONDARY_KM, NearbySchool, SchoolTable, near
+from veo.schemas.responses import School, SchoolsData
+from veo.sources.bulk.ofsted import Inspection, LegacyGrade
+from veo.sources.bulk.schools import PRIMARY_KM, SECONDARY_KM, NearbySchool, SchoolTable, near
 
 NAMES = ("schools_count", "primary_count", "secondary_count", "schools_rated", "outstanding_share")
 REGISTERS = ("DfE Get Information about Schools", "Ofsted management information")

@@ -4,15 +4,15 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from veo.figures import Figures
 from veo.models import District, FrozenMap, Place
 from veo.models import Figures as Named
-from veo.purse import Purse
-from veo.shelf import Table
-from veo.sources.live import Live
-from veo.sources.places import Places
-from veo.sources.rail import Rail
-from veo.sources.schools import SchoolTable
+from veo.sources.bulk.schools import SchoolTable
+from veo.sources.clients import Live
+from veo.sources.embedded.place_resolver import Places
+from veo.sources.embedded.rail import Rail
+from veo.spend_caps import SpendCaps
+from veo.tables.current import CurrentFigures
+from veo.tables.storage import Table
 
 SNAPSHOT, RAIL = "embedded figures", "modelled rail graph"
 NAMES = {
@@ -35,12 +35,12 @@ AT_CENTRE = {"postcode": "the centre of its district", "district": "its centre",
 class Sources:
     """The sources of one runtime. `live` is None where live sources are off; `deadline` is in seconds."""
 
-    figures: Figures
+    figures: CurrentFigures
     rail: Rail
     places: Places
     live: Live | None
     schools: Table[SchoolTable]
-    purse: Purse
+    spend_caps: SpendCaps
     deadline: float
 
 

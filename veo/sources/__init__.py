@@ -1,12 +1,13 @@
 """Where figures come from: the tables that ship with Veo, the providers asked live, and bulk files.
 
-- `embedded` reads and checks the shipped tables; `places`, `groups`, `rail` and `walk` answer from them.
-- A provider asked within a request has a file of its own: `tfl`, `police`, `postcodes`, `boundaries`,
-  `google`, `perplexity`, and behind `amenities` `overpass` and `fsa`. `live` holds one client of each.
-- Bulk files are read only by `veo data refresh` and the monthly job: `schools` (from `gias` and `ofsted`),
-  and `price_paid`, `house_price_index` and `rents`, which `refresh` combines.
-- Every call goes through `http`: time limits, retries, rates, rests and a cap on size. What a provider sends
-  is checked, and its free text is reduced to plain text by `untrusted`.
+- `veo.sources.embedded`: the shipped tables, read and checked, and what is answered from them.
+- `veo.sources.providers`: one module for each provider that a request asks.
+- `veo.sources.clients`: one client of each provider.
+- `veo.sources.bulk`: files that only `veo data refresh` and the monthly job read.
+- `veo.sources.http`: the client behind every call, with time limits, retries, rate limits, pauses after
+  failures and a cap on the size of an answer. What a provider sends is validated, and its free text is
+  reduced to plain text.
 
-A failing provider raises a `veo.errors.ProviderError`. Nothing here knows of the cache or of the web.
+A failing provider raises a `veo.errors.ProviderError`. Nothing here imports the web, nor anything of the
+cache but its circuit breaker.
 """

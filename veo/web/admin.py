@@ -8,13 +8,14 @@ from typing import Any, Literal, cast
 from starlette.requests import Request
 from starlette.responses import Response
 
-from veo import requests, upkeep, warming
 from veo.errors import InvalidQuestion
+from veo.operations import cache_admin, cache_warmup
 from veo.runtime import Runtime
+from veo.schemas import requests
+from veo.web.auth import fingerprint, require_admin
 from veo.web.body import json_body, query
-from veo.web.respond import answered, of_the_moment
+from veo.web.envelope import answered, of_the_moment
 from veo.web.routes import Endpoint, Handler
-from veo.web.token import fingerprint, require_admin
 
 log = logging.getLogger(__name__)
 
@@ -53,19 +54,19 @@ def _endpoint(method: str, path: str) -> Callable[[Work], Endpoint]:
 @_endpoint("GET", "/admin/cache/stats")
 async def stats(request: Request, runtime: Runtime) -> Plain:
     """Tell what the cache does and saves, today or on a `day`."""
-    return await upkeep.stats(runtime, query(request).get("day"))
+    return await cache_admin.stats(runtime, query(request).get("day"))
 
 
 @_endpoint("GET", "/admin/cache/entries/{key:path}")
 async def entry(request: Request, runtime: Runtime) -> Plain:
     """Tell what stands under a key."""
-    return await upkeep.entry(runtime, request.path_params["key"])
+    return await cache_admin.entry(runtime, request.path_params["key"])
 
 
 @_endpoint("DELETE", "/admin/cache/entries/{key:path}")
 async def delete(request: Request, runtime: Runtime) -> Plain:
     """Remove a key everywhere."""
-    return await upkeep.delete(runtime, upkeep.checked_key(runtime, request.path_params["key"]))
+    return await cache_admin.delete(runtime, cache_admin.checked_key(runtime, request.path_params["key"]))
 
 
 @_endpoint("POST", "/admin/cache/flush")
@@ -75,16 +76,16 @@ async def flush(request: Request, runtime: Runtime) -> Plain:
     chosen = asked.model_dump(exclude_none=True)
     if len(chosen) != 1:
         raise InvalidQuestion("body: must hold exactly one of family, area and all")
-    if asked.family is not None and asked.family not in upkeep.FAMILIES:
-        raise InvalidQuestion(f"family: must be one of {', '.join(upkeep.FAMILIES)}")
-    return await upkeep.flush(runtime, asked.family or ("all" if asked.all else f"area:{asked.area}"))
+    if asked.family is not None and asked.family not in cache_admin.FAMILIES:
+        raise InvalidQuestion(f"family: must be one of {', '.join(cache_admin.FAMILIES)}")
+    return await cache_admin.flush(runtime, asked.family or ("all" if asked.all else f"area:{asked.area}"))
 
 
 @_endpoint("POST", "/admin/cache/warm")
 async def warm(request: Request, runtime: Runtime) -> Plain:
     """Ask what is asked most, so that it is in the cache."""
     del request
-    return await warming.warm(runtime, seconds=LONGEST_WARMING)
+    return await cache_warmup.warm(runtime, seconds=LONGEST_WARMING)
 
 
 ADMIN = (stats, entry, delete, flush, warm)

@@ -16,17 +16,18 @@ from starlette.middleware import Middleware
 from starlette.middleware.cors import CORSMiddleware
 from starlette.routing import Route
 
-from veo import __version__, logs, warming
+from veo import __version__, logs
+from veo.operations import cache_warmup
 from veo.runtime import Runtime, build
 from veo.settings import Settings
-from veo.web.access import Access
 from veo.web.admin import ADMIN
 from veo.web.errors import Errors, on_http_error
-from veo.web.headers import SecurityHeaders
-from veo.web.limit import Limits
+from veo.web.html_pages import pages
+from veo.web.rate_limit import RateLimit
+from veo.web.request_log import RequestLog
 from veo.web.routes import PUBLIC, home
 from veo.web.scope import ScopeDefaults
-from veo.web.site import pages
+from veo.web.security_headers import SecurityHeaders
 
 log = logging.getLogger(__name__)
 
@@ -70,7 +71,7 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     runtime: Runtime = app.state.runtime
     _log(runtime.settings)
     await runtime.cache.preload()
-    await warming.preload(runtime)
+    await cache_warmup.preload(runtime)
     try:
         yield
     finally:
@@ -112,6 +113,6 @@ def _around(settings: Settings) -> list[Middleware]:
         expose_headers=("X-Request-Id", "Retry-After"),
     )
     others = [cors] if settings.cors_origins else []  # no other origin may ask: nothing is said of any
-    limits = Middleware(Limits, per_minute=settings.rate_limit, hops=settings.trusted_proxy_hops)
-    outer = [Middleware(ScopeDefaults), Middleware(Access), Middleware(SecurityHeaders)]
+    limits = Middleware(RateLimit, per_minute=settings.rate_limit, hops=settings.trusted_proxy_hops)
+    outer = [Middleware(ScopeDefaults), Middleware(RequestLog), Middleware(SecurityHeaders)]
     return [*outer, *others, Middleware(Errors), limits]

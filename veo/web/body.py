@@ -10,7 +10,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 
 from veo.errors import InvalidQuestion
-from veo.sources.places import Places
+from veo.sources.embedded.place_resolver import Places
 
 MOST_BYTES = 64 * 1024
 MOST_SECONDS = 10

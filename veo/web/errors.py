@@ -14,10 +14,10 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from veo.cache import UpstreamThrottled
 from veo.errors import CapReached, InvalidQuestion, NotFound, SourceError, SourceUnavailable
-from veo.web.access import elapsed, shown_path
 from veo.web.body import JSON
-from veo.web.respond import elapsed_ms, timestamp
-from veo.web.window import TooMany
+from veo.web.envelope import elapsed_ms, timestamp
+from veo.web.request_log import elapsed, shown_path
+from veo.web.sliding_window import TooMany
 
 log = logging.getLogger(__name__)
 

@@ -7,8 +7,8 @@ from pydantic import Field
 from veo import __version__
 from veo.models import Value, absent
 from veo.runtime import Runtime
-from veo.sources.http import Upstream
-from veo.web.respond import timestamp
+from veo.sources.http.client import Upstream
+from veo.web.envelope import timestamp
 
 State = Literal["up", "down", "degraded"]
 BREAKER: dict[str, State] = {"closed": "up", "half-open": "degraded", "open": "down"}

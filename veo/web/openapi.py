@@ -10,14 +10,23 @@ from typing import Any, Literal, NamedTuple
 from pydantic import BaseModel
 from pydantic.json_schema import JsonSchemaMode, models_json_schema
 
-from veo import __version__, requests
-from veo.answers import AreaData, BoundariesData, CommuteData, CrimeData, MapsData, ResearchData, SchoolsData
+from veo import __version__
 from veo.models import Destination, Value
+from veo.schemas import requests
+from veo.schemas.responses import (
+    AreaData,
+    BoundariesData,
+    CommuteData,
+    CrimeData,
+    MapsData,
+    ResearchData,
+    SchoolsData,
+)
 from veo.scoring import PersonaConfig
 from veo.web import routes
 from veo.web.body import JSON
+from veo.web.envelope import Recommended, Success
 from veo.web.health import Health
-from veo.web.respond import Recommended, Success
 from veo.web.routes import Endpoint, Handler
 
 EXAMPLES = Path(__file__).with_name("examples.json")

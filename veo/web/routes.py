@@ -11,7 +11,8 @@ from veo import __version__
 from veo.cache import Hit
 from veo.facts.sources import SNAPSHOT
 from veo.models import Answer
-from veo.requests import (
+from veo.runtime import Runtime
+from veo.schemas.requests import (
     AreaRequest,
     BoundariesRequest,
     CommuteRequest,
@@ -21,14 +22,13 @@ from veo.requests import (
     read,
     read_json,
 )
-from veo.runtime import Runtime
 from veo.scoring import PERSONAS_BY_NAME
-from veo.sources.places import Places
-from veo.web import compose
+from veo.sources.embedded.place_resolver import Places
+from veo.web import composite
 from veo.web import health as condition
+from veo.web.auth import is_admin
 from veo.web.body import json_body, parameters, query, remembered
-from veo.web.respond import answered, as_json, known, recommended, uncached
-from veo.web.token import is_admin
+from veo.web.envelope import answered, as_json, known, recommended, uncached
 
 Handler = Callable[[Request], Awaitable[Response]]
 
@@ -79,7 +79,7 @@ async def area(request: Request) -> Response:
     """Tell everything known of a postcode district, and the way from there to a destination."""
     runtime = _runtime(request)
     asked = read(AreaRequest, query(request), runtime.tables.places)
-    return answered(request, await compose.area(runtime, request.path_params["code"], asked.destination))
+    return answered(request, await composite.area(runtime, request.path_params["code"], asked.destination))
 
 
 async def commute(request: Request) -> Response:
@@ -109,14 +109,14 @@ async def boundaries(request: Request) -> Response:
 
 def _told(hit: Hit[Answer[Any]], *, ignored: bool) -> Hit[Answer[Any]]:
     """Say so where `no_cache` was ignored."""
-    return compose.noted(hit, "no_cache was ignored: it needs the admin token.") if ignored else hit
+    return composite.noted(hit, "no_cache was ignored: it needs the admin token.") if ignored else hit
 
 
 async def maps(request: Request) -> Response:
     """Tell what lies around an area, and how far a destination is."""
     runtime = _runtime(request)
     asked = read_json(MapsRequest, await json_body(request), runtime.tables.places)
-    return answered(request, await compose.around(runtime, asked.area_code, asked.destination))
+    return answered(request, await composite.around(runtime, asked.area_code, asked.destination))
 
 
 async def map_image(request: Request) -> Response:

@@ -1,0 +1,127 @@
+"""Rows of a CSV file that arrives in pieces: wherever it is cut, they are those of the whole."""
+
+import csv
+from collections.abc import AsyncIterator, Sequence
+from io import StringIO
+from itertools import pairwise
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from veo.sources.http.csv_stream import LONGEST_ROW, rows
+
+pytestmark = pytest.mark.anyio
+
+ODD = "\x85\u2028\u2029\x0b\x0c\x1c\x1d\x1e"
+"""What `str.splitlines` takes for the end of a line, and CSV does not."""
+
+CELLS = st.text(st.sampled_from(f"a1é€\U0001f3eb\",\r\n '{ODD}"), max_size=6)
+TABLES = st.lists(st.lists(CELLS, min_size=1, max_size=4), max_size=6)
+
+
+def written(table: Sequence[Sequence[str]], end: str = "\r\n") -> str:
+    """Write a table as CSV."""
+    text = StringIO()
+    csv.writer(text, lineterminator=end).writerows(table)
+    return text.getvalue()
+
+
+def at_once(text: str) -> list[list[str]]:
+    """Read a whole table as the standard library does, without empty lines."""
+    return [row for row in csv.reader(StringIO(text, newline="")) if row]
+
+
+async def cut(content: bytes, *places: int) -> AsyncIterator[bytes]:
+    """Give the content in pieces that end at these places."""
+    edges = [0, *sorted(place % (len(content) + 1) for place in places), len(content)]
+    for first, last in pairwise(edges):
+        yield content[first:last]
+
+
+async def read(content: bytes, *places: int, encoding: str = "utf-8") -> list[list[str]]:
+    """Read the content that arrives in pieces."""
+    return [row async for row in rows(cut(content, *places), encoding)]
+
+
+@settings(deadline=None, max_examples=50)
+@given(TABLES, st.lists(st.integers(0, 200), max_size=6), st.sampled_from(["\n", "\r\n"]))
+async def test_rows_are_those_of_the_whole_wherever_it_is_cut(
+    table: list[list[str]], places: list[int], end: str
+) -> None:
+    text = written(table, end)
+    assert await read(text.encode(), *places) == at_once(text)
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "cp1252", "latin-1", "utf-16"])
+async def test_rows_are_the_same_byte_by_byte(encoding: str) -> None:
+    table = [["name", "n"], ["Écôle £1", "1"], ['The "Green", Upper\r\nand Lower', "2"]]
+    content = written(table).encode(encoding)
+    assert await read(content, *range(len(content)), encoding=encoding) == table
+
+
+async def test_a_row_is_given_before_the_next_piece_is_there() -> None:
+    async def two() -> AsyncIterator[bytes]:
+        yield b"a,b\nc,"
+        raise ConnectionError
+
+    table = rows(two(), "utf-8")
+    assert await anext(table) == ["a", "b"]
+    with pytest.raises(ConnectionError):
+        await anext(table)
+
+
+@pytest.mark.parametrize("separator", ODD, ids=ascii)
+async def test_an_odd_separator_within_a_name_ends_no_row(separator: str) -> None:
+    name = f"Upper{separator}Lower"
+    assert await read(f"{name},1\nOther,2\n".encode(), 3, 7) == [[name, "1"], ["Other", "2"]]
+
+
+async def test_a_next_line_character_of_latin_1_ends_no_row() -> None:
+    """Windows writes an ellipsis with the byte that is NEL in Latin-1."""
+    assert await read(b"St Mary\x85,1\n", encoding="latin-1") == [["St Mary\x85", "1"]]
+
+
+async def test_empty_lines_are_left_out() -> None:
+    assert await read(b"a\n\n\r\nb\n\n") == [["a"], ["b"]]
+
+
+async def test_a_last_row_needs_no_end() -> None:
+    assert await read(b"a,b\nc,d", 5) == [["a", "b"], ["c", "d"]]
+
+
+async def test_nothing_has_no_rows() -> None:
+    assert await read(b"") == []
+
+
+async def test_bytes_that_the_encoding_does_not_know_are_replaced() -> None:
+    assert await read(b"a\xff,\x81\n", encoding="cp1252") == [["a\xff", "\ufffd"]]
+
+
+async def test_a_character_that_breaks_off_at_the_end_is_replaced() -> None:
+    assert await read("a€".encode()[:-1]) == [["a\ufffd"]]
+
+
+async def test_a_quote_that_never_closes_is_refused_before_the_file_ends() -> None:
+    taken = 0
+
+    async def endless() -> AsyncIterator[bytes]:
+        nonlocal taken
+        yield b'a,"b\n'
+        while True:
+            taken += 2**16
+            yield (b"x" * 63 + b"\n") * 2**10
+
+    with pytest.raises(ValueError, match="a row without an end"):
+        [row async for row in rows(endless(), "utf-8")]
+    assert taken <= LONGEST_ROW + 2**16
+
+
+async def test_a_short_quote_that_never_closes_takes_the_rest_as_one_cell() -> None:
+    """As the standard library has it: whoever reads the rows counts their cells."""
+    assert await read(b'a,b\nc,"d\ne,f\n', 6) == [["a", "b"], ["c", "d\ne,f\n"]]
+
+
+async def test_a_cell_longer_than_the_library_takes_is_no_csv() -> None:
+    with pytest.raises(ValueError, match="no CSV"):
+        await read(b"a," + b"x" * (csv.field_size_limit() + 1) + b"\n")

@@ -1,0 +1,523 @@
+"""ONS Open Geography: what is asked, which outlines are believed, and what each failure becomes."""
+
+import json
+from collections.abc import AsyncIterator, Iterator
+from copy import deepcopy
+from typing import Any, get_args
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tests.support.anything import JSON
+from tests.support.arcgis import (
+    AREAS,
+    ISLAND,
+    MULTI_POLYGON,
+    POLYGON,
+    SQUARE,
+    LoopbackArcGis,
+    collection,
+    error,
+    feature,
+)
+from tests.support.provider import Answered
+from veo.errors import BadAnswer, NotFoundThere, ProviderError, RateLimited, Unavailable
+from veo.sources.http.client import Http
+from veo.sources.http.deadline import within
+from veo.sources.providers.boundaries import (
+    LAYERS,
+    PAGES,
+    PROVIDER,
+    AreaLevel,
+    Boundaries,
+    Layer,
+    MultiPolygon,
+    Outline,
+    Polygon,
+)
+
+pytestmark = pytest.mark.anyio
+
+LEVELS: tuple[AreaLevel, ...] = get_args(AreaLevel)
+CODES = {level: area[0] for level, area in AREAS.items()}
+DISTRICT = CODES["district"]
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[LoopbackArcGis]:
+    server = LoopbackArcGis()
+    server.start()
+    yield server
+    server.stop()
+
+
+@pytest.fixture
+async def http(server: LoopbackArcGis) -> AsyncIterator[Http]:
+    server.reset()
+    http = Http({PROVIDER.name: server.url})
+    yield http
+    await http.close()
+
+
+@pytest.fixture
+def boundaries(http: Http) -> Boundaries:
+    return Boundaries(http)
+
+
+def rings(*lists: list[list[float]]) -> tuple[tuple[tuple[float, ...], ...], ...]:
+    """Give rings as they are kept."""
+    return tuple(tuple(tuple(point) for point in ring) for ring in lists)
+
+
+def polygon(*ring: object) -> dict[str, Any]:
+    """Give a geometry of one ring."""
+    return {"type": "Polygon", "coordinates": [list(ring)]}
+
+
+# What is asked
+
+
+async def test_an_area_is_asked_for_by_its_code_in_the_layer_of_its_level(
+    boundaries: Boundaries, server: LoopbackArcGis
+) -> None:
+    await boundaries.outline("district", "E09000030")
+    (request,) = server.requests
+    assert (request.method, request.path) == (
+        "GET",
+        "/Local_Authority_Districts_December_2022_UK_BGC_V2/FeatureServer/0/query",
+    )
+    assert request.query == {
+        "where": "LAD22CD='E09000030'",
+        "outFields": "LAD22CD,LAD22NM",
+        "outSR": "4326",
+        "geometryPrecision": "5",
+        "maxAllowableOffset": "0.0005",
+        "f": "geojson",
+        "resultOffset": "0",
+        "resultRecordCount": "2000",
+    }
+
+
+@pytest.mark.parametrize(
+    ("level", "field", "tolerance"),
+    [
+        ("lsoa", "LSOA21CD", "0.0001"),
+        ("msoa", "MSOA21CD", "0.0001"),
+        ("ward", "WD22CD", "0.0002"),
+        ("district", "LAD22CD", "0.0005"),
+    ],
+)
+async def test_the_smaller_the_area_the_finer_its_outline(
+    boundaries: Boundaries, server: LoopbackArcGis, level: AreaLevel, field: str, tolerance: str
+) -> None:
+    await boundaries.outline(level, CODES[level])
+    query = server.requests[0].query
+    assert (query["where"], query["maxAllowableOffset"]) == (f"{field}='{CODES[level]}'", tolerance)
+
+
+@pytest.mark.parametrize(
+    "gss",
+    [
+        "",
+        "E0900003",
+        "E090000300",
+        "e09000030",
+        "S12000033",
+        "E09000030\n",
+        "E0900003٣",
+        "E09000030' OR '1'='1",
+    ],
+)
+async def test_what_is_not_a_code_of_england_or_wales_is_not_asked_for(
+    boundaries: Boundaries, server: LoopbackArcGis, gss: str
+) -> None:
+    with pytest.raises(ValueError, match="is not a GSS code of England or Wales"):
+        await boundaries.outline("district", gss)
+    assert server.requests == []
+
+
+async def test_a_newer_service_may_stand_in_for_one_of_the_table(http: Http, server: LoopbackArcGis) -> None:
+    newer = Layer("LAD_MAY_2026_UK_BGC", "LAD26CD", "LAD26NM", "2026-05")
+    server.queue(collection(feature("district", LAD26CD=DISTRICT, LAD26NM="Tower Hamlets")))
+    outline = await Boundaries(http, {"district": newer}).outline("district", DISTRICT)
+    assert outline.vintage == "2026-05"
+    assert server.requests[0].path == "/LAD_MAY_2026_UK_BGC/FeatureServer/0/query"
+    assert server.requests[0].query["where"] == "LAD26CD='E09000030'"
+
+
+async def test_the_levels_that_are_not_replaced_keep_their_service(http: Http) -> None:
+    boundaries = Boundaries(http, {"ward": Layer("Wards_2026", "WD26CD", "WD26NM", "2026-05")})
+    assert (await boundaries.outline("lsoa", CODES["lsoa"])).vintage == LAYERS["lsoa"].vintage
+
+
+# What is read
+
+
+async def test_an_outline_has_its_name_its_source_and_its_vintage(boundaries: Boundaries) -> None:
+    assert await boundaries.outline("ward", "E05009334") == Outline(
+        level="ward",
+        code="E05009334",
+        name="Spitalfields & Banglatown",
+        geometry=Polygon(coordinates=rings(SQUARE)),
+        vintage="2022-12",
+        source="ONS Open Geography",
+    )
+
+
+async def test_an_area_of_several_parts_is_a_multipolygon(boundaries: Boundaries) -> None:
+    outline = await boundaries.outline("district", DISTRICT)
+    assert outline.geometry == MultiPolygon(coordinates=(rings(SQUARE), rings(ISLAND)))
+
+
+async def test_the_geometry_is_geojson_in_json(boundaries: Boundaries) -> None:
+    outline = await boundaries.outline("district", DISTRICT)
+    assert json.loads(outline.model_dump_json())["geometry"] == MULTI_POLYGON
+
+
+@pytest.mark.parametrize("level", LEVELS)
+async def test_an_outline_is_the_same_after_a_stay_in_json(boundaries: Boundaries, level: AreaLevel) -> None:
+    outline = await boundaries.outline(level, CODES[level])
+    assert Outline.model_validate_json(outline.model_dump_json()) == outline
+
+
+async def test_an_outline_can_be_a_key(boundaries: Boundaries) -> None:
+    """Nothing in it can be changed in place."""
+    outline = await boundaries.outline("district", DISTRICT)
+    assert {outline: 1}[outline] == 1
+
+
+async def test_a_hole_is_kept(boundaries: Boundaries, server: LoopbackArcGis) -> None:
+    hole = [[-0.076, 51.514], [-0.074, 51.514], [-0.074, 51.516], [-0.076, 51.514]]
+    server.queue(collection(feature("ward", {"type": "Polygon", "coordinates": [SQUARE, hole]})))
+    outline = await boundaries.outline("ward", CODES["ward"])
+    assert outline.geometry == Polygon(coordinates=rings(SQUARE, hole))
+
+
+async def test_an_unknown_code_is_not_found(boundaries: Boundaries) -> None:
+    with pytest.raises(NotFoundThere, match="no ward E05000001 in Wards_December_2022_Boundaries_UK_BGC"):
+        await boundaries.outline("ward", "E05000001")
+
+
+# Pages
+
+
+@pytest.mark.parametrize("where", ["top", "properties"])
+async def test_the_next_page_is_asked_for_when_there_is_more(
+    boundaries: Boundaries, server: LoopbackArcGis, where: str
+) -> None:
+    first: dict[str, Any] = {"type": "FeatureCollection", "features": [feature("ward")]}
+    more = {"exceededTransferLimit": True}
+    first |= more if where == "top" else {"properties": more}
+    server.queue(Answered(body=first), collection(feature("ward", polygon(*ISLAND))))
+    outline = await boundaries.outline("ward", CODES["ward"])
+    assert outline.geometry == MultiPolygon(coordinates=(rings(SQUARE), rings(ISLAND)))
+    assert [request.query["resultOffset"] for request in server.requests] == ["0", "1"]
+
+
+@pytest.mark.parametrize("properties", [None, {}, {"exceededTransferLimit": False}])
+async def test_no_next_page_is_asked_for_when_there_is_no_more(
+    boundaries: Boundaries, server: LoopbackArcGis, properties: object
+) -> None:
+    server.always(
+        Answered(
+            body={
+                "type": "FeatureCollection",
+                "features": [feature("ward")],
+                "exceededTransferLimit": False,
+                "properties": properties,
+            }
+        )
+    )
+    await boundaries.outline("ward", CODES["ward"])
+    assert len(server.requests) == 1
+
+
+async def test_pages_without_end_are_given_up(boundaries: Boundaries, server: LoopbackArcGis) -> None:
+    server.always(collection(feature("ward"), more=True))
+    with pytest.raises(BadAnswer, match="no end of pages"):
+        await boundaries.outline("ward", CODES["ward"])
+    assert len(server.requests) == PAGES == 20
+
+
+async def test_more_that_never_comes_is_given_up_at_once(
+    boundaries: Boundaries, server: LoopbackArcGis
+) -> None:
+    server.always(collection(more=True))
+    with pytest.raises(BadAnswer, match="no end of pages"):
+        await boundaries.outline("ward", CODES["ward"])
+    assert len(server.requests) == 1
+
+
+# What is not believed
+
+
+@pytest.mark.parametrize(
+    "geometry",
+    [
+        {},
+        [],
+        {"type": "Point", "coordinates": [-0.08, 51.51]},
+        {"type": "Polygon"},
+        {"type": "Polygon", "coordinates": None},
+        {"type": "Polygon", "coordinates": []},
+        {"type": "Polygon", "coordinates": [[]]},
+        {"type": "Polygon", "coordinates": [[SQUARE]]},
+        {"type": "MultiPolygon", "coordinates": []},
+        {"type": "MultiPolygon", "coordinates": [[]]},
+        {"type": "MultiPolygon", "coordinates": [SQUARE]},
+        polygon([-0.08, 51.51], [-0.08, 51.52], [-0.08, 51.51]),
+        polygon([-0.08, 51.51], [-0.08, 51.52], [-0.07, 51.52], [-0.07, 51.51]),
+        polygon(["-0.08", 51.51], *SQUARE[1:-1], ["-0.08", 51.51]),
+        polygon([True, 51.51], *SQUARE[1:-1], [True, 51.51]),
+        polygon([None, 51.51], *SQUARE[1:-1], [None, 51.51]),
+        polygon([10**400, 51.51], *SQUARE[1:-1], [10**400, 51.51]),
+        polygon([-0.08, 51.51, 3.0], *SQUARE[1:-1], [-0.08, 51.51, 3.0]),
+        polygon([-0.08], *SQUARE[1:-1], [-0.08]),
+        polygon({"x": -0.08}, *SQUARE[1:-1], {"x": -0.08}),
+        polygon(*[[latitude, longitude] for longitude, latitude in SQUARE]),
+        polygon(*[[533472.0, 181796.0]] * 4),
+        polygon([-9.01, 51.51], *SQUARE[1:-1], [-9.01, 51.51]),
+        polygon([3.01, 51.51], *SQUARE[1:-1], [3.01, 51.51]),
+        polygon([-0.08, 48.99], *SQUARE[1:-1], [-0.08, 48.99]),
+        polygon([-0.08, 61.01], *SQUARE[1:-1], [-0.08, 61.01]),
+    ],
+)
+async def test_a_geometry_that_is_no_outline_here_is_a_bad_answer(
+    boundaries: Boundaries, server: LoopbackArcGis, geometry: object
+) -> None:
+    server.queue(collection(feature("ward", geometry)))
+    with pytest.raises(BadAnswer, match="features is not as documented"):
+        await boundaries.outline("ward", CODES["ward"])
+
+
+@pytest.mark.parametrize("number", ["NaN", "Infinity", "-Infinity", "1e400"])
+async def test_a_coordinate_that_is_not_finite_is_a_bad_answer(
+    boundaries: Boundaries, server: LoopbackArcGis, number: str
+) -> None:
+    body = json.dumps({"type": "FeatureCollection", "features": [feature("ward")]})
+    server.queue(Answered(body=body.replace("51.51", number)))
+    with pytest.raises(BadAnswer):
+        await boundaries.outline("ward", CODES["ward"])
+
+
+async def test_a_feature_without_a_geometry_is_a_bad_answer(
+    boundaries: Boundaries, server: LoopbackArcGis
+) -> None:
+    server.queue(collection(feature("ward") | {"geometry": None}))
+    with pytest.raises(BadAnswer):
+        await boundaries.outline("ward", CODES["ward"])
+
+
+async def test_an_outline_of_another_area_is_a_bad_answer(
+    boundaries: Boundaries, server: LoopbackArcGis
+) -> None:
+    server.queue(collection(feature("ward"), feature("ward", WD22CD="E05009335")))
+    with pytest.raises(BadAnswer, match="asked for E05009334, it answers for another area"):
+        await boundaries.outline("ward", CODES["ward"])
+
+
+@pytest.mark.parametrize("name", [None, "", 7, ["Bow"], "Bow\n"])
+async def test_a_name_that_is_none_is_a_bad_answer(
+    boundaries: Boundaries, server: LoopbackArcGis, name: object
+) -> None:
+    server.queue(collection(feature("ward", WD22NM=name)))
+    with pytest.raises(BadAnswer, match="WD22NM is not a name"):
+        await boundaries.outline("ward", CODES["ward"])
+
+
+@pytest.mark.parametrize(
+    ("body", "where"),
+    [
+        ([], "the answer"),
+        ({}, "type"),
+        ({"type": "FeatureCollection"}, "features"),
+        ({"type": "Feature", "features": []}, "type"),
+        ({"type": "FeatureCollection", "features": {}}, "features"),
+        ({"type": "FeatureCollection", "features": [None]}, "features"),
+        ({"type": "FeatureCollection", "features": [{"geometry": POLYGON}]}, "features"),
+        ({"type": "FeatureCollection", "features": [], "properties": []}, "properties"),
+        (
+            {"type": "FeatureCollection", "features": [], "exceededTransferLimit": "false"},
+            "exceededTransferLimit",
+        ),
+    ],
+)
+async def test_another_shape_is_a_bad_answer_that_names_the_field(
+    boundaries: Boundaries, server: LoopbackArcGis, body: dict[str, Any] | list[Any], where: str
+) -> None:
+    server.queue(Answered(body=body))
+    with pytest.raises(BadAnswer, match=f"^ons-geography: {where} is not as documented"):
+        await boundaries.outline("ward", CODES["ward"])
+
+
+# Failures
+
+
+@pytest.mark.parametrize(
+    ("code", "failure"),
+    [
+        (400, BadAnswer),
+        (498, BadAnswer),
+        (429, RateLimited),
+        (500, Unavailable),
+        (504, Unavailable),
+        ("500", BadAnswer),
+        (None, BadAnswer),
+    ],
+)
+async def test_an_error_with_status_200_is_the_failure_of_its_code(
+    boundaries: Boundaries, server: LoopbackArcGis, code: object, failure: type[ProviderError]
+) -> None:
+    server.queue(error(code))
+    with pytest.raises(failure) as caught:
+        await boundaries.outline("ward", CODES["ward"])
+    assert type(caught.value) is failure
+    assert (caught.value.service, caught.value.status) == ("ons-geography", 200)
+
+
+async def test_a_service_that_is_asked_too_often_is_left_alone(
+    boundaries: Boundaries, server: LoopbackArcGis
+) -> None:
+    server.queue(error(429))
+    for _ in range(2):
+        with pytest.raises(RateLimited):
+            await boundaries.outline("ward", CODES["ward"])
+    assert len(server.requests) == 1
+
+
+@pytest.mark.parametrize("body", [{"error": "broken"}, {"error": []}, {"error": {"message": ["a"]}}])
+async def test_an_error_in_another_shape_is_a_bad_answer(
+    boundaries: Boundaries, server: LoopbackArcGis, body: dict[str, Any]
+) -> None:
+    server.queue(Answered(body=body))
+    with pytest.raises(BadAnswer, match="an error without a code"):
+        await boundaries.outline("ward", CODES["ward"])
+
+
+async def test_the_reason_that_is_given_is_repeated(boundaries: Boundaries, server: LoopbackArcGis) -> None:
+    server.queue(error(400, "Invalid URL"))
+    with pytest.raises(BadAnswer, match=r"^ons-geography: error 400: Invalid URL$"):
+        await boundaries.outline("ward", CODES["ward"])
+
+
+async def test_no_more_than_80_printable_characters_of_a_reason_are_repeated(
+    boundaries: Boundaries, server: LoopbackArcGis
+) -> None:
+    server.queue(error(400, "\x1b\u202e" + "w" * 1000))
+    with pytest.raises(BadAnswer) as caught:
+        await boundaries.outline("ward", CODES["ward"])
+    reason = str(caught.value).removeprefix("ons-geography: error 400: ")
+    assert len(reason) == 80
+    assert reason.isprintable()
+
+
+async def test_a_retired_service_is_a_bad_answer(http: Http) -> None:
+    retired = Layer("Wards_December_2011_Boundaries", "WD11CD", "WD11NM", "2011-12")
+    with pytest.raises(BadAnswer, match="Invalid URL"):
+        await Boundaries(http, {"ward": retired}).outline("ward", CODES["ward"])
+
+
+@pytest.mark.parametrize(
+    ("answer", "failure"),
+    [
+        (Answered(429, ""), RateLimited),
+        (Answered(503, ""), Unavailable),
+        (Answered(502, "<html>Bad Gateway</html>", content_type="text/html"), Unavailable),
+        (Answered(body="<html>", content_type="text/html"), BadAnswer),
+        (Answered(body={"type": "FeatureCollection", "features": []}, cut=True), ProviderError),
+    ],
+)
+async def test_a_failure_of_the_service_is_the_error_of_its_kind(
+    boundaries: Boundaries, server: LoopbackArcGis, answer: Answered, failure: type[ProviderError]
+) -> None:
+    server.always(answer)
+    with pytest.raises(failure) as caught:
+        await boundaries.outline("ward", CODES["ward"])
+    assert caught.value.service == "ons-geography"
+
+
+async def test_a_slow_service_is_unavailable(boundaries: Boundaries, server: LoopbackArcGis) -> None:
+    server.always(Answered(body={"type": "FeatureCollection", "features": []}, delay=2))
+    with pytest.raises(Unavailable):
+        async with within(0.2):
+            await boundaries.outline("ward", CODES["ward"])
+
+
+# Several levels
+
+
+async def test_several_levels_are_found_in_the_order_asked(boundaries: Boundaries) -> None:
+    found, missing = await boundaries.outlines({level: CODES[level] for level in reversed(LEVELS)})
+    assert list(found) == ["district", "ward", "msoa", "lsoa"]
+    assert {level: outline.code for level, outline in found.items()} == CODES
+    assert missing == ()
+
+
+async def test_a_level_that_fails_is_missing_with_the_reason(boundaries: Boundaries) -> None:
+    found, missing = await boundaries.outlines({"ward": "E05000001", "district": DISTRICT})
+    assert list(found) == ["district"]
+    assert [level for level, _ in missing] == ["ward"]
+    assert "no ward E05000001" in missing[0].reason
+
+
+async def test_when_every_level_fails_the_first_failure_is_raised(boundaries: Boundaries) -> None:
+    with pytest.raises(NotFoundThere, match="no msoa E02999999"):
+        await boundaries.outlines({"msoa": "E02999999", "ward": "E05000001"})
+
+
+async def test_for_no_levels_nothing_is_asked(boundaries: Boundaries, server: LoopbackArcGis) -> None:
+    found, missing = await boundaries.outlines({})
+    assert (len(found), missing, server.requests) == (0, (), [])
+
+
+async def test_a_slip_of_the_caller_is_not_taken_for_a_missing_level(boundaries: Boundaries) -> None:
+    with pytest.raises(ValueError, match="is not a GSS code"):
+        await boundaries.outlines({"district": DISTRICT, "ward": "Bow"})
+
+
+# Any answer
+
+GOOD = {
+    "page": {
+        "type": "FeatureCollection",
+        "features": [feature("district")],
+        "properties": {"exceededTransferLimit": False},
+    },
+    "error": {"error": {"code": 400, "message": "Invalid URL", "details": []}},
+}
+
+
+@st.composite
+def corrupted(draw: st.DrawFn, kind: str) -> object:
+    """Give an answer in which one part, at any depth, is something else or gone."""
+    answer = deepcopy(GOOD[kind])
+    spot: Any = answer
+    while True:
+        key = draw(st.sampled_from(list(spot) if isinstance(spot, dict) else list(range(len(spot)))))
+        if isinstance(spot[key], dict | list) and spot[key] and draw(st.booleans()):
+            spot = spot[key]
+        elif draw(st.booleans()):
+            spot[key] = draw(JSON)
+            return answer
+        else:
+            del spot[key]
+            return answer
+
+
+@settings(max_examples=120, deadline=None)
+@given(answer=corrupted("page") | corrupted("error"))
+async def test_any_answer_gives_an_outline_or_a_provider_error(
+    server: LoopbackArcGis, answer: object
+) -> None:
+    server.reset()
+    server.always(Answered(body=json.dumps(answer)))
+    http = Http({PROVIDER.name: server.url})  # a new one remembers no failure
+    got: Outline | ProviderError
+    try:
+        got = await Boundaries(http).outline("district", DISTRICT)
+    except ProviderError as failure:
+        got = failure
+    finally:
+        await http.close()
+    assert isinstance(got, ProviderError) or Outline.model_validate_json(got.model_dump_json()) == got

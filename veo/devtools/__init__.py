@@ -1,0 +1,1 @@
+"""Tools for development: smoke test, load test, simulation."""

@@ -1,0 +1,1 @@
+"""The shapes on the wire: requests, responses, and how recommendations are written."""

@@ -1,0 +1,1 @@
+"""The tables that ship with Veo, and what is answered from them."""

@@ -1,0 +1,1 @@
+"""The HTTP client of the providers, and how an answer is judged and cleaned."""

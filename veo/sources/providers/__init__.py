@@ -1,0 +1,1 @@
+"""One module for each provider asked within a request."""

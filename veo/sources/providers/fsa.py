@@ -1,0 +1,90 @@
+"""Food Standards Agency: how many rated food businesses there are within a mile of a point.
+
+Free, without a key, under the Open Government Licence v3.0. Every food business has to register, so these
+counts are firmer than a map's, of fewer kinds.
+"""
+
+import asyncio
+from collections.abc import Callable
+from datetime import date
+from http import HTTPStatus
+from typing import NamedTuple
+
+from veo.errors import BadAnswer
+from veo.models import Figure, Figures, FrozenMap, Location
+from veo.sources.http.client import Http
+from veo.sources.http.provider import Provider
+
+SOURCE = "FSA ratings"
+ATTRIBUTION = "Contains Food Standards Agency data, Open Government Licence v3.0"
+
+PROVIDER = Provider(
+    "fsa",
+    "https://api.ratings.food.gov.uk",
+    timeout=10.0,
+    headers=(("x-api-version", "2"), ("accept", "application/json")),
+)
+
+MILES = 1
+"""The least that the service takes: whole miles."""
+
+_MOST = 1_000_000
+
+
+class Kind(NamedTuple):
+    """One of the agency's types of business: its number there, and what it holds."""
+
+    type_id: int
+    holds: str
+
+
+KINDS: FrozenMap[str, Kind] = FrozenMap(
+    {
+        "restaurants": Kind(1, "restaurants, cafés and canteens"),
+        "pubs": Kind(7843, "pubs, bars and nightclubs"),
+        "supermarkets": Kind(7840, "supermarkets"),
+    }
+)
+
+
+class FoodStandards:
+    """Asks the Food Standards Agency; `today` gives the date of an answer, which is of the day."""
+
+    def __init__(self, http: Http, today: Callable[[], date]) -> None:
+        self._upstream = http.upstream(PROVIDER)
+        self._today = today
+
+    async def figures(self, centre: Location) -> Figures:
+        """Give the count of every kind within a mile, as `pubs_1mile`; raises provider errors."""
+        # Each is waited for, so that none is still running when the first failure is raised.
+        counts = await asyncio.gather(
+            *(self._count(centre, kind.type_id) for kind in KINDS.values()), return_exceptions=True
+        )
+        found: dict[str, Figure] = {}
+        for (name, kind), count in zip(KINDS.items(), counts, strict=True):
+            if isinstance(count, BaseException):
+                raise count
+            found[f"{name}_1mile"] = Figure(
+                value=count,
+                unit=f"{kind.holds} within {MILES} mile",
+                level="district",
+                source=SOURCE,
+                vintage=self._today().isoformat(),
+                live=True,
+            )
+        return FrozenMap(found)
+
+    async def _count(self, centre: Location, type_id: int) -> int:
+        params: dict[str, str | int | float | None] = {
+            "latitude": f"{centre.lat:.5f}",
+            "longitude": f"{centre.lng:.5f}",
+            "maxDistanceLimit": MILES,
+            "businessTypeId": type_id,
+            "pageSize": 1,  # only the number of all is read
+        }
+        reply = await self._upstream.json("/Establishments", params=params)
+        meta = reply.data.get("meta") if isinstance(reply.data, dict) else None
+        total = meta.get("totalCount") if isinstance(meta, dict) else None
+        if type(total) is not int or not 0 <= total <= _MOST:
+            raise BadAnswer(PROVIDER.name, "no total count", HTTPStatus.OK)
+        return total

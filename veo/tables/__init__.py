@@ -1,0 +1,1 @@
+"""The tables of figures in use, and how refreshed ones are stored."""
