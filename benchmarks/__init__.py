@@ -1,1 +1,1 @@
-"""Measurements beside a floor of the same machine: ratios and medians, never a verdict of a test."""
+"""Benchmarks relative to a floor measured on the same machine: ratios and medians, never pass or fail."""

@@ -1,4 +1,4 @@
-"""What a caller waits for, and what a process costs: the main job on the embedded figures."""
+"""Response times and process costs of the main job, on the embedded figures."""
 
 import asyncio
 import itertools
@@ -18,7 +18,7 @@ from veo.settings import Settings
 from veo.sources.embedded import snapshot
 from veo.web import create_app
 
-ASKED = {"persona": "student", "budget": 1000, "locationType": "rent", "destination": "UCL"}
+REQUEST = {"persona": "student", "budget": 1000, "locationType": "rent", "destination": "UCL"}
 
 
 def main() -> None:
@@ -35,7 +35,7 @@ def main() -> None:
 
 
 def cpu_of_load() -> float:
-    """Give the CPU seconds of one load."""
+    """Return the CPU seconds of one load."""
     began = time.process_time()
     snapshot.load()
     return time.process_time() - began
@@ -52,7 +52,7 @@ async def in_process() -> list[tuple[str, str, str]]:
 
     colds = [await cpu_per_call(cold, 1) for _ in range(40)]
     places = runtime.tables.places
-    request = RecommendationRequest.model_validate(ASKED, context={"places": places})
+    request = RecommendationRequest.model_validate(REQUEST, context={"places": places})
     await runtime.recommender.recommend(request)
     hit = await cpu_per_call(lambda: runtime.recommender.recommend(request), 500)
     ucl = places.destination("UCL").location
@@ -63,8 +63,8 @@ async def in_process() -> list[tuple[str, str, str]]:
     commute = (time.process_time() - began) / 20
     transport = httpx.ASGITransport(app=create_app(runtime=runtime))
     async with httpx.AsyncClient(transport=transport, base_url="http://veo") as client:
-        await client.post("/api/recommendations", json=ASKED)
-        through = await cpu_per_call(lambda: client.post("/api/recommendations", json=ASKED), 200)
+        await client.post("/api/recommendations", json=REQUEST)
+        through = await cpu_per_call(lambda: client.post("/api/recommendations", json=REQUEST), 200)
     return [
         ("all districts to one destination", f"{commute * 1e3:.1f} ms", "≤ 30 ms of CPU"),
         ("cold recommendation, median", f"{statistics.median(colds) * 1e3:.1f} ms", "≤ 60 ms of CPU"),
@@ -80,7 +80,7 @@ async def served() -> list[tuple[str, str, str]]:
         port = probe.getsockname()[1]
     command = [sys.executable, "-m", "veo", "serve", "--port", str(port)]
     environment = {**os.environ, "VEO_LOG_LEVEL": "WARNING", "VEO_LIVE": "off"}
-    server = subprocess.Popen(command, env=environment)  # noqa: ASYNC220, S603 - our own server
+    server = subprocess.Popen(command, env=environment)  # noqa: ASYNC220, S603 - Veo's own server
     try:
         limits = httpx.Limits(max_connections=200)
         async with httpx.AsyncClient(
@@ -88,10 +88,10 @@ async def served() -> list[tuple[str, str, str]]:
         ) as client:
             await until_up(client)
             quiet = [await health(client) for _ in range(20)]
-            asked = [
-                client.post("/api/recommendations", json={**ASKED, "budget": 600 + n}) for n in range(100)
+            requests = [
+                client.post("/api/recommendations", json={**REQUEST, "budget": 600 + n}) for n in range(100)
             ]
-            cold = asyncio.gather(*asked)
+            cold = asyncio.gather(*requests)
             busy = []
             while not cold.done():
                 busy.append(await health(client))
@@ -124,7 +124,7 @@ async def until_up(client: httpx.AsyncClient) -> None:
 
 
 async def health(client: httpx.AsyncClient) -> float:
-    """Give the seconds of one health check."""
+    """Return the seconds of one health check."""
     began = time.perf_counter()
     (await client.get("/api/health")).raise_for_status()
     return time.perf_counter() - began

@@ -1,7 +1,7 @@
-"""The floor of a web answer: routes that return ready bytes, under the same server as Veo.
+"""The floor of a web response: routes that return ready bytes, under the same server as Veo.
 
-`python -m benchmarks.bare FOLDER PORT` serves each file of a folder under its name, by GET and by POST. It
-writes no log: what Veo's line per request costs counts against Veo.
+`python -m benchmarks.bare FOLDER PORT` serves each file of a folder under its name, for GET and POST. It
+writes no log, so the cost of Veo's log line per request counts against Veo.
 """
 
 import sys
@@ -15,7 +15,7 @@ from starlette.routing import Route
 
 
 def route(path: Path) -> Route:
-    """Give the route of one file."""
+    """Return the route of one file."""
     content = path.read_bytes()
 
     async def answer(request: Request) -> Response:

@@ -1,4 +1,4 @@
-"""The cache core beside its peers and beside the floor: ratios of CPU time, interleaved in one process."""
+"""The cache core compared with its peers and the floor: CPU time ratios, interleaved in one process."""
 
 import asyncio
 import gc
@@ -15,7 +15,7 @@ from benchmarks.values import Facts, facts
 from veo.cache import Cache, Policy
 
 ROUNDS, CALLS = 9, 20_000
-ASKED = ("SW1A 1AA", "walk", 30)
+ARGUMENTS = ("SW1A 1AA", "walk", 30)
 FOUR = facts(4)
 Row = tuple[str, str, str]
 
@@ -26,25 +26,25 @@ def main() -> None:
     table("A thousand callers of a cold key, 200 ms of compute", asyncio.run(stampedes()))
     table("Twenty callers of a cold key whose compute fails after 200 ms", asyncio.run(failing()))
     table("A miss, beyond its compute, 4 KB", asyncio.run(misses()))
-    table("What the core costs to import and to hold", costs())
+    table("The core's import and an entry's memory", costs())
 
 
 async def source(a: str, b: str, c: int) -> Facts:
-    """Give 4 KB at once."""
+    """Return 4 KB at once."""
     del a, b, c
     return facts(4)
 
 
 async def hits() -> list[Row]:
-    """Compare hits: every library runs a batch in turn, the median of its batches counts."""
+    """Compare hits: the libraries run their batches in turn, and the median of the batches counts."""
     cached = peers.veo(source)
     texts = Cache().cached(Policy(family="txt", key="txt:{a}:{b}", fresh_for=timedelta(hours=1)))(two_texts)
     ways: dict[str, tuple[Callable[..., Awaitable[Any]], tuple[Any, ...]]] = {
-        "floor": (peers.floor(source), ASKED),
-        "veo, positional call": (cached, ASKED),
-        "veo, texts only": (texts, ASKED[:2]),
-        "veo, lookup()": (cached.lookup, ASKED),
-        **{name: (decorate(source), ASKED) for name, decorate in peers.PEERS.items()},
+        "floor": (peers.floor(source), ARGUMENTS),
+        "veo, positional call": (cached, ARGUMENTS),
+        "veo, texts only": (texts, ARGUMENTS[:2]),
+        "veo, lookup()": (cached.lookup, ARGUMENTS),
+        **{name: (decorate(source), ARGUMENTS) for name, decorate in peers.PEERS.items()},
     }
     costs: dict[str, list[float]] = {name: [] for name in ways}
     for call, args in ways.values():
@@ -71,17 +71,17 @@ async def hits() -> list[Row]:
 
 
 async def two_texts(a: str, b: str) -> Facts:
-    """Give 4 KB for texts alone."""
+    """Return 4 KB for text arguments alone."""
     return await source(a, b, 0)
 
 
 async def stampedes() -> list[Row]:
-    """Count the computes that a thousand callers at once cause, and what they wait for."""
+    """Measure the computes and the wait of a thousand simultaneous callers."""
     return [await _stampede(name, decorate, 1_000, fails=False) for name, decorate in _async_ways().items()]
 
 
 async def failing() -> list[Row]:
-    """Do the same with twenty callers and a compute that fails."""
+    """Do the same with twenty callers and a failing compute."""
     return [await _stampede(name, decorate, 20, fails=True) for name, decorate in _async_ways().items()]
 
 
@@ -104,7 +104,7 @@ async def _stampede(
 
     cached = decorate(slow)
     began = time.perf_counter()
-    await asyncio.gather(*(cached(*ASKED) for _ in range(callers)), return_exceptions=True)
+    await asyncio.gather(*(cached(*ARGUMENTS) for _ in range(callers)), return_exceptions=True)
     waited = time.perf_counter() - began
     return (name, f"{computes} computes", f"all served after {waited * 1e3:.0f} ms")
 
@@ -118,42 +118,46 @@ async def misses() -> list[Row]:
     number = 0
     gc.collect()
     for _ in range(ROUNDS):
-        bare = time.process_time()
+        before = time.process_time()
         for _ in range(500):
             await numbered(number)
-        ours = time.process_time()
+        after_bare = time.process_time()
         for _ in range(500):
             number += 1
             await cached(number)
-        samples.append(((ours - bare) / 500, (time.process_time() - ours) / 500))
+        samples.append(((after_bare - before) / 500, (time.process_time() - after_bare) / 500))
     overhead = statistics.median(miss - bare for bare, miss in samples)
     return [("veo", f"{overhead * 1e6:.0f} µs of CPU", "≤ 150 µs")]
 
 
 async def numbered(number: int) -> Facts:
-    """Give 4 KB for a number, at no cost."""
+    """Return the same 4 KB for any number, at no cost."""
     del number
     return FOUR
 
 
 async def built(number: int) -> Facts:
-    """Give 4 KB of its own for a number."""
+    """Return a new 4 KB value for a number."""
     del number
     return facts(4)
 
 
 def costs() -> list[Row]:
-    """Give the import's CPU beside pydantic's, which it needs, and the memory of what is kept."""
+    """Measure the CPU of the import next to that of pydantic, which it needs, and the memory of entries."""
     core, base = paired_imports("veo.cache", "pydantic, asyncio")
-    held, written = asyncio.run(kept())
+    in_memory, in_json = asyncio.run(entry_bytes())
     return [
         ("import veo.cache", f"{core * 1e3:.0f} ms", f"import pydantic, asyncio: {base * 1e3:.0f} ms"),
-        ("an entry of 4 KB in memory", f"{held / 1024:.1f} KB", f"weighed as {8 * written / 1024:.1f} KB"),
+        (
+            "an entry of 4 KB in memory",
+            f"{in_memory / 1024:.1f} KB",
+            f"weighed as {8 * in_json / 1024:.1f} KB",
+        ),
     ]
 
 
-async def kept(entries: int = 300) -> tuple[float, float]:
-    """Give the bytes that an entry takes in memory, and in JSON."""
+async def entry_bytes(entries: int = 300) -> tuple[float, float]:
+    """Return the size of an entry in memory and as JSON, in bytes."""
     cached = Cache().cached(Policy(family="kept", key="kept:{number}", fresh_for=timedelta(hours=1)))(built)
     await cached(0)
     tracemalloc.start()

@@ -1,6 +1,6 @@
-"""A server of large made-up files, written as they are sent: a register of schools, inspections, sales.
+"""A server of large synthetic files, generated while they are sent: schools, inspections, sales.
 
-`python -m benchmarks.files PORT` serves them to `benchmarks.reading`, and weigh on another process than that.
+`python -m benchmarks.files PORT` serves them to `benchmarks.reading`, so their memory is not part of its own.
 """
 
 import random
@@ -48,7 +48,7 @@ async def page(request: web.Request) -> web.Response:
 
 
 async def file(request: web.Request) -> web.StreamResponse:
-    """Send a file piece by piece as it is written."""
+    """Stream a file in pieces while it is generated."""
     path = request.path
     pieces = register() if "edubase" in path else inspections() if "media" in path else price_paid()
     response = web.StreamResponse(headers={"Content-Type": "text/csv"})
@@ -59,7 +59,7 @@ async def file(request: web.Request) -> web.StreamResponse:
 
 
 def register() -> Iterator[bytes]:
-    """Write the register: the schools of London and near it among those of the country."""
+    """Yield the register: the schools in and near London, and the rest of the country."""
     dice = random.Random(1)  # noqa: S311 - the same file every time
     yield from _pieces({**ENTRY, **FILLER}, (_school(number, dice) for number in range(SCHOOLS)))
 
@@ -84,14 +84,14 @@ def _school(number: int, dice: random.Random) -> dict[str, str]:
 
 
 def inspections() -> Iterator[bytes]:
-    """Write the inspections: of every kind as many."""
+    """Yield the inspections, in equal numbers of every kind."""
     kinds = (GOOD, {**GOOD, **REMAINS_GOOD}, NOT_JUDGED, REPORT_CARD)
     cells = ({"URN": str(100_000 + n), **kinds[n % len(kinds)]} for n in range(INSPECTED))
     yield from _pieces(INSPECTION, cells)
 
 
 def price_paid() -> Iterator[bytes]:
-    """Write a year of sales: the same two thousand, again and again."""
+    """Yield a year of sales: the same two thousand, repeated."""
     dice = random.Random(1)  # noqa: S311 - the same file every time
     prices = [dice.randrange(200_000, 2_000_000) for _ in range(500)]
     london = sales(prices, "2026-03-05", "E15 1AA")

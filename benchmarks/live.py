@@ -1,4 +1,4 @@
-"""What live sources cost a caller, and what the cache saves them: providers in another process."""
+"""Response times with live sources, and the calls that the cache saves; providers run in another process."""
 
 import asyncio
 import itertools
@@ -26,7 +26,7 @@ SLOW, HUNG = 0.3, 60.0  # seconds
 PERSONAS, TENURES = ("student", "parent", "developer"), ("rent", "buy")
 DESTINATIONS = ("UCL", "Imperial", "KCL", "LSE", "")
 BUDGETS = range(500, 5_001, 50)
-DRAWN, OF = 1_000, 60
+DRAWN, DISTINCT = 1_000, 60
 SHORTLIST = 20
 HANGING = {
     "tfl": "/api/areas/E15?destination=UCL",
@@ -46,16 +46,16 @@ class Site(NamedTuple):
     web: httpx.AsyncClient
 
     async def took(self, path: str, **query: Any) -> float:
-        """Give the seconds of one answer, which must be a good one."""
+        """Return the seconds of one response, which must be a 200."""
         began = time.perf_counter()
         answer = await self.web.get(path, params=query or None)
         assert answer.status_code == httpx.codes.OK, answer.text
         return time.perf_counter() - began
 
     def calls(self) -> int:
-        """Give how often a provider was asked."""
+        """Return the number of calls to all providers."""
         live = self.runtime.sources.live
-        return 0 if live is None else sum(upstream.seen.calls for upstream in live.http.upstreams())
+        return 0 if live is None else sum(upstream.stats.calls for upstream in live.http.upstreams())
 
 
 @asynccontextmanager
@@ -83,7 +83,7 @@ def main() -> None:
 
 
 async def measured() -> list[Row]:
-    """Measure all, one after the other."""
+    """Run all measurements, one after the other."""
     with providers(SLOW) as addresses:
         rows = await slow(addresses)
     rows += await hanging()
@@ -94,12 +94,13 @@ async def measured() -> list[Row]:
 
 
 async def slow(addresses: Mapping[str, str]) -> list[Row]:
-    """Measure cold answers while every source takes its time."""
+    """Measure cold answers while every source is slow."""
+    question = form_question("student", "rent", 1000, "UCL")
     lists, repeats, areas = [], [], []
     for _ in range(5):
         async with site(addresses) as one:
-            lists.append(await one.took("/api/recommendations", **asked("student", "rent", 1000, "UCL")))
-            repeats.append(await one.took("/api/recommendations", **asked("student", "rent", 1000, "UCL")))
+            lists.append(await one.took("/api/recommendations", **question))
+            repeats.append(await one.took("/api/recommendations", **question))
             areas.append(await one.took("/api/areas/E15"))
     return [
         ("every source at 300 ms: cold recommendation", f"{statistics.median(lists):.2f} s", "≤ 1.5 s"),
@@ -109,7 +110,7 @@ async def slow(addresses: Mapping[str, str]) -> list[Row]:
 
 
 async def hanging() -> list[Row]:
-    """Measure answers while one source hangs, each beside the deadline."""
+    """Measure answers while one source hangs, relative to the deadline."""
     rows = []
     for name, path in HANGING.items():
         with providers(HUNG, name) as addresses:
@@ -117,15 +118,19 @@ async def hanging() -> list[Row]:
                 began = time.perf_counter()
                 answer = await one.web.get(path)
                 seconds = time.perf_counter() - began
-                told = len(answer.json()["metadata"]["notices"]) > 0
+                has_notices = len(answer.json()["metadata"]["notices"]) > 0
         rows.append(
-            (f"{name} hangs, deadline 6 s: area", f"{seconds:.2f} s{'' if told else ', unsaid'}", "≤ 6.5 s")
+            (
+                f"{name} hangs, deadline 6 s: area",
+                f"{seconds:.2f} s{'' if has_notices else ', no notice'}",
+                "≤ 6.5 s",
+            )
         )
     return rows
 
 
 async def down() -> list[Row]:
-    """Measure new questions while every source is down and known to be, beside those without live sources."""
+    """Compare new questions behind open breakers with the same ones without live sources."""
     nowhere = dict.fromkeys(
         ("tfl", "police.uk", "postcodes.io", "ons-geography", "overpass", "fsa"),
         f"http://127.0.0.1:{free_port()}",
@@ -133,7 +138,7 @@ async def down() -> list[Row]:
     taken: dict[str, list[float]] = {"live": [], "embedded": []}
     async with site(nowhere) as live, site(None) as embedded:
         for number in range(45):
-            question = asked("student", "rent", 700 + number, "UCL")
+            question = form_question("student", "rent", 700 + number, "UCL")
             taken["live"].append(await live.took("/api/recommendations", **question))
             taken["embedded"].append(await embedded.took("/api/recommendations", **question))
     medians = {name: statistics.median(times[5:]) for name, times in taken.items()}
@@ -145,16 +150,16 @@ async def down() -> list[Row]:
 
 
 async def replayed(addresses: Mapping[str, str]) -> list[Row]:
-    """Count what is asked of sources for many questions, beside twenty for each."""
-    form = [asked(*parts) for parts in itertools.product(PERSONAS, TENURES, BUDGETS, DESTINATIONS)]
+    """Count the source calls of many questions, compared with twenty calls for each."""
+    form = [form_question(*parts) for parts in itertools.product(PERSONAS, TENURES, BUDGETS, DESTINATIONS)]
     dice = random.Random(1)  # noqa: S311 - the same questions every time
-    known = dice.sample(form, OF)
-    drawn = dice.choices(known, [1 / rank for rank in range(1, OF + 1)], k=DRAWN)
+    questions = dice.sample(form, DISTINCT)
+    drawn = dice.choices(questions, [1 / rank for rank in range(1, DISTINCT + 1)], k=DRAWN)
     some, every = await counted(addresses, drawn), await counted(addresses, form)
-    saved = [100 * (1 - calls / (SHORTLIST * asked)) for calls, asked in ((some, DRAWN), (every, len(form)))]
+    saved = [100 * (1 - calls / (SHORTLIST * total)) for calls, total in ((some, DRAWN), (every, len(form)))]
     return [
         (
-            f"{DRAWN:,} questions drawn from {OF} (Zipf): calls saved",
+            f"{DRAWN:,} questions drawn from {DISTINCT} (Zipf): calls saved",
             f"{saved[0]:.1f} % ({some:,})",
             "≥ 90 %",
         ),
@@ -163,7 +168,7 @@ async def replayed(addresses: Mapping[str, str]) -> list[Row]:
 
 
 async def counted(addresses: Mapping[str, str], questions: list[Question]) -> int:
-    """Give the calls that some questions lead to; the rate is lifted, as nobody asks them all in a minute."""
+    """Return the calls that some questions cause, without the rate limit that a short run would exceed."""
     async with site(addresses) as one:
         assert one.runtime.sources.live is not None
         one.runtime.sources.live.http.upstream(WITH_KEY).provider = WITH_KEY._replace(rate=None)
@@ -172,6 +177,6 @@ async def counted(addresses: Mapping[str, str], questions: list[Question]) -> in
         return one.calls()
 
 
-def asked(persona: str, tenure: str, budget: int, destination: str) -> Question:
-    """Give one question of the frontend's form."""
+def form_question(persona: str, tenure: str, budget: int, destination: str) -> Question:
+    """Return one question of the frontend's form."""
     return {"persona": persona, "locationType": tenure, "budget": budget, "destination": destination}

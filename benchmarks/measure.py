@@ -1,4 +1,4 @@
-"""Taking times: CPU seconds of this process or of a child, and the median of several runs."""
+"""Measuring: CPU time of this process or a child, memory, and the printed tables."""
 
 import os
 import resource
@@ -11,7 +11,7 @@ from typing import Any
 
 
 async def cpu_per_call(call: Callable[[], Awaitable[Any]], times: int) -> float:
-    """Give the CPU seconds of one call, over many in a row."""
+    """Return the CPU seconds per call, over many consecutive calls."""
     began = time.process_time()
     for _ in range(times):
         await call()
@@ -19,7 +19,7 @@ async def cpu_per_call(call: Callable[[], Awaitable[Any]], times: int) -> float:
 
 
 def child_cpu(code: str) -> float:
-    """Give the CPU seconds of an interpreter that runs some code."""
+    """Return the CPU seconds of an interpreter that runs some code."""
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
     subprocess.run([sys.executable, "-c", code], check=True)  # noqa: S603 - our own code
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
@@ -27,7 +27,7 @@ def child_cpu(code: str) -> float:
 
 
 def paired_imports(one: str, other: str, runs: int = 9) -> tuple[float, float]:
-    """Give the median CPU seconds of two imports, run in turn, the bare interpreter taken off."""
+    """Return the median CPU seconds of two imports, run in turn, minus those of a bare interpreter."""
     samples: list[tuple[float, float, float]] = [
         (child_cpu("pass"), child_cpu(f"import {one}"), child_cpu(f"import {other}")) for _ in range(runs)
     ]
@@ -36,23 +36,23 @@ def paired_imports(one: str, other: str, runs: int = 9) -> tuple[float, float]:
 
 
 def resident_mb(pid: int) -> float:
-    """Give the resident memory of a process in MB."""
-    with open(f"/proc/{pid}/statm") as file:  # noqa: PTH123 - not a file of ours
+    """Return the resident memory of a process in MB."""
+    with open(f"/proc/{pid}/statm") as file:  # noqa: PTH123 - a pseudo-file
         pages = int(file.read().split()[1])
     return pages * os.sysconf("SC_PAGE_SIZE") / 2**20
 
 
 def peak_resident_mb() -> float:
-    """Give the most that this process ever had resident, in MB.
+    """Return the peak resident memory of this process in MB.
 
-    `getrusage` would count what the parent had when it started this one.
+    `getrusage` would include the parent's memory at the start of this process.
     """
-    with open("/proc/self/status") as file:  # noqa: PTH123 - not a file of ours
+    with open("/proc/self/status") as file:  # noqa: PTH123 - a pseudo-file
         return next(int(line.split()[1]) for line in file if line.startswith("VmHWM:")) / 2**10
 
 
 def table(title: str, rows: Sequence[tuple[str, str, str]]) -> None:
-    """Print figures beside what they should reach."""
+    """Print figures next to their targets."""
     width = max(len(row[0]) for row in rows)
     print(f"\n{title}")
     for name, figure, aim in rows:

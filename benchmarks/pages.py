@@ -1,4 +1,4 @@
-"""What a reader waits for and fetches: the explorer in the machine's own Chromium."""
+"""Load time and transfer size of the explorer in the machine's own Chromium."""
 
 import statistics
 import time
@@ -31,14 +31,14 @@ def main() -> None:
     """Print the table."""
     try:
         path = executable()
-    except Skipped as lacking:
-        print(f"\nThe explorer: {lacking}")
+    except Skipped as reason:
+        print(f"\nThe explorer: {reason}")
         return
     with sync_playwright() as playwright:
         visits = [first(playwright, path) for _ in range(5)]
     seconds, fetched, shifts = zip(*visits, strict=True)
     table(
-        "The explorer, asked a question by its address; server and browser have just started",
+        "The explorer with a question in its URL; server and browser have just started",
         [
             ("until the first card stands, median", f"{statistics.median(seconds):.2f} s", "≤ 1 s"),
             ("fetched for the first view", f"{max(fetched) / 1e3:.0f} KB", "≤ 150 KB"),
@@ -48,7 +48,7 @@ def main() -> None:
 
 
 def first(playwright: Playwright, path: str) -> First:
-    """Visit as the first reader of a server, with a browser that was never there."""
+    """Visit a fresh server with a fresh browser."""
     with serving(VEO_LIVE="off") as address:
         browser = playwright.chromium.launch(executable_path=path, args=QUIET)
         try:
@@ -57,7 +57,7 @@ def first(playwright: Playwright, path: str) -> First:
             fetched: list[int] = []
             wire = page.context.new_cdp_session(page)
             wire.send("Network.enable")
-            wire.on("Network.loadingFinished", lambda told: fetched.append(told["encodedDataLength"]))
+            wire.on("Network.loadingFinished", lambda event: fetched.append(event["encodedDataLength"]))
             began = time.perf_counter()
             page.goto(address + STUDENT)
             cards(page).first.wait_for()

@@ -1,4 +1,4 @@
-"""One way to cache the same function per library, all in memory; the peers come with `make bench` only."""
+"""The same function cached in memory by each library; only `make bench` installs the peers."""
 
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
@@ -31,7 +31,7 @@ def floor(function: Function) -> Function:
 
 
 def veo(function: Function) -> Any:
-    """Decorate with our own cache."""
+    """Decorate with Veo's cache."""
     policy = Policy(family="rec", key="rec:{a}:{b}:{c}", fresh_for=timedelta(seconds=10 * TTL))
     return Cache().cached(policy)(function)
 
@@ -43,7 +43,7 @@ def by_async_lru(function: Function) -> Function:
 
 
 def by_cachetools(function: Function) -> Function:
-    """Keep in a cachetools TTLCache by hand; the library has no async decorator and no single flight."""
+    """Cache in a cachetools TTLCache by hand; the library has no async decorator and no single flight."""
     kept: Any = cachetools.TTLCache(10_000, TTL)
 
     async def wrapper(*args: Any, **kwargs: Any) -> Any:
@@ -74,7 +74,7 @@ def by_aiocache(function: Function) -> Function:
 
 
 def by_dogpile(function: Function) -> Function:
-    """Keep in a dogpile region; it is synchronous, so only its hit is compared."""
+    """Cache in a dogpile region; it is synchronous, so only its hits are compared."""
     region = make_region().configure("dogpile.cache.memory", expiration_time=TTL)
 
     async def wrapper(a: str, b: str, c: int) -> Any:

@@ -1,4 +1,4 @@
-"""What Modal costs with Veo on it, beside an empty app: deploying, first answers, the same again, imports."""
+"""Veo on Modal compared with an empty app: deployment, cold and warm responses, imports."""
 
 import statistics
 import tempfile
@@ -31,7 +31,7 @@ def web():
     served.add_api_route("/", lambda: "nothing")
     return served
 """
-ASKED = {"persona": "student", "budget": 1000, "locationType": "rent", "destination": "UCL"}
+REQUEST = {"persona": "student", "budget": 1000, "locationType": "rent", "destination": "UCL"}
 ROUNDS = 7
 Row = tuple[str, str, str]
 
@@ -44,7 +44,7 @@ def main() -> None:
 
 
 def imports() -> list[Row]:
-    """Import what the web container does, and what no app of these packages can do without."""
+    """Compare the web container's imports with the minimum for these packages."""
     floor = "modal, fastapi, httpx, upstash_redis"
     web = "modal_app; from veo.web import create_app"
     return [
@@ -59,7 +59,7 @@ def imports() -> list[Row]:
 
 @contextmanager
 def workspace(folder: Path) -> Iterator[Plane]:
-    """Give a workspace whose secret leads to a shared tier."""
+    """Yield a workspace whose secret points to a shared tier."""
     valkey = Valkey()
     valkey.start()
     gateway = Gateway(valkey.url)
@@ -91,14 +91,14 @@ def deployments(plane: Plane, folder: Path) -> list[Row]:
 
 
 def deploy(plane: Plane, folder: Path, file: str) -> None:
-    """Deploy, or end the benchmark with what went wrong."""
+    """Deploy, or end the benchmark with the error."""
     done = plane.modal("deploy", file, cwd=folder)
     if done.returncode:
         raise SystemExit(done.stderr)
 
 
 def first_answers(plane: Plane) -> list[Row]:
-    """Start a container of each app in turn and ask once: from its start, and from its snapshot on."""
+    """Start a container of each app in turn, and time its first response from its start and its snapshot."""
     mine, floor = [], []
     ask(plane)  # compiles
     for _ in range(ROUNDS):
@@ -115,7 +115,7 @@ def first_answers(plane: Plane) -> list[Row]:
 
 
 def since_start_and_snapshot(plane: Plane, call: Callable[[], None]) -> tuple[float, float]:
-    """Give the seconds from the call and from the container's snapshot to the answer."""
+    """Return the seconds from the call and from the container's snapshot to the response."""
     passed: list[float] = []
     plane.at_snapshot = lambda: passed.append(time.perf_counter())
     began = time.perf_counter()
@@ -125,28 +125,28 @@ def since_start_and_snapshot(plane: Plane, call: Callable[[], None]) -> tuple[fl
 
 
 def again(plane: Plane) -> Row:
-    """Ask for the same answer again on one connection."""
+    """Time repeated requests on one connection."""
     with httpx.Client(base_url=plane.functions()["web"].web_url) as client:
         times = [
-            seconds(lambda: client.post("/api/recommendations", json=ASKED).raise_for_status())
+            seconds(lambda: client.post("/api/recommendations", json=REQUEST).raise_for_status())
             for _ in range(200)
         ]
     return ("the same ranking again, median", f"{statistics.median(times) * 1e3:.1f} ms", "≤ 20 ms")
 
 
 def ask(plane: Plane) -> None:
-    """Ask Veo for a ranking."""
+    """Request a ranking from Veo."""
     url = plane.functions()["web"].web_url
-    httpx.post(f"{url}/api/recommendations", json=ASKED, timeout=30).raise_for_status()
+    httpx.post(f"{url}/api/recommendations", json=REQUEST, timeout=30).raise_for_status()
 
 
 def get(url: str) -> None:
-    """Ask the empty app."""
+    """Send a request to the empty app."""
     httpx.get(url, timeout=30).raise_for_status()
 
 
 def seconds(call: Callable[[], object]) -> float:
-    """Give the seconds that a call takes."""
+    """Return the duration of a call in seconds."""
     began = time.perf_counter()
     call()
     return time.perf_counter() - began
@@ -155,11 +155,11 @@ def seconds(call: Callable[[], object]) -> float:
 def paired(
     name: str, mine: list[float] | tuple[float, ...], floor: list[float] | tuple[float, ...], aim: str
 ) -> Row:
-    """Give a row of two medians and their ratio."""
+    """Return a row of two medians and their ratio."""
     one, other = statistics.median(mine), statistics.median(floor)
     return (f"{name}: {one * 1e3:.0f} ms ÷ {other * 1e3:.0f} ms", ratio(one, other), aim)
 
 
 def ratio(one: float, other: float) -> str:
-    """Write a ratio."""
+    """Format a ratio."""
     return f"{one / other:.2f}"

@@ -1,7 +1,7 @@
-"""Every provider on the loopback interface, in a process of its own.
+"""Every provider on the loopback interface, in a separate process.
 
-`python -m benchmarks.providers SECONDS [NAME]` answers after so long, or only so late where a name is given,
-prints the addresses as one line of JSON, and ends with its standard input.
+`python -m benchmarks.providers SECONDS [NAME]` delays every response, or only those of the named provider,
+prints the addresses as one line of JSON, and ends when its standard input closes.
 """
 
 import json
@@ -14,7 +14,7 @@ from tests.support.upstreams import Upstreams
 
 
 def main() -> None:
-    """Serve until nobody listens any more."""
+    """Serve until standard input closes."""
     upstreams = Upstreams()
     upstreams.start()
     upstreams.reset()
@@ -27,9 +27,9 @@ def main() -> None:
 
 @contextmanager
 def providers(seconds: float, *names: str) -> Iterator[dict[str, str]]:
-    """Run it, and give the addresses by provider."""
+    """Run the process, and yield the addresses by provider."""
     command = [sys.executable, "-m", "benchmarks.providers", str(seconds), *names]
-    process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)  # noqa: S603 - our own
+    process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)  # noqa: S603 - a fixed command
     try:
         assert process.stdout is not None
         addresses: dict[str, str] = json.loads(process.stdout.readline())

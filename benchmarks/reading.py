@@ -1,7 +1,7 @@
 """One read of a large file, in a fresh process that holds nothing else: `python -m benchmarks.reading`.
 
-Prints the peak in MB above what the process held before it opened the client, the seconds, the number of
-rows of the table, and its size as it is kept in KB. Arguments: `schools` or `prices`, and the port.
+Prints the peak in MB above the process's memory before it opened the client, the seconds, the number of
+rows of the table, and its compressed size in KB. Arguments: `schools` or `prices`, and the port.
 """
 
 import asyncio
@@ -20,27 +20,27 @@ from veo.sources.bulk.schools import SchoolTable, read_schools
 from veo.sources.http.client import Http
 
 PROVIDERS = ("gias", "gov-uk", "ofsted", "price-paid")
-DAY = date(2027, 3, 15)  # the twelve months of sales before it lie in one file
+DAY = date(2027, 3, 15)  # its preceding twelve months of sales are in one file
 
 
 async def read(name: str, port: int) -> dict[str, Any]:
-    """Read a file and tell what it took."""
+    """Read a file, and return its cost."""
     baseline, began = resident_mb(os.getpid()), time.perf_counter()
     http = Http(dict.fromkeys(PROVIDERS, f"http://127.0.0.1:{port}"))
-    found = await (read_schools(http, DAY) if name == "schools" else read_prices(http, DAY))
+    table = await (read_schools(http, DAY) if name == "schools" else read_prices(http, DAY))
     seconds, peak = time.perf_counter() - began, peak_resident_mb() - baseline
     await http.close()
-    return {"peak": peak, "seconds": seconds, **counted(found)}
+    return {"peak": peak, "seconds": seconds, **counted(table)}
 
 
-def counted(found: SchoolTable | FrozenMap[str, PriceFacts]) -> dict[str, float]:
-    """Count the rows of a table, and weigh it."""
-    if not isinstance(found, SchoolTable):
-        return {"rows": len(found), "kilobytes": 0.0}
-    assert found.ofsted_vintage, found.gaps
+def counted(table: SchoolTable | FrozenMap[str, PriceFacts]) -> dict[str, float]:
+    """Return the number of rows of a table and its compressed size."""
+    if not isinstance(table, SchoolTable):
+        return {"rows": len(table), "kilobytes": 0.0}
+    assert table.ofsted_vintage, table.gaps
     return {
-        "rows": len(found.schools),
-        "kilobytes": len(zlib.compress(found.model_dump_json().encode(), 9)) / 2**10,
+        "rows": len(table.schools),
+        "kilobytes": len(zlib.compress(table.model_dump_json().encode(), 9)) / 2**10,
     }
 
 

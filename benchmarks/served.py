@@ -1,6 +1,6 @@
-"""Servers in processes of their own: Veo as it runs in production, and the routes that it is measured beside.
+"""Servers in separate processes: Veo as in production, and the bare routes it is compared with.
 
-`python -m benchmarks.served PORT` serves Veo with one route more, `/watched`: what the process holds.
+`python -m benchmarks.served PORT` serves Veo with one more route, `/watched`: the process's resources.
 """
 
 import asyncio
@@ -29,7 +29,7 @@ KEYS = {
     "GOOGLE_MAPS_API_KEY": google.KEY,
     "PERPLEXITY_API_KEY": perplexity.KEY,
 }
-COMING_UP = 20.0  # seconds
+START_TIMEOUT = 20.0  # seconds
 
 
 class Server(NamedTuple):
@@ -40,13 +40,13 @@ class Server(NamedTuple):
 
     @property
     def url(self) -> str:
-        """Its address."""
+        """The base URL."""
         return f"http://127.0.0.1:{self.port}"
 
 
 @contextmanager
 def veo(log: Path, *command: str, **settings: str) -> Iterator[Server]:
-    """Serve Veo without a limit of requests, its JSON lines into a file."""
+    """Serve Veo without a rate limit, its JSON log lines in a file."""
     environment = {"VEO_LIVE": "off", "VEO_CACHE": "auto", "VEO_RATE_LIMIT": "0", **settings}
     with process(log, environment, *(command or ("veo", "serve", "--port"))) as server:
         yield server
@@ -54,10 +54,10 @@ def veo(log: Path, *command: str, **settings: str) -> Iterator[Server]:
 
 @contextmanager
 def process(log: Path, environment: Mapping[str, str], *command: str) -> Iterator[Server]:
-    """Run a module that takes a port behind the rest of its command, until it is no longer needed."""
+    """Run a module that takes a port as its last argument, until the context exits."""
     port = free_port()
     with log.open("ab") as lines:
-        running = subprocess.Popen(  # noqa: S603 - our own
+        running = subprocess.Popen(  # noqa: S603 - a fixed command
             [sys.executable, "-m", *command, str(port)],
             env={**os.environ, **environment},
             stdout=lines,
@@ -72,8 +72,8 @@ def process(log: Path, environment: Mapping[str, str], *command: str) -> Iterato
 
 
 def until_up(port: int) -> None:
-    """Wait for the first answer, whatever it is."""
-    deadline = time.monotonic() + COMING_UP
+    """Wait for the first response of any kind."""
+    deadline = time.monotonic() + START_TIMEOUT
     while time.monotonic() < deadline:
         try:
             httpx.get(f"http://127.0.0.1:{port}/api/health", trust_env=False)
@@ -81,27 +81,27 @@ def until_up(port: int) -> None:
             time.sleep(0.05)
         else:
             return
-    raise SystemExit(f"no server came up within {COMING_UP:g} s")
+    raise SystemExit(f"no server came up within {START_TIMEOUT:g} s")
 
 
 async def watched(request: Request) -> Response:
-    """Tell how many tasks and sockets the process has, and its resident memory."""
+    """Return the process's number of tasks and sockets, and its resident memory."""
     del request
     tasks = len(asyncio.all_tasks())
     return JSONResponse({"tasks": tasks, "sockets": sockets(), "mb": resident_mb(os.getpid())})
 
 
 def sockets() -> int:
-    """Count the sockets that this process holds."""
+    """Count this process's open sockets."""
     held = (path.readlink() for path in Path("/proc/self/fd").iterdir() if path.is_symlink())
     return sum(str(name).startswith("socket:") for name in held)
 
 
 def app() -> FastAPI:
-    """Give the app with that route."""
-    made = create_app()
-    made.add_route("/watched", watched)
-    return made
+    """Return the app with the additional route."""
+    watched_app = create_app()
+    watched_app.add_route("/watched", watched)
+    return watched_app
 
 
 if __name__ == "__main__":

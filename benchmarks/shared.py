@@ -1,4 +1,4 @@
-"""The shared tier through a real gateway and a real Valkey, beside bare aiohttp and the default SDK."""
+"""The shared tier through a real gateway and a real Valkey, compared with bare aiohttp and the plain SDK."""
 
 import asyncio
 import statistics
@@ -32,16 +32,17 @@ Row = tuple[str, str, str]
 def main() -> None:
     """Print the tables."""
     table("A read of 4 KB through the gateway", asyncio.run(reads()))
-    table("A shared tier that misbehaves", asyncio.run(faults()))
+
+    table("A faulty shared tier", asyncio.run(faults()))
 
 
 @asynccontextmanager
 async def gateway() -> AsyncIterator[str]:
-    """Serve a Valkey over HTTP in processes of their own; give the address."""
+    """Serve a Valkey over HTTP in separate processes, and yield the address."""
     server, port = Valkey(), free_port()
     server.start()
     command = [sys.executable, "-m", "tests.support.gateway", "--redis", server.url]
-    process = subprocess.Popen([*command, "--port", str(port), "--token", TOKEN])  # noqa: ASYNC220, S603 - our own
+    process = subprocess.Popen([*command, "--port", str(port), "--token", TOKEN])  # noqa: ASYNC220, S603 - a fixed command
     try:
         async with httpx.AsyncClient() as client:
             for _ in range(200):
@@ -73,7 +74,7 @@ class Instant:
         self.values[key] = value
 
     async def claim(self, key: str, value: str, px: int | None = None) -> str | None:
-        """Write when absent."""
+        """Write if absent."""
         del px
         return None if self.values.setdefault(key, value) is value else self.values[key]
 
@@ -98,7 +99,7 @@ async def reads() -> list[Row]:
             return decode(await bare(key), CODEC, CODEC, time.time())
 
         async def hit(cached: CachedFunction[[str], Facts]) -> Facts:
-            cache._engine.memory.clear()  # noqa: SLF001 - memory would answer
+            cache._engine.memory.clear()  # noqa: SLF001 - else memory would answer
             return await cached("E15")
 
         ways: dict[str, Call] = {
@@ -132,8 +133,8 @@ async def reads() -> list[Row]:
 
 
 def decorated(cache: Cache, kilobytes: int) -> CachedFunction[[str], Facts]:
-    """Give a cached source of values of one size."""
-    value = facts(kilobytes)  # a compute that costs nothing leaves what the cache costs
+    """Return a cached function with values of one size."""
+    value = facts(kilobytes)  # a free compute leaves only the cost of the cache
 
     async def source(code: str) -> Facts:
         del code
@@ -147,7 +148,7 @@ CODEC = Codec(Facts)
 
 
 async def one_by_one(call: Call) -> float:
-    """Give the seconds of a call."""
+    """Return the seconds per call, one call at a time."""
     began = time.perf_counter()
     for _ in range(CALLS):
         await call()
@@ -155,7 +156,7 @@ async def one_by_one(call: Call) -> float:
 
 
 async def together(call: Call) -> float:
-    """Give the seconds per call when 32 tasks call at once."""
+    """Return the seconds per call with 32 concurrent tasks."""
 
     async def worker() -> None:
         for _ in range(10):
@@ -167,7 +168,7 @@ async def together(call: Call) -> float:
 
 
 async def in_turn(ways: dict[str, Call], way: Callable[[Call], Awaitable[float]]) -> dict[str, float]:
-    """Run every way in turn, several times; give the median of each."""
+    """Run all ways in turn, several times, and return the median of each."""
     taken: dict[str, list[float]] = {name: [] for name in ways}
     for call in ways.values():
         await call()
@@ -178,7 +179,7 @@ async def in_turn(ways: dict[str, Call], way: Callable[[Call], Awaitable[float]]
 
 
 async def faults() -> list[Row]:
-    """Measure what a hung, a refused and a lying tier add to an answer, and a sound one to a miss."""
+    """Measure how long a faulty tier delays an answer, and what a healthy one adds to a miss."""
     hung = await waited(Fault(hang=True), 1)
     crowd = await waited(Fault(hang=True), 100)
     refused = await waited(Fault(kind="unreachable"), 1)
@@ -194,12 +195,16 @@ async def faults() -> list[Row]:
             f"{(opened - bare) * 1e6:.0f} µs",
             "< 50 µs",
         ),
-        ("sound: a miss of 4 KB costs beyond its compute", f"{await miss() * 1e6:.0f} µs of CPU", "≤ 150 µs"),
+        (
+            "healthy: a miss of 4 KB costs beyond its compute",
+            f"{await miss() * 1e6:.0f} µs of CPU",
+            "≤ 150 µs",
+        ),
     ]
 
 
 async def waited(fault: Fault, callers: int) -> float:
-    """Give what callers wait for when the tier begins to misbehave."""
+    """Return how long callers wait when the tier starts to fail."""
     store = ChaosStore(time.time)
     cache = Cache(store)
     cached = decorated(cache, 4)
@@ -215,7 +220,7 @@ async def waited(fault: Fault, callers: int) -> float:
 
 
 async def behind_open_breaker() -> tuple[float, float]:
-    """Give the CPU seconds of a miss behind an open breaker, and of one without a tier."""
+    """Return the CPU seconds of a miss behind an open breaker, and of one without a tier."""
     store = ChaosStore(time.time)
     store.down = True
     with_tier, without = decorated(Cache(store), 4), decorated(Cache(), 4)
@@ -225,13 +230,13 @@ async def behind_open_breaker() -> tuple[float, float]:
 
 
 async def miss() -> float:
-    """Give the CPU seconds that a miss costs with a tier that answers at once, without the compute's."""
-    cached = decorated(Cache(cast("Store", Instant()), entries=64), 4)  # full: what leaves is paid for
+    """Return the CPU seconds of a miss with an instant tier and a free compute."""
+    cached = decorated(Cache(cast("Store", Instant()), entries=64), 4)  # full, so that evictions are included
     return await per_miss(cached)
 
 
 async def per_miss(cached: CachedFunction[[str], Facts]) -> float:
-    """Give the CPU seconds of one miss."""
+    """Return the CPU seconds of one miss."""
     samples = []
     for batch in range(ROUNDS):
         began = time.process_time()

@@ -1,6 +1,6 @@
-"""Five minutes of steady load: what a process that goes on answering gathers. Run by `make soak`.
+"""Five minutes of steady load: growth of memory, tasks and sockets. Run by `make soak`.
 
-The cache is full from the first second on, and the shared tier is there: its commands are counted by itself.
+The cache is full from the start, and a shared tier is configured; the commands are counted by the Valkey.
 """
 
 import statistics
@@ -15,11 +15,11 @@ from benchmarks import served
 from benchmarks.measure import table
 from tests.support.servers import Valkey
 from veo.devtools.loadtest.results import Limits
-from veo.devtools.loadtest.run import Load, loaded
+from veo.devtools.loadtest.run import Load, run_load
 
 RATE, SECONDS = 100.0, 300  # requests a second, and for how long
-EVERY, SETTLING = 5.0, 60.0  # seconds between two looks, and before the first that counts
-Look = dict[str, float]
+EVERY, SETTLING = 5.0, 60.0  # seconds between two samples, and before the first that counts
+Sample = dict[str, float]
 
 
 def main() -> None:
@@ -29,44 +29,46 @@ def main() -> None:
     with TemporaryDirectory() as folder:
         command = ("benchmarks.served",)
         with served.veo(Path(folder) / "log", *command, REDIS_URL=valkey.url) as server:
-            loaded(Load(server.url, requests=1_000, skew=0.0), Limits(), lambda _done, _of: None)
-            found, looks = soaked(server, valkey)
+            run_load(Load(server.url, requests=1_000, skew=0.0), Limits(), lambda _done, _of: None)
+            figures, samples = soak(server, valkey)
     valkey.stop()
-    table(f"{SECONDS} s at {RATE:g} requests a second", rows(found, looks))
+    table(f"{SECONDS} s at {RATE:g} requests a second", rows(figures, samples))
 
 
-def soaked(server: served.Server, valkey: Valkey) -> tuple[dict[str, Any], list[Look]]:
-    """Load a server and look at it now and then."""
+def soak(server: served.Server, valkey: Valkey) -> tuple[dict[str, Any], list[Sample]]:
+    """Load a server, and sample its resources periodically."""
     load = Load(server.url, requests=int(RATE * SECONDS), rate=RATE)
-    found: dict[str, Any] = {}
-    working = threading.Thread(target=lambda: found.update(loaded(load, Limits(), lambda _done, _of: None)))
-    looks: list[Look] = []
+    figures: dict[str, Any] = {}
+    working = threading.Thread(
+        target=lambda: figures.update(run_load(load, Limits(), lambda _done, _of: None))
+    )
+    samples: list[Sample] = []
     working.start()
     with httpx.Client(base_url=server.url, trust_env=False) as web:
         while working.is_alive():
             working.join(EVERY)
-            looks.append({**web.get("/watched").json(), "commands": commands(valkey)})
-    return found, looks[:-1]  # the last one saw the load's connections close
+            samples.append({**web.get("/watched").json(), "commands": commands(valkey)})
+    return figures, samples[:-1]  # the last sample was taken while connections closed
 
 
 def commands(valkey: Valkey) -> float:
-    """Give how many commands the server has run but for these looks."""
+    """Return the number of commands the server has run, except those of this function."""
     stats: dict[str, dict[str, float]] = valkey.client.info("commandstats")
     return sum(count["calls"] for name, count in stats.items() if name != "cmdstat_info")
 
 
-def rows(found: dict[str, Any], looks: list[Look]) -> list[tuple[str, str, str]]:
-    """Give the rows: slopes and ranges from when the load had settled."""
-    settled = looks[int(SETTLING / EVERY) :]
+def rows(figures: dict[str, Any], samples: list[Sample]) -> list[tuple[str, str, str]]:
+    """Return the rows: slopes and ranges once the load has settled."""
+    settled = samples[int(SETTLING / EVERY) :]
     minutes = [index * EVERY / 60 for index in range(len(settled))]
-    memory = statistics.linear_regression(minutes, [look["mb"] for look in settled])
+    memory = statistics.linear_regression(minutes, [sample["mb"] for sample in settled])
     sent = settled[-1]["commands"] - settled[0]["commands"]
-    failed = sum(found["errors"].values()) + found["requests"] - found["sent"]
+    failed = sum(figures["errors"].values()) + figures["requests"] - figures["sent"]
     return [
         ("errors", str(failed), "0"),
-        ("requests a second", f"{found['perSecond']:.1f}", f"{RATE:g}"),
-        ("hit rate", f"{100 * found['hitRate']:.1f} %", ""),
-        ("p95", f"{found['latency']['all']['p95']:.1f} ms", ""),
+        ("requests a second", f"{figures['perSecond']:.1f}", f"{RATE:g}"),
+        ("hit rate", f"{100 * figures['hitRate']:.1f} %", ""),
+        ("p95", f"{figures['latency']['all']['p95']:.1f} ms", ""),
         ("memory: growth a minute", f"{memory.slope:+.2f} MB", "< 0.5 MB"),
         ("memory: from and to", f"{settled[0]['mb']:.1f}, {settled[-1]['mb']:.1f} MB", ""),
         ("tasks", spread(settled, "tasks"), "constant"),
@@ -75,7 +77,7 @@ def rows(found: dict[str, Any], looks: list[Look]) -> list[tuple[str, str, str]]
     ]
 
 
-def spread(looks: list[Look], what: str) -> str:
-    """Give the least and the most of a count, and its middle."""
-    counts = [look[what] for look in looks]
+def spread(samples: list[Sample], what: str) -> str:
+    """Return the minimum, maximum and median of a count."""
+    counts = [sample[what] for sample in samples]
     return f"{min(counts):g}-{max(counts):g}, median {statistics.median(counts):g}"

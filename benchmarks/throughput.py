@@ -1,4 +1,4 @@
-"""How many cached answers a process gives, beside a route of ready bytes; and Veo under load."""
+"""Cached responses a second compared with a route of ready bytes, and Veo under load."""
 
 import asyncio
 import json
@@ -14,11 +14,11 @@ from typing import Any
 from benchmarks import served
 from benchmarks.measure import table
 from benchmarks.providers import providers
-from benchmarks.wire import Wire, patience
+from benchmarks.wire import Wire, waits
 from tests.support.servers import Valkey
-from veo.devtools.loadtest.plan import mixed, plan, universe
+from veo.devtools.loadtest.plan import distinct_questions, parse_mix, plan
 from veo.devtools.loadtest.results import Limits, percentile
-from veo.devtools.loadtest.run import Load, loaded
+from veo.devtools.loadtest.run import Load, run_load
 from veo.runtime import tables
 
 ROUNDS, ANSWERS = 25, 400
@@ -30,7 +30,7 @@ ROUTES: dict[str, tuple[str, dict[str, Any] | None]] = {
     "POST /api/recommendations": ("/api/recommendations", STUDENT),
 }
 SLOW = 0.3  # seconds that every source takes
-USERS, EACH = 100, 20  # who ask so many questions each
+USERS, EACH = 100, 20  # number of users, and of questions per user
 Row = tuple[str, str, str]
 Progress = Callable[[int, int], None]
 
@@ -43,23 +43,23 @@ def main() -> None:
 
 
 async def ratios(folder: Path) -> list[Row]:
-    """Measure each route beside a bare one that returns the same bytes, in turn."""
+    """Compare each route with a bare one that returns the same bytes, in turn."""
     ready = folder / "ready"
     ready.mkdir()
     with served.veo(folder / "log", VEO_CACHE="memory", VEO_RATE_LIMIT="1000000000") as veo:
-        asked = [Wire.of(veo.port, *question) for question in ROUTES.values()]
-        for number, wire in enumerate(asked):
+        wires = [Wire.of(veo.port, *question) for question in ROUTES.values()]
+        for number, wire in enumerate(wires):
             await wire.once()
             (ready / str(number)).write_bytes(await wire.once())
         with served.process(folder / "bare", {}, "benchmarks.bare", str(ready)) as bare:
             bodies = [body for _, body in ROUTES.values()]
             floors = [Wire.of(bare.port, f"/{number}", body) for number, body in enumerate(bodies)]
-            pairs = zip(ROUTES, asked, floors, strict=True)
+            pairs = zip(ROUTES, wires, floors, strict=True)
             return [await compared(name, wire, floor) for name, wire, floor in pairs]
 
 
 async def compared(name: str, wire: Wire, floor: Wire) -> Row:
-    """Give the median ratio of two routes' answers a second, round by round, and the median of each."""
+    """Return the median over rounds of the ratio of two routes' responses a second, and each median."""
     taken: tuple[list[float], list[float]] = ([], [])
     for _ in range(ROUNDS):
         for times, route in zip(taken, (wire, floor), strict=True):
@@ -82,7 +82,7 @@ def slow_site(folder: Path) -> Iterator[tuple[served.Server, Valkey]]:
 
 
 def whole(folder: Path) -> list[Row]:
-    """Ask a Veo that has all it needs, at first with nothing cached, then by many at once."""
+    """Load a Veo with all of its dependencies, first with an empty cache, then with many users at once."""
     with slow_site(folder) as (server, _):
         cold = run(Load(server.url))
         fill(server.url)
@@ -95,7 +95,7 @@ def whole(folder: Path) -> list[Row]:
 
 
 def fill(url: str) -> None:
-    """Ask every question until all are cached: TfL's rate leaves some without a part for half a minute."""
+    """Request every question until all are cached: TfL's rate limit delays some parts by half a minute."""
     for _ in range(12):
         if run(Load(url, requests=400, skew=0.0))["hitRate"] == 1:
             return
@@ -104,21 +104,23 @@ def fill(url: str) -> None:
 
 
 async def users(port: int) -> tuple[int, float]:
-    """Give the errors of many users who each ask without a pause, and the seconds of the 95th percentile.
+    """Return the errors of many users without think time, and the 95th percentile in seconds.
 
-    A client of httpx would take longer for an answer than the server does.
+    This does not use httpx, whose client takes longer per response than the server.
     """
-    known = tables().snapshot
-    different = universe(list(known.districts), list(known.destinations), mixed(Load("").mix), 60, 1)
+    snapshot = tables().snapshot
+    different = distinct_questions(
+        list(snapshot.districts), list(snapshot.destinations), parse_mix(Load("").mix), 60, 1
+    )
     drawn = (plan(different, EACH, 1.0, seed) for seed in range(USERS))
-    wires = [[Wire.of(port, question.path, question.body) for question in asked] for asked in drawn]
-    waited = await asyncio.gather(*map(patience, wires), return_exceptions=True)
-    answered = sorted(second for one in waited if not isinstance(one, BaseException) for second in one)
-    return sum(isinstance(one, BaseException) for one in waited), percentile(answered, 95)
+    wires = [[Wire.of(port, question.path, question.body) for question in questions] for questions in drawn]
+    waited = await asyncio.gather(*map(waits, wires), return_exceptions=True)
+    answered = sorted(time for wait in waited if not isinstance(wait, BaseException) for time in wait)
+    return sum(isinstance(wait, BaseException) for wait in waited), percentile(answered, 95)
 
 
 def without_tier(folder: Path) -> list[Row]:
-    """Take the shared tier away for a third of the run."""
+    """Stop the shared tier for a third of the run."""
     with slow_site(folder) as (server, valkey):
         acts = {1: valkey.stop, 2: valkey.start}  # by thirds of the run
         started: list[threading.Thread] = []
@@ -129,30 +131,30 @@ def without_tier(folder: Path) -> list[Row]:
                 started.append(threading.Thread(target=act))
                 started[-1].start()
 
-        found = run(Load(server.url), progress)
+        figures = run(Load(server.url), progress)
         for thread in started:
             thread.join()
     assert not acts
-    return shown("the same, Valkey away for a third of it", found)
+    return shown("the same, Valkey away for a third of it", figures)
 
 
 def run(load: Load, progress: Progress = lambda _done, _of: None) -> dict[str, Any]:
-    """Do what `veo loadtest` does."""
-    return loaded(load, Limits(), progress)
+    """Run a load test as `veo loadtest` does."""
+    return run_load(load, Limits(), progress)
 
 
-def shown(name: str, found: dict[str, Any]) -> list[Row]:
-    """Give the rows of a run."""
-    cached = found["latency"]["cached"]["p95"]
+def shown(name: str, figures: dict[str, Any]) -> list[Row]:
+    """Return the rows of a run."""
+    cached = figures["latency"]["cached"]["p95"]
     return [
-        *errors(name, found),
-        ("  hit rate", f"{100 * found['hitRate']:.1f} %", "≥ 90 %"),
+        *errors(name, figures),
+        ("  hit rate", f"{100 * figures['hitRate']:.1f} %", "≥ 90 %"),
         ("  p95 of cached answers", f"{cached:.1f} ms", "≤ 20 ms"),
     ]
 
 
-def errors(name: str, found: dict[str, Any]) -> list[Row]:
-    """Give the row of a run's errors, each of which it names."""
-    failed = sum(found["errors"].values()) + found["requests"] - found["sent"]
-    said = "".join(f" {error}" for error in found["errors"])
-    return [(f"{name}: errors", f"{failed}{said}", f"0 ({found['perSecond']:,.0f} /s)")]
+def errors(name: str, figures: dict[str, Any]) -> list[Row]:
+    """Return the row of a run's errors, with their kinds."""
+    failed = sum(figures["errors"].values()) + figures["requests"] - figures["sent"]
+    names = "".join(f" {error}" for error in figures["errors"])
+    return [(f"{name}: errors", f"{failed}{names}", f"0 ({figures['perSecond']:,.0f} /s)")]

@@ -1,4 +1,4 @@
-"""Values of a known size, as deep as a real answer."""
+"""Values of a given size, nested as deeply as a real answer."""
 
 from veo.models import Figure, FrozenMap, Value
 
@@ -12,7 +12,7 @@ class Facts(Value):
 
 
 def facts(kilobytes: int) -> Facts:
-    """Give a value of about that many kilobytes of JSON."""
+    """Return a value of about that many kilobytes of JSON."""
     figures = {
         f"figure_{number}": Figure(
             value=1234.5 + number,

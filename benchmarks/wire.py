@@ -1,4 +1,4 @@
-"""Requests that are written once and sent again and again: a client that costs less than any server."""
+"""A client with prepared requests, which costs less than any server."""
 
 import asyncio
 import json
@@ -9,11 +9,11 @@ from typing import Any, NamedTuple
 CONNECTIONS = 8
 
 
-async def patience(asked: Sequence["Wire"]) -> list[float]:
-    """Give the seconds that one user waits for each answer, on a connection of its own."""
-    reader, writer = await asyncio.open_connection("127.0.0.1", asked[0].port)
+async def waits(wires: Sequence["Wire"]) -> list[float]:
+    """Return how many seconds one user waits for each response, on its own connection."""
+    reader, writer = await asyncio.open_connection("127.0.0.1", wires[0].port)
     waited = []
-    for wire in asked:
+    for wire in wires:
         began = time.perf_counter()
         await wire.ask(reader, writer)
         waited.append(time.perf_counter() - began)
@@ -22,28 +22,28 @@ async def patience(asked: Sequence["Wire"]) -> list[float]:
 
 
 class Wire(NamedTuple):
-    """One request to a port of the loopback interface, as its bytes."""
+    """One request to a port of the loopback interface, as bytes."""
 
     port: int
     sent: bytes
 
     @classmethod
     def of(cls, port: int, path: str, body: Mapping[str, Any] | None = None) -> "Wire":
-        """Write a request: a POST when it has a body."""
+        """Prepare a request: a POST if it has a body."""
         content = b"" if body is None else json.dumps(body).encode()
         kind = f"Content-Type: application/json\r\nContent-Length: {len(content)}\r\n" if body else ""
         head = f"{'POST' if body else 'GET'} {path} HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\n{kind}\r\n"
         return cls(port, head.encode() + content)
 
     async def once(self) -> bytes:
-        """Give the body of one answer."""
+        """Return the body of one response."""
         reader, writer = await asyncio.open_connection("127.0.0.1", self.port)
         body = await self.ask(reader, writer)
         writer.close()
         return body
 
     async def seconds(self, times: int) -> float:
-        """Give the seconds that so many answers take over `CONNECTIONS` connections."""
+        """Return the seconds for a number of responses over `CONNECTIONS` connections."""
         opened = [await asyncio.open_connection("127.0.0.1", self.port) for _ in range(CONNECTIONS)]
 
         async def some(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -58,7 +58,7 @@ class Wire(NamedTuple):
         return taken
 
     async def ask(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bytes:
-        """Give the body of one answer on an open connection; it must be a good one."""
+        """Return the body of one response on an open connection; it must be a 200."""
         writer.write(self.sent)
         head = await reader.readuntil(b"\r\n\r\n")
         assert head.startswith(b"HTTP/1.1 200"), head

@@ -1,6 +1,6 @@
-"""Draw the pictures of the README anew from the running app: `make pictures`.
+"""Draw the README's pictures from the running app: `make pictures`.
 
-The figures of the operations page are of a week on this machine, before loopback sources.
+The operations page shows a week simulated on this machine, with sources on the loopback interface.
 """
 
 import io
@@ -19,28 +19,28 @@ from tests.support.serving import serving
 from tests.support.upstreams import Upstreams
 
 FOLDER = Path(__file__).parent
-TOKEN = "token-of-the-picture"  # noqa: S105  # of a server that ends with it
+TOKEN = "token-of-the-picture"  # noqa: S105  # of a temporary server
 QUESTION = "/?persona=student&locationType=rent&budget=1000&destination=ucl"
-MOST_BYTES = 200_000  # what a README may ask of a reader
+MOST_BYTES = 200_000  # to keep the README light
 
 
 @contextmanager
 def fleet() -> Iterator[str]:
-    """Serve a fleet that has lived through a week, and give the address."""
+    """Serve a fleet with a week of history, and yield its address."""
     with ExitStack() as ends:
         valkey, sources = Valkey(), Upstreams()
         for server in (valkey, sources):
             server.start()
             ends.callback(server.stop)
         sources.reset()
-        sources.slow(0.2)  # seconds; a source that answers at once would show nothing of what it costs
+        sources.slow(0.2)  # seconds; an instant source would show no saved time
         live_a_week(sources.settings(cache="auto", redis_url=valkey.url))
         settings = {"REDIS_URL": valkey.url, "VEO_ADMIN_TOKEN": TOKEN, "VEO_LIVE": "auto"}
         yield ends.enter_context(serving(VEO_UPSTREAMS=json.dumps(sources.addresses), **settings))
 
 
 def explorer(page: Page) -> None:
-    """Ask the question as a reader would, and point at the first area."""
+    """Open the explorer with a question, and point at the first area."""
     page.goto(QUESTION)
     page.locator(".cell").first.wait_for()
     page.locator(".card").first.hover()
@@ -56,7 +56,7 @@ def operations(page: Page) -> None:
 
 
 def draw(name: str, address: str, look: Callable[[Page], None]) -> None:
-    """Keep what is seen of a page; fail when that is larger than a README may ask of a reader."""
+    """Save a screenshot of a page; fail if it is larger than `MOST_BYTES`."""
     chromium = shutil.which("chromium") or shutil.which("google-chrome")
     if chromium is None:
         raise SystemExit("a picture needs chromium on the PATH")
@@ -74,7 +74,7 @@ def draw(name: str, address: str, look: Callable[[Page], None]) -> None:
 
 
 def smaller(png: bytes) -> bytes:
-    """Keep 256 colours, which is what a drawing needs, and compress as far as PNG goes."""
+    """Reduce a PNG to 256 colours, enough for a drawing, with maximum compression."""
     small = io.BytesIO()
     Image.open(io.BytesIO(png)).convert("RGB").quantize(256, dither=Image.Dither.NONE).save(
         small, "PNG", optimize=True
@@ -83,7 +83,7 @@ def smaller(png: bytes) -> bytes:
 
 
 if __name__ == "__main__":
-    with serving() as alone:
-        draw("explorer.png", alone, explorer)
-    with fleet() as lived:
-        draw("operations.png", lived, operations)
+    with serving() as address:
+        draw("explorer.png", address, explorer)
+    with fleet() as address:
+        draw("operations.png", address, operations)

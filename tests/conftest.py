@@ -1,4 +1,4 @@
-"""Fixtures that several modules share: the event loop's kind and the real servers."""
+"""Shared fixtures: the event loop's kind, a clean environment, and real servers."""
 
 import logging
 from collections.abc import AsyncIterator, Callable, Iterator
@@ -10,9 +10,9 @@ import pytest
 import stamina
 from fastapi import FastAPI
 
-from tests.support.environment import variables
+from tests.support.environment import settings_variables
 from tests.support.gateway import Gateway
-from tests.support.live import Later, Site
+from tests.support.live import ShiftedClock, Site
 from tests.support.servers import Valkey
 from tests.support.upstreams import Upstreams
 from tests.support.web import client
@@ -32,14 +32,14 @@ def anyio_backend() -> str:
 
 @pytest.fixture(scope="session", autouse=True)
 def no_waiting_between_tries() -> Iterator[None]:
-    """Try again at once what is tried again: three times, as in production."""
+    """Retry without delay, three times as in production."""
     with stamina.set_testing(True, attempts=3, cap=True):
         yield
 
 
 @pytest.fixture(scope="session", autouse=True)
 def no_real_provider() -> Iterator[None]:
-    """Switch live sources off: a test of them says where they are."""
+    """Switch live sources off; a test that needs them sets their addresses."""
     with pytest.MonkeyPatch.context() as environment:
         environment.setenv("VEO_LIVE", "off")
         yield
@@ -47,7 +47,7 @@ def no_real_provider() -> Iterator[None]:
 
 @pytest.fixture
 def nothing_configured(no_variables: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
-    """Configure nothing, but ask no real provider."""
+    """Unset every variable, and switch live sources off."""
     no_variables.setenv("VEO_LIVE", "off")
     return no_variables
 
@@ -56,14 +56,14 @@ def nothing_configured(no_variables: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
 def no_variables(monkeypatch: pytest.MonkeyPatch, logs_as_they_were: None) -> pytest.MonkeyPatch:
     """Unset every variable."""
     del logs_as_they_were
-    for variable in variables():
+    for variable in settings_variables():
         monkeypatch.delenv(variable, raising=False)
     return monkeypatch
 
 
 @pytest.fixture(scope="module")
 def logs_as_they_were() -> Iterator[None]:
-    """Leave logging as it was: whatever runs as a whole process configures it."""
+    """Restore the logging configuration, which code that runs as a whole process changes."""
     logger = logging.getLogger("veo")
     before = logger.handlers, logger.level, logger.propagate
     yield
@@ -90,7 +90,7 @@ def gateway(valkey: Valkey) -> Iterator[Gateway]:
 
 @pytest.fixture
 def database(gateway: Gateway, valkey: Valkey) -> Gateway:
-    """Give the gateway with an empty database, no faults and no requests yet."""
+    """Return the gateway with an empty database, no faults and no requests yet."""
     valkey.flush()
     gateway.reset()
     return gateway
@@ -120,7 +120,7 @@ def providers() -> Iterator[Upstreams]:
 
 @pytest.fixture
 def upstreams(providers: Upstreams) -> Upstreams:
-    """Give them as they are documented, with nothing asked yet."""
+    """Return the providers with documented answers and no requests yet."""
     providers.reset()
     return providers
 
@@ -131,7 +131,7 @@ async def open_site(upstreams: Upstreams, tmp_path: Path) -> AsyncIterator[Calla
     opened: list[Site] = []
 
     def opening(**settings: object) -> Site:
-        clock = Later()
+        clock = ShiftedClock()
         runtime = build(upstreams.settings(**{"tables": tmp_path, **settings}), clock)
         opened.append(Site(runtime, clock))
         return opened[-1]

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 import modal_app
-from veo.web.client_ip import client_of
+from veo.web.client_ip import client_address
 
 ROOT = Path(__file__).parents[1]
 FILES = [ROOT / "README.md", ROOT / "secrets.example", ROOT / "deploy.env", ROOT / "modal_app.py"]
@@ -124,4 +124,4 @@ def test_the_number_of_proxies_of_the_guide_names_no_client_that_a_reader_made_u
 ) -> None:
     hops = re.findall(rf"^\| {re.escape(way)} \| (\d+) \|", GUIDE, re.MULTILINE)
     scope = {"type": "http", "client": (PEER, 1), "headers": [(b"x-forwarded-for", forwarded.encode())]}
-    assert [client_of(scope, int(number)) for number in hops] == [client]
+    assert [client_address(scope, int(number)) for number in hops] == [client]

@@ -1,4 +1,4 @@
-"""Errors tell what is wrong, and survive the way to another process."""
+"""Errors name what is wrong, and survive pickling to another process."""
 
 import pickle
 
@@ -18,11 +18,11 @@ from veo.errors import InvalidQuestion, NotFound, SourceError, SourceUnavailable
     ],
 )
 def test_an_error_comes_back_from_another_process_as_it_was(error: VeoError) -> None:
-    back = pickle.loads(pickle.dumps(error))  # noqa: S301  # our own
+    back = pickle.loads(pickle.dumps(error))  # noqa: S301  # made by this test
     assert (type(back), str(back), vars(back)) == (type(error), str(error), vars(error))
 
 
-def test_bad_fields_are_said_one_after_another() -> None:
+def test_bad_fields_are_listed_one_after_another() -> None:
     assert str(InvalidQuestion("a: x", "b: y")) == "a: x; b: y"
 
 
@@ -33,9 +33,9 @@ def test_an_unknown_place_suggests_the_nearest() -> None:
     )
 
 
-def test_a_source_that_failed_is_said_in_its_words() -> None:
+def test_a_source_error_has_its_own_message() -> None:
     assert str(SourceError("tfl", "tfl is away")) == "tfl is away"
 
 
-def test_a_source_that_is_off_says_what_would_switch_it_on() -> None:
+def test_a_source_without_its_setting_names_it() -> None:
     assert str(SourceUnavailable("tfl", "TFL_APP_KEY")) == "tfl is not configured: TFL_APP_KEY is not set"

@@ -1,4 +1,4 @@
-"""What is made of a value is remembered for as long as the value lives."""
+"""A derived value is memoised by the identity of its input, for as long as the input lives."""
 
 import gc
 
@@ -7,45 +7,47 @@ import pytest
 from veo.identity_memo import IdentityMemo
 from veo.models import Location
 
-MADE: list[Location] = []
+INPUTS: list[Location] = []
+"""The value of each call of `derive`."""
 
 
 @pytest.fixture
-def beside() -> IdentityMemo[Location, object, object]:
-    MADE.clear()
+def memo() -> IdentityMemo[Location, object, object]:
+    INPUTS.clear()
 
-    def make(value: Location, given: object) -> object:
-        MADE.append(value)
-        return value.lat, given
+    def derive(value: Location, context: object) -> object:
+        INPUTS.append(value)
+        return value.lat, context
 
-    return IdentityMemo(make)
+    return IdentityMemo(derive)
 
 
-def there(lat: float = 51.5) -> Location:
+def location(lat: float = 51.5) -> Location:
     return Location(lat=lat, lng=0.0)
 
 
-def test_of_the_same_value_the_same_is_given(beside: IdentityMemo[Location, object, object]) -> None:
-    value = there()
-    assert beside.of(value, None) is beside.of(value, None)
+def test_the_same_value_gets_the_same_result(memo: IdentityMemo[Location, object, object]) -> None:
+    value = location()
+    assert memo.get(value, None) is memo.get(value, None)
 
 
-def test_of_an_equal_value_it_is_made_anew(beside: IdentityMemo[Location, object, object]) -> None:
-    one, other = there(), there()
-    beside.of(one, None)
-    beside.of(other, None)
-    assert len(MADE) == 2
+def test_an_equal_value_is_derived_from_again(memo: IdentityMemo[Location, object, object]) -> None:
+    one, other = location(), location()
+    memo.get(one, None)
+    memo.get(other, None)
+    assert len(INPUTS) == 2
 
 
-def test_with_something_else_it_is_made_anew(beside: IdentityMemo[Location, object, object]) -> None:
-    value = there()
-    assert [beside.of(value, given) for given in ("a", "b", "a")] == [(51.5, "a"), (51.5, "b"), (51.5, "a")]
+def test_another_context_derives_again(memo: IdentityMemo[Location, object, object]) -> None:
+    value = location()
+    results = [memo.get(value, context) for context in ("a", "b", "a")]
+    assert results == [(51.5, "a"), (51.5, "b"), (51.5, "a")]
 
 
-def test_of_a_value_that_is_gone_nothing_is_kept() -> None:
-    beside: IdentityMemo[Location, None, float] = IdentityMemo(lambda value, _: value.lat)
-    kept = there(1.0)
-    beside.of(kept, None)
-    beside.of(there(2.0), None)
+def test_a_collected_value_is_dropped_from_the_memo() -> None:
+    memo: IdentityMemo[Location, None, float] = IdentityMemo(lambda value, _: value.lat)
+    held = location(1.0)
+    memo.get(held, None)
+    memo.get(location(2.0), None)
     gc.collect()
-    assert len(beside) == 1
+    assert len(memo) == 1

@@ -8,7 +8,7 @@ import pytest
 from dotenv import dotenv_values
 from pydantic import ValidationError
 
-from tests.support.environment import variables
+from tests.support.environment import settings_variables
 from veo.settings import Settings
 
 pytestmark = pytest.mark.usefixtures("no_variables")
@@ -21,20 +21,20 @@ COMMENTED = re.compile(r"^# ([A-Z][A-Z_]+)=(.*)$", re.MULTILINE)
 
 
 def commented() -> dict[str, str]:
-    """Give what the file shows without setting it."""
+    """Return the variables that the file shows without setting them."""
     return dict(COMMENTED.findall(EXAMPLE.read_text()))
 
 
 def test_the_example_names_every_variable_once_and_no_other() -> None:
     named = sorted([*dotenv_values(EXAMPLE), *(name for name, _ in COMMENTED.findall(EXAMPLE.read_text()))])
-    assert named == sorted(variables().keys() - SECOND_NAMES)
+    assert named == sorted(settings_variables().keys() - SECOND_NAMES)
 
 
 def test_the_example_sets_only_what_a_deployment_must_have_and_first() -> None:
     assert list(dotenv_values(EXAMPLE)) == REQUIRED
 
 
-def test_the_example_gives_every_variable_a_text_as_modal_demands() -> None:
+def test_the_example_gives_every_variable_a_text_as_modal_requires() -> None:
     everything = io.StringIO(re.sub(r"(?m)^# (?=[A-Z_]+=)", "", EXAMPLE.read_text()))
     assert all(isinstance(value, str) for value in dotenv_values(stream=everything).values())
 
@@ -45,7 +45,7 @@ def test_the_example_mentions_the_second_names() -> None:
 
 def test_the_example_shows_the_true_defaults(no_variables: pytest.MonkeyPatch) -> None:
     for name, value in commented().items():
-        if name not in SECRETS:  # shown by an example: their default is none
+        if name not in SECRETS:  # shown with an example: their default is none
             no_variables.setenv(name, value)
     assert Settings() == Settings.model_construct()
 
@@ -56,7 +56,7 @@ def test_the_example_is_itself_accepted(no_variables: pytest.MonkeyPatch) -> Non
     assert Settings().upstash_url == "https://your-database.upstash.io"
 
 
-@pytest.mark.parametrize(("variable", "field"), variables().items())
+@pytest.mark.parametrize(("variable", "field"), settings_variables().items())
 def test_a_variable_reaches_its_field(no_variables: pytest.MonkeyPatch, variable: str, field: str) -> None:
     other = {
         "VEO_CACHE": "off",
@@ -74,7 +74,7 @@ def test_a_variable_reaches_its_field(no_variables: pytest.MonkeyPatch, variable
     assert getattr(Settings(), field) != Settings.model_fields[field].default
 
 
-@pytest.mark.parametrize("variable", variables())
+@pytest.mark.parametrize("variable", settings_variables())
 def test_an_empty_variable_is_an_absent_one(no_variables: pytest.MonkeyPatch, variable: str) -> None:
     no_variables.setenv(variable, "")
     assert Settings().model_fields_set == set()
@@ -86,7 +86,7 @@ def test_a_secret_never_shows_in_the_repr(no_variables: pytest.MonkeyPatch, vari
     assert "hunter2" not in repr(Settings())
 
 
-def test_upstash_has_the_word_over_the_name_that_vercel_gives(no_variables: pytest.MonkeyPatch) -> None:
+def test_the_name_of_upstash_goes_before_that_of_vercel(no_variables: pytest.MonkeyPatch) -> None:
     no_variables.setenv("KV_REST_API_URL", "https://second.example")
     no_variables.setenv("UPSTASH_REDIS_REST_URL", "https://first.example")
     assert Settings().upstash_url == "https://first.example"

@@ -1,31 +1,31 @@
 """The errors of Veo.
 
 VeoError
-├── InvalidQuestion      what was asked makes no sense: every bad field, each with its accepted form
-│   └── UnknownPlace     a destination, outcode or postcode that is not known, with the nearest known ones
-├── NotFound             a well-formed thing that does not exist
-└── SourceError          an upstream could not answer
-    ├── SourceUnavailable  it is not configured
-    ├── CapReached       it would cost more than a day may cost
-    └── ProviderError    it was asked, and failed
-        ├── Unavailable  not reachable, too slow, or a 5xx
-        │   └── NotAsked  resting after failures: nothing was sent
-        ├── RateLimited  it asks to be left alone for a while
-        ├── BadAnswer    refused, or not what it documents
-        └── NotFoundThere  it says that there is no such thing
+├── InvalidQuestion        malformed: names every bad field and its accepted form
+│   └── UnknownPlace       no such destination, outcode or postcode: suggests similar names
+├── NotFound               well-formed, but does not exist
+└── SourceError            a source could not answer
+    ├── SourceUnavailable  not configured
+    ├── CapReached         the daily spend cap is reached
+    └── ProviderError      a request to a provider failed
+        ├── Unavailable    unreachable, too slow, or HTTP 5xx
+        │   └── NotAsked   not sent, as the circuit breaker is open or a rate limit applies
+        ├── RateLimited    too many requests: pause for a while
+        ├── BadAnswer      rejected, or a response of an undocumented form
+        └── NotFoundThere  the provider has no such thing
 
-The web turns each into one HTTP answer, in one place (`veo.web.errors`).
+`veo.web.errors` maps each of them to an HTTP response.
 """
 
-UNSTATED_REST = 30.0  # seconds that a provider rests which is asked too often and does not say how long
+DEFAULT_RETRY_AFTER = 30.0  # seconds to pause after a rate limit that states no time
 
 
 class VeoError(Exception):
-    """Base of everything that Veo raises on purpose."""
+    """The base of all errors that Veo raises on purpose."""
 
 
 class InvalidQuestion(VeoError):
-    """The question is malformed; `errors` holds one `"<field>: <message>"` per bad field."""
+    """A malformed question; `errors` holds one `"<field>: <message>"` for each bad field."""
 
     def __init__(self, *errors: str) -> None:
         super().__init__(*errors)
@@ -36,24 +36,24 @@ class InvalidQuestion(VeoError):
 
 
 class UnknownPlace(InvalidQuestion):
-    """A place that Veo does not know; `suggestions` holds the nearest known names."""
+    """A place that Veo does not know; `suggestions` holds the most similar names."""
 
     def __init__(self, field: str, text: str, suggestions: tuple[str, ...]) -> None:
         hint = f"; did you mean {', '.join(suggestions)}?" if suggestions else ""
         super().__init__(
             f"{field}: {text[:60]!r} is not a London destination, postcode district or postcode{hint}"
         )
-        self.args = (field, text, suggestions)  # what pickle makes it of again, in another process
+        self.args = (field, text, suggestions)  # the arguments with which pickle rebuilds the error
         self.field = field
         self.suggestions = suggestions
 
 
 class NotFound(VeoError):
-    """A well-formed thing that does not exist."""
+    """Something well-formed that does not exist."""
 
 
 class SourceError(VeoError):
-    """An upstream failed to answer; `service` names it."""
+    """A source could not answer; `service` is its name."""
 
     def __init__(self, service: str, message: str) -> None:
         super().__init__(service, message)
@@ -65,7 +65,7 @@ class SourceError(VeoError):
 
 
 class SourceUnavailable(SourceError):
-    """A source is not configured or not reachable; `missing` names what would switch it on."""
+    """A source that is not configured; `missing` is the setting that enables it."""
 
     def __init__(self, service: str, missing: str) -> None:
         super().__init__(service, f"{service} is not configured: {missing} is not set")
@@ -74,18 +74,18 @@ class SourceUnavailable(SourceError):
 
 
 class CapReached(SourceError):
-    """Asking would cost more than a day may cost; `missing` names the setting that says how much."""
+    """The daily spend cap of a source is reached; `missing` is the setting with the cap."""
 
     def __init__(self, service: str, missing: str) -> None:
-        super().__init__(service, f"{service}: the day's budget is spent; {missing} says how much it is")
+        super().__init__(service, f"{service}: the daily spend cap of {missing} is reached")
         self.args = (service, missing)
         self.missing = missing
 
 
 class ProviderError(SourceError):
-    """A provider was asked and failed; `status` is its HTTP status, None when there was none.
+    """A request to a provider failed; `status` is the HTTP status, None without a response.
 
-    The message holds neither query strings nor headers, which may hold a key.
+    The message has no query strings or headers, which may contain a key.
     """
 
     def __init__(self, service: str, message: str, status: int | None = None) -> None:
@@ -95,18 +95,18 @@ class ProviderError(SourceError):
 
 
 class Unavailable(ProviderError):
-    """Not reachable, too slow, or a 5xx."""
+    """The provider is unreachable, too slow, or answers with HTTP 5xx."""
 
 
 class NotAsked(Unavailable):
-    """Nothing was sent to it: it rests after failures or a refusal, or cannot be reached."""
+    """No request was sent: the circuit breaker is open, a rate limit applies, or connecting failed."""
 
 
 class RateLimited(ProviderError):
-    """The provider asks to be left alone for `retry_after` seconds, `UNSTATED_REST` if it names no time."""
+    """The provider limits requests; wait `retry_after` seconds, by default `DEFAULT_RETRY_AFTER`."""
 
     def __init__(
-        self, service: str, message: str, status: int | None = None, retry_after: float = UNSTATED_REST
+        self, service: str, message: str, status: int | None = None, retry_after: float = DEFAULT_RETRY_AFTER
     ) -> None:
         super().__init__(service, message, status)
         self.args = (service, message, status, retry_after)
@@ -114,8 +114,8 @@ class RateLimited(ProviderError):
 
 
 class BadAnswer(ProviderError):
-    """The provider refused the request, or its answer is not what it documents."""
+    """The provider rejected the request, or its response is not of the documented form."""
 
 
 class NotFoundThere(ProviderError):
-    """The provider says that there is no such thing."""
+    """The provider has no such thing."""

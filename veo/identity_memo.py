@@ -1,8 +1,8 @@
-"""What is made of a value that never changes, remembered for as long as the value lives.
+"""Memoise a derived value by the identity of its input, for as long as the input lives.
 
-Memory hands the same object to every caller, so its identity is enough to know it by; to compare or to hash
-it would be a walk through the whole of it. Nothing is kept alive and nothing has to be bounded: what memory
-lets go is forgotten with it.
+Memory hands the same immutable object to every caller, so identity is enough to recognise it; comparing or
+hashing a large value would cost more. The memo holds only weak references: when the input is collected, its
+entry is dropped, so the memo needs no bound.
 """
 
 from collections.abc import Callable
@@ -10,35 +10,35 @@ from typing import Generic, NamedTuple, TypeVar
 from weakref import ref
 
 V = TypeVar("V")
-G = TypeVar("G")
-M = TypeVar("M")
+C = TypeVar("C")
+D = TypeVar("D")
 
 
-class Made(NamedTuple, Generic[G, M]):
-    """What was made of a value, and what was given besides."""
+class Derived(NamedTuple, Generic[C, D]):
+    """A derived value with the context it was derived in."""
 
-    value: object  # a weak reference, whose end makes this forgotten
-    given: G
-    made: M
+    reference: object  # a weak reference to the input; its callback drops the entry
+    context: C
+    derived: D
 
 
-class IdentityMemo(Generic[V, G, M]):
-    """Makes something of a value once; what is made may not hold the value itself."""
+class IdentityMemo(Generic[V, C, D]):
+    """A memo of `derive(value, context)`; the derived value must not hold the input itself."""
 
-    def __init__(self, make: Callable[[V, G], M]) -> None:
-        self._make = make
-        self._known: dict[int, Made[G, M]] = {}
+    def __init__(self, derive: Callable[[V, C], D]) -> None:
+        self._derive = derive
+        self._entries: dict[int, Derived[C, D]] = {}
 
     def __len__(self) -> int:
-        return len(self._known)
+        return len(self._entries)
 
-    def of(self, value: V, given: G) -> M:
-        """Give what is made of a value and of something else; anew when that is another object."""
+    def get(self, value: V, context: C) -> D:
+        """Return the derived value; derive it again when the value or the context is another object."""
         identity = id(value)
-        known = self._known.get(identity)
-        if known is not None and known.given is given:
-            return known.made
-        made = self._make(value, given)
-        forget = self._known.pop
-        self._known[identity] = Made(ref(value, lambda _: forget(identity, None)), given, made)
-        return made
+        entry = self._entries.get(identity)
+        if entry is not None and entry.context is context:
+            return entry.derived
+        derived = self._derive(value, context)
+        drop = self._entries.pop
+        self._entries[identity] = Derived(ref(value, lambda _: drop(identity, None)), context, derived)
+        return derived

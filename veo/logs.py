@@ -1,6 +1,7 @@
-"""Logging for an entry point: lines for people or JSON for machines, each with the id of its request.
+"""Logging for the entry points: text or JSON lines, each with the id of its request.
 
-No line holds a secret, whoever wrote it: what is configured as one is blotted out, and what looks like one.
+Secrets are redacted from every line, whichever library wrote it: the configured ones, and texts that look
+like one.
 """
 
 import json
@@ -15,26 +16,26 @@ from typing import Literal, TextIO
 from urllib.parse import quote, urlsplit
 
 request_id: ContextVar[str] = ContextVar("request_id", default="-")
-"""The request that is being answered; work in the background belongs to none."""
+"""The id of the current request, `-` for background work."""
 
 TEXT = "%(asctime)s %(levelname)s %(name)s [%(request_id)s] %(message)s"
-HIDDEN = "***"
-SHORTEST = 8  # characters of a secret that is looked for: a shorter one would blot out common words
+REDACTED = "***"
+SHORTEST_SECRET = 8  # characters: redacting a shorter secret would hide common words
 _ENCODED = json.JSONEncoder(default=str).encode
 _BUILT_IN = {*logging.makeLogRecord({}).__dict__, "message", "asctime", "color_message"}
-_TELLING = re.compile(
+_LOOKS_SECRET = re.compile(
     r"(?P<before>\bbearer\s+|[?&](?:app_key|api_key|key|token|access_token)=|\brediss?://[^\s:@/]*:)[^\s&\"'@\\]+",
     re.IGNORECASE,
 )
 _HINTS = ("bearer", "key=", "token=", "redis")
-"""What a line must hold for `_TELLING` to match: to look for a text is far cheaper."""
+"""Every match of `_LOOKS_SECRET` contains one of these; finding a text is far cheaper than a pattern."""
 
 
 class JsonFormatter(logging.Formatter):
-    """One JSON object a line: time, level, logger, message, and whatever the caller gave as `extra`."""
+    """Formats one JSON object a line: time, level, logger, message, and the caller's `extra`."""
 
     def format(self, record: logging.LogRecord) -> str:
-        """Give the line."""
+        """Return a record as one line of JSON."""
         line = {
             "time": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
             "level": record.levelname,
@@ -47,22 +48,23 @@ class JsonFormatter(logging.Formatter):
         return _ENCODED(line)
 
 
-class Discreet(logging.Formatter):
-    """Blots secrets out of whole lines, with their traceback and whatever else a formatter puts there."""
+class RedactingFormatter(logging.Formatter):
+    """Redacts secrets in the whole output of another formatter, tracebacks included."""
 
     def __init__(self, formatter: logging.Formatter, secrets: Iterable[str]) -> None:
         super().__init__()
         self.inner = formatter
-        self._forms = sorted({form for secret in secrets for form in _forms(secret)}, key=len, reverse=True)
-        self._known = re.compile("|".join(map(re.escape, self._forms)))
+        spellings = {text for secret in secrets for text in _spellings(secret)}
+        self._spellings = sorted(spellings, key=len, reverse=True)
+        self._configured = re.compile("|".join(map(re.escape, self._spellings)))
 
     def format(self, record: logging.LogRecord) -> str:
-        """Give the line."""
+        """Return the line without secrets."""
         line = self.inner.format(record)
         folded = line.casefold()
         if any(hint in folded for hint in _HINTS):
-            line = _TELLING.sub(rf"\g<before>{HIDDEN}", line)
-        return self._known.sub(HIDDEN, line) if any(form in line for form in self._forms) else line
+            line = _LOOKS_SECRET.sub(rf"\g<before>{REDACTED}", line)
+        return self._configured.sub(REDACTED, line) if any(text in line for text in self._spellings) else line
 
 
 def configure(
@@ -71,37 +73,37 @@ def configure(
     stream: TextIO | None = None,
     *,
     secrets: Iterable[str] = (),
-    of: tuple[str, ...] = (),
+    others: tuple[str, ...] = (),
 ) -> None:
-    """Send what Veo logs to a stream (stderr by default), and to nothing else; calling again replaces.
+    """Send Veo's log to a stream only (stderr by default); a second call replaces the first.
 
-    `auto` is text at a terminal and JSON elsewhere. `of` names loggers to take along, from warnings on.
+    `auto` is text at a terminal and JSON elsewhere. `others` names loggers to include, at warning or above.
     """
     stream = stream or sys.stderr
     if form == "auto":
         form = "text" if stream is not None and stream.isatty() else "json"
     handler = logging.StreamHandler(stream)
-    handler.addFilter(_stamp)
-    handler.setFormatter(Discreet(JsonFormatter() if form == "json" else _text(), secrets))
-    for name in ("veo", *of):
+    handler.addFilter(_add_request_id)
+    handler.setFormatter(RedactingFormatter(JsonFormatter() if form == "json" else _text(), secrets))
+    for name in ("veo", *others):
         logger = logging.getLogger(name)
         logger.handlers = [handler]
         logger.setLevel(level if name == "veo" else max(logging.WARNING, logging.getLevelName(level)))
         logger.propagate = False
 
 
-def _forms(secret: str) -> set[str]:
-    """Give the ways in which a secret may be written: as it is, in a URL, in JSON, and a URL's password."""
+def _spellings(secret: str) -> set[str]:
+    """Return a secret, and the password if it is a URL, as plain text, URL-encoded and in JSON."""
     try:
         password = urlsplit(secret).password or ""
     except ValueError:
         password = ""
     plain = {secret, password}
-    forms = {*plain, *(quote(text, safe="") for text in plain), *(json.dumps(text)[1:-1] for text in plain)}
-    return {form for form in forms if len(form) >= SHORTEST}
+    texts = {*plain, *(quote(text, safe="") for text in plain), *(json.dumps(text)[1:-1] for text in plain)}
+    return {text for text in texts if len(text) >= SHORTEST_SECRET}
 
 
-def _stamp(record: logging.LogRecord) -> bool:
+def _add_request_id(record: logging.LogRecord) -> bool:
     record.request_id = request_id.get()
     return True
 

@@ -1,6 +1,6 @@
-"""Values that cross layers: deeply immutable, finite, camelCase in JSON.
+"""Values shared between layers: deeply immutable, finite, and camelCase in JSON.
 
-Memory hands the same object to every caller, so nothing in here may be changed in place: models are
+The memory tier returns the same object to every caller, so no value may change in place: models are
 frozen, sequences are tuples and mappings are `FrozenMap`.
 """
 
@@ -48,7 +48,7 @@ FACTORS: tuple[FactorName, ...] = get_args(FactorName)
 
 
 class FrozenMap(Mapping[K, V]):
-    """A read-only, hashable mapping that keeps its order and is an object in JSON."""
+    """A read-only, hashable mapping that keeps its order and serialises to a JSON object."""
 
     __slots__ = ("_items",)
 
@@ -72,7 +72,7 @@ class FrozenMap(Mapping[K, V]):
 
     @classmethod
     def __get_pydantic_core_schema__(cls, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
-        """Validate as a dict of the given types, keep as a FrozenMap, serialise as an object."""
+        """Validate as a dict of the given types, store as a `FrozenMap`, serialise as an object."""
         key, value = get_args(source) or (Any, Any)
         as_dict = handler.generate_schema(dict[key, value])  # type: ignore[valid-type]  # types known at run time
         return core_schema.no_info_before_validator_function(
@@ -82,11 +82,11 @@ class FrozenMap(Mapping[K, V]):
         )
 
 
-_ITEMS = attrgetter("_items")  # without a copy: an answer holds dozens of maps
+_ITEMS = attrgetter("_items")  # no copy: an answer holds dozens of maps
 
 
 class Value(BaseModel):
-    """Base of every value: frozen, strict about unknown fields, never infinite or NaN."""
+    """The base of all values: frozen, without unknown fields, never infinite or NaN."""
 
     model_config = ConfigDict(
         frozen=True,
@@ -95,21 +95,27 @@ class Value(BaseModel):
         alias_generator=to_camel,
         populate_by_name=True,
         serialize_by_alias=True,
-        defer_build=True,  # a validator is built when it is first needed, not at import
+        defer_build=True,  # build validators at first use, not at import
     )
 
 
 def absent(value: object) -> bool:
-    """Tell whether an optional field is left out of the JSON: it has no source."""
+    """Check whether an optional field is None, so that JSON leaves it out."""
     return value is None
 
 
+class SnakeValue(Value):
+    """A value whose JSON names are snake_case, as its contract has them."""
+
+    model_config = ConfigDict(alias_generator=None)
+
+
 class Figure(Value):
-    """One number and where it comes from.
+    """One number and its source.
 
     `value` is in `unit`; `level` says what it describes (the district, its borough, or a model's
-    estimate); `vintage` is the date or period of the source, as the source states it. `censored` marks
-    a figure of which only an upper bound is known: the truth is below `value`.
+    estimate); `vintage` is the date or period that the source states. `censored` marks an upper bound: the
+    true number is below `value`.
     """
 
     value: int | float
@@ -132,10 +138,10 @@ class Location(Value):
 
 
 class District(Value):
-    """One postcode district, or a group of them, with every embedded figure that exists for it.
+    """One postcode district, or a group of districts, with its figures.
 
-    `figures` is keyed by the column of the embedded table; a missing key means no source. `boroughs`
-    is the share of the population by borough (shares of at least 2 %).
+    `figures` is keyed by the column of the embedded table; a missing key means no source. `boroughs` is the
+    share of the population by borough (shares of at least 2 %).
     """
 
     code: str
@@ -151,7 +157,7 @@ class District(Value):
     figures: Figures
 
     def number(self, name: str) -> float | None:
-        """Give the plain value of a figure, or None when there is no source."""
+        """Return the value of a figure, None if there is no source."""
         figure = self.figures.get(name)
         return None if figure is None else figure.value
 
@@ -176,10 +182,10 @@ class Destination(Value):
 
 
 class Place(Value):
-    """Where a journey begins or ends, resolved from what somebody typed.
+    """One end of a journey, resolved from typed text.
 
     `code` is canonical (a destination's id, an outcode, a group or a full postcode) and part of cache
-    keys; `label` is for readers.
+    keys; `label` is its display name.
     """
 
     code: str
@@ -189,7 +195,7 @@ class Place(Value):
 
 
 class Leg(Value):
-    """One part of a journey: minutes include waiting to board."""
+    """One part of a journey; its minutes include the wait to board."""
 
     mode: Mode
     line: str | None = Field(default=None, exclude_if=absent)
@@ -199,14 +205,14 @@ class Leg(Value):
 
 
 class Journey(Value):
-    """Door to door, in minutes."""
+    """A journey from door to door, in minutes."""
 
     minutes: float
     legs: tuple[Leg, ...]
     source: str = "modelled"
 
     def rounded(self) -> tuple[Leg, ...]:
-        """Give the legs for readers, in tenths of a minute."""
+        """Return the legs with their minutes rounded to tenths."""
         return tuple(leg.model_copy(update={"minutes": round(leg.minutes, 1)}) for leg in self.legs)
 
 
@@ -214,10 +220,10 @@ T = TypeVar("T")
 
 
 class Answer(Value, Generic[T]):
-    """What a question gives: data, the sources used, what is missing, what was assumed.
+    """The answer to a question: data, its sources, notices on what is missing, and assumptions.
 
-    `attribution` is what licences want shown with it. `partial` says that a part was left out that may be
-    there soon: such an answer is kept for a moment only.
+    `attribution` is what the licences require to be shown. `partial` marks an answer without a part that may
+    be available soon; it is cached only briefly.
     """
 
     data: T

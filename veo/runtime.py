@@ -19,19 +19,19 @@ from veo.sources.embedded import snapshot
 from veo.sources.embedded.place_resolver import Places
 from veo.sources.embedded.rail import Rail
 from veo.sources.embedded.snapshot import Snapshot
-from veo.sources.http.client import made
+from veo.sources.http.client import call_counts
 from veo.spend_caps import Cap, SpendCaps
 from veo.tables.current import CurrentFigures, FigureSet, figure_set
 from veo.tables.storage import Table
 
 log = logging.getLogger(__name__)
 
-LEDGER_EVERY = 60.0  # seconds of use: with keeping in step every 30 s, three commands a minute
+LEDGER_EVERY = 60.0  # seconds of use: with invalidation sync every 30 s, three commands a minute
 
 
 @dataclass(frozen=True, slots=True)
 class Tables:
-    """What is computed from the embedded figures alone, once per process."""
+    """Everything computed from the embedded figures alone, once per process."""
 
     snapshot: Snapshot
     current: FigureSet
@@ -41,7 +41,7 @@ class Tables:
 
 @dataclass(frozen=True, slots=True)
 class Runtime:
-    """Everything an entry point needs. `shared_fault` says why a configured shared tier is not in use."""
+    """Everything an entry point needs. `shared_fault` is why a configured shared tier is not in use."""
 
     settings: Settings
     tables: Tables
@@ -53,7 +53,7 @@ class Runtime:
     shared_fault: str | None
 
     async def close(self) -> None:
-        """Write what waits, and give back every connection."""
+        """Finish the pending writes, and close every connection."""
         await self.cache.close()
         if self.sources.live is not None:
             await self.sources.live.http.close()
@@ -61,13 +61,13 @@ class Runtime:
 
 @cache
 def tables() -> Tables:
-    """Load and check the embedded figures; every later call gives the same ones."""
-    shipped = snapshot.load()
-    return Tables(shipped, figure_set(shipped), Rail(shipped), Places(shipped))
+    """Load and check the embedded figures; every later call returns the same tables."""
+    embedded = snapshot.load()
+    return Tables(embedded, figure_set(embedded), Rail(embedded), Places(embedded))
 
 
 def build(settings: Settings | None = None, clock: Clock | None = None) -> Runtime:
-    """Wire one runtime. A shared tier that cannot be used is said in the log and left out."""
+    """Build a runtime; a shared tier that cannot be used is logged and left out."""
     settings = settings or Settings()
     store, name, fault = _store(settings)
     if fault is not None:
@@ -78,14 +78,14 @@ def build(settings: Settings | None = None, clock: Clock | None = None) -> Runti
         prefix=settings.prefix,
         entries=0 if settings.cache == "off" else 1_000,
         commands_per_day=settings.commands_per_day,
-        meter=made,
+        meter=call_counts,
         ledger_every=LEDGER_EVERY,
     )
     terms = MortgageTerms(
         rate=settings.mortgage_rate, years=settings.mortgage_years, deposit=settings.mortgage_deposit
     )
     sources = _sources(settings, cache_, shared=store is not None)
-    cache_.ledger.sources = lambda: _observed(sources.live)
+    cache_.ledger.sources = lambda: _source_counts(sources.live)
     questions = Questions(cache_, sources)
     return Runtime(
         settings=settings,
@@ -100,8 +100,8 @@ def build(settings: Settings | None = None, clock: Clock | None = None) -> Runti
 
 
 def _sources(settings: Settings, cache_: Cache, *, shared: bool) -> Sources:
-    """Wire what answers are made of; the refreshed tables stand in the shared tier, else in a folder."""
-    known, folder = tables(), None if shared else settings.tables
+    """Build the sources; refreshed tables are stored in the shared tier, else in a folder."""
+    embedded, folder = tables(), None if shared else settings.tables
     live = None
     if settings.live == "auto":
         keys = Keys(
@@ -115,24 +115,25 @@ def _sources(settings: Settings, cache_: Cache, *, shared: bool) -> Sources:
         "perplexity": Cap(settings.perplexity_usd_per_day, "VEO_PERPLEXITY_USD_PER_DAY"),
     }
     refreshed = {
-        name: Table(name, RefreshedTable, cache_, folder, follows=("recommendations", "area"))
+        name: Table(name, RefreshedTable, cache_, folder, flush_tags=("recommendations", "area"))
         for name in (SOURCES if live is not None else ())
     }
     return Sources(
-        figures=CurrentFigures(known.current, refreshed),
-        rail=known.rail,
-        places=known.places,
+        figures=CurrentFigures(embedded.current, refreshed),
+        rail=embedded.rail,
+        places=embedded.places,
         live=live,
-        schools=Table("schools", SchoolTable, cache_, folder, follows=("schools", "area")),
+        schools=Table("schools", SchoolTable, cache_, folder, flush_tags=("schools", "area")),
         spend_caps=SpendCaps(cache_, caps, today, fleet=shared),
         deadline=settings.deadline,
     )
 
 
-def _observed(live: Live | None) -> dict[str, dict[str, float]]:
-    """Give the calls and failures of each provider since start."""
-    seen = {} if live is None else {one.provider.name: one.seen for one in live.http.upstreams()}
-    return {name: {"calls": one.calls, "failures": one.failures} for name, one in seen.items()}
+def _source_counts(live: Live | None) -> dict[str, dict[str, float]]:
+    """Return the calls and failures of each provider since start."""
+    upstreams = () if live is None else live.http.upstreams()
+    stats = {upstream.provider.name: upstream.stats for upstream in upstreams}
+    return {name: {"calls": counts.calls, "failures": counts.failures} for name, counts in stats.items()}
 
 
 def _plain(secret: SecretStr | None) -> str | None:
@@ -140,7 +141,7 @@ def _plain(secret: SecretStr | None) -> str | None:
 
 
 def _store(settings: Settings) -> tuple[Store | None, str | None, str | None]:
-    """Give the configured store, its name, and what is wrong with it."""
+    """Return the configured store, its name, and its configuration fault, each None if absent."""
     if settings.cache != "auto":
         return None, None, None
     try:

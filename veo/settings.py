@@ -1,4 +1,4 @@
-"""Every variable that the app reads, once, at the edge. `secrets.example` documents them for deployers."""
+"""All settings, read once from the environment. `secrets.example` documents them for deployers."""
 
 import re
 from functools import cached_property
@@ -11,16 +11,16 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 Price = Annotated[float, Field(ge=0, le=1_000)]  # US dollars a call
 
 
-SHORTEST_TOKEN = 16
+SHORTEST_TOKEN = 16  # characters of the admin token
 PROVIDERS = (
     "tfl", "police.uk", "postcodes.io", "ons-geography", "overpass", "fsa", "google-geocoding",
     "google-staticmap", "perplexity", "gias", "gov-uk", "ofsted", "price-paid", "uk-hpi", "ons",
 )  # fmt: skip
-"""The names of all live sources: those of `veo.sources`, which would take long to import here."""
+"""The names of all live sources, repeated here because importing `veo.sources` is slow."""
 
 
 class Settings(BaseSettings):
-    """The settings of one process: frozen, and secrets never show in a repr."""
+    """The settings of one process; they are frozen, and a repr hides the secrets."""
 
     model_config = SettingsConfigDict(
         frozen=True,
@@ -28,7 +28,7 @@ class Settings(BaseSettings):
         env_ignore_empty=True,
         env_prefix="VEO_",
         populate_by_name=True,
-        hide_input_in_errors=True,  # it may be a secret
+        hide_input_in_errors=True,  # the input may be a secret
     )
 
     upstash_url: str | None = Field(
@@ -80,7 +80,7 @@ class Settings(BaseSettings):
     def _long_enough(cls, value: object) -> object:
         if not isinstance(value, str):
             return value
-        if len(token := value.strip()) < SHORTEST_TOKEN:  # a header carries no spaces around it
+        if len(token := value.strip()) < SHORTEST_TOKEN:  # HTTP strips spaces around a header
             raise ValueError(f"must be at least {SHORTEST_TOKEN} characters without spaces around them")
         return token
 
@@ -89,7 +89,7 @@ class Settings(BaseSettings):
     def _check(cls, value: dict[str, str]) -> dict[str, str]:
         for name, url in value.items():
             if name not in PROVIDERS:
-                raise ValueError(f"{name}: no such source; there are {', '.join(PROVIDERS)}")
+                raise ValueError(f"{name}: no such source; use one of {', '.join(PROVIDERS)}")
             if not re.fullmatch(r"https://[\w.-]+(:\d+)?(/[\w./-]*)?|http://127\.0\.0\.1:\d+", url):
                 raise ValueError(
                     f"{name}: must be an https:// address without a query, or http://127.0.0.1:port"
@@ -116,10 +116,10 @@ class Settings(BaseSettings):
 
     @cached_property
     def prefix(self) -> str:
-        """Give what stands before the version in every key of the shared tier."""
+        """Return the start of every key in the shared tier, before the version."""
         return f"veo:{self.namespace}:" if self.namespace else "veo:"
 
     def secrets(self) -> tuple[str, ...]:
-        """Give every secret in the clear, for whoever has to keep them out of sight."""
+        """Return all secrets in plain text, for the redaction of logs."""
         values = [getattr(self, name) for name in type(self).model_fields]
         return tuple(value.get_secret_value() for value in values if isinstance(value, SecretStr))

@@ -1,7 +1,7 @@
-"""What paid sources may cost in a day: one account per provider, counted across the fleet before it is spent.
+"""Daily spend caps of paid providers: a call is charged to its provider's spend counter before it is made.
 
-While the shared tier cannot be reached, a container goes on only until its own day has cost its share of
-the cap; what it spends meanwhile is counted as soon as the tier is back.
+The counters are shared by the fleet. While the shared tier cannot be reached, a container spends at most
+its share of the cap; its spending is added to the fleet's counter once the tier is back.
 """
 
 from collections.abc import AsyncIterator, Callable, Mapping
@@ -14,15 +14,15 @@ from typing import NamedTuple
 from veo.cache import Cache
 from veo.errors import CapReached, NotAsked, ProviderError, RateLimited
 
-SHARES = 10  # a deployment has at most five web containers and four of each function in use at once
-MICRO = 1_000_000  # accounts are kept in whole millionths of a dollar
-KEPT = timedelta(days=2)
+SHARES = 10  # a deployment uses at most five web containers and four of each function at once
+MICRO = 1_000_000  # counters are in whole millionths of a US dollar
+COUNTER_LIFETIME = timedelta(days=2)
 UNBILLED = frozenset({HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN})
-"""With these a provider refuses the key: no call that costs anything."""
+"""Statuses with which a provider rejects the API key; such a call costs nothing."""
 
 
 class Cap(NamedTuple):
-    """How much a provider may cost in a day, in US dollars, and the setting that says so."""
+    """The most a provider may cost in a day, in US dollars, and the setting that defines it."""
 
     usd: float
     setting: str
@@ -30,9 +30,10 @@ class Cap(NamedTuple):
 
 @dataclass(slots=True)
 class SpendCounter:
-    """One provider's day, in millionths: what this container spent, what it last heard of the fleet's sum.
+    """The spending for one provider on one day, in millionths of a US dollar.
 
-    `uncounted` is what it spent and could not count in the fleet yet.
+    `own` is this container's spending, `fleet` the last known sum of the fleet, and `uncounted` the part of
+    `own` that is still to be added to the fleet's counter.
     """
 
     day: date
@@ -42,78 +43,82 @@ class SpendCounter:
 
 
 class SpendCaps:
-    """Pays for calls. `fleet` tells that other containers may share the caps."""
+    """The spend caps of all providers; with `fleet`, other containers may share them."""
 
     def __init__(
         self, cache: Cache, caps: Mapping[str, Cap], today: Callable[[], date], *, fleet: bool
     ) -> None:
         self._cache, self._caps, self._today, self._fleet = cache, caps, today, fleet
-        self._accounts: dict[str, SpendCounter] = {}
+        self._counters: dict[str, SpendCounter] = {}
 
     def check(self, provider: str, usd: float) -> None:
-        """Raise CapReached where the day's cap is known to be too low for a call of that price."""
-        account, cap = self._account(provider), self._caps[provider]
+        """Raise CapReached if the known spending leaves too little of the cap for a call of that price."""
+        counter, cap = self._counter(provider), self._caps[provider]
         limit = round(cap.usd * MICRO)
-        if not limit or max(account.own, account.fleet) + round(usd * MICRO) > limit:
+        if not limit or max(counter.own, counter.fleet) + round(usd * MICRO) > limit:
             raise CapReached(provider, cap.setting)
 
     async def pay(self, provider: str, usd: float) -> SpendCounter:
-        """Take the price of one call, and give the account that it was taken from.
+        """Charge the price of one call, and return the counter it was charged to.
 
-        Raises CapReached, and takes nothing, when the day's cap is too low.
+        Raises CapReached, and charges nothing, if the call would exceed the cap.
         """
         self.check(provider, usd)
-        account, cap, amount = self._account(provider), self._caps[provider], round(usd * MICRO)
+        counter, cap, amount = self._counter(provider), self._caps[provider], round(usd * MICRO)
         limit = round(cap.usd * MICRO)
-        account.own += amount  # before the wait: calls at the same time must not all fit
-        total = await self._count(provider, account, amount)
-        alone = limit / SHARES if self._fleet else limit
-        if (account.own > alone) if total is None else (total > limit):
-            account.own -= amount
-            await self._count(provider, account, -amount)
+        counter.own += amount  # before the await, so that concurrent calls see it
+        total = await self._count(provider, counter, amount)
+        own_limit = limit / SHARES if self._fleet else limit
+        if (counter.own > own_limit) if total is None else (total > limit):
+            counter.own -= amount
+            await self._count(provider, counter, -amount)
             raise CapReached(provider, cap.setting)
-        return account
+        return counter
 
     @asynccontextmanager
     async def paying(self, provider: str, usd: float) -> AsyncIterator[SpendCounter]:
-        """Pay for the call inside; the price of one that was refused or never sent is given back.
+        """Charge the call made in the context; refund it if it was rejected or never sent.
 
-        Raises CapReached as `pay` does, and what the call raises.
+        Raises CapReached as `pay` does, and any error of the call.
         """
-        account = await self.pay(provider, usd)
+        counter = await self.pay(provider, usd)
         try:
-            yield account
+            yield counter
         except ProviderError as error:
             if isinstance(error, NotAsked | RateLimited) or error.status in UNBILLED:
-                await self.settle(provider, -usd, account)
+                await self.settle(provider, -usd, counter)
             raise
 
-    async def settle(self, provider: str, usd: float, account: SpendCounter | None = None) -> None:
-        """Correct what was taken from an account, by default today's: the call cost so much more, or less."""
-        account, amount = account or self._account(provider), round(usd * MICRO)
+    async def settle(self, provider: str, usd: float, counter: SpendCounter | None = None) -> None:
+        """Add the difference between a call's actual price and the charged one to its counter.
+
+        `usd` is negative if the call cost less; the default counter is today's.
+        """
+        counter, amount = counter or self._counter(provider), round(usd * MICRO)
         if amount:
-            account.own += amount
-            await self._count(provider, account, amount)
+            counter.own += amount
+            await self._count(provider, counter, amount)
 
     def spent(self) -> dict[str, float]:
-        """Give what each provider has cost today in US dollars, as far as this container knows."""
-        accounts = {provider: self._account(provider) for provider in self._caps}
-        return {name: max(account.own, account.fleet) / MICRO for name, account in accounts.items()}
+        """Return today's known spending for each provider in US dollars."""
+        counters = {provider: self._counter(provider) for provider in self._caps}
+        return {name: max(counter.own, counter.fleet) / MICRO for name, counter in counters.items()}
 
-    def _account(self, provider: str) -> SpendCounter:
+    def _counter(self, provider: str) -> SpendCounter:
         today = self._today()
-        account = self._accounts.get(provider)
-        if account is None or account.day != today:
-            account = self._accounts[provider] = SpendCounter(today)
-        return account
+        counter = self._counters.get(provider)
+        if counter is None or counter.day != today:
+            counter = self._counters[provider] = SpendCounter(today)
+        return counter
 
-    async def _count(self, provider: str, account: SpendCounter, amount: int) -> int | None:
-        """Count in the fleet, and give its sum; None when there is none or it cannot be reached."""
-        due, account.uncounted = amount + account.uncounted, 0
-        total = await self._cache.tally(f"usd:{provider}:{account.day.isoformat()}", due, KEPT)
+    async def _count(self, provider: str, counter: SpendCounter, amount: int) -> int | None:
+        """Add to the fleet's counter and return its sum; None without a shared tier that can be reached."""
+        due, counter.uncounted = amount + counter.uncounted, 0
+        key = f"usd:{provider}:{counter.day.isoformat()}"
+        total = await self._cache.add_to_counter(key, due, COUNTER_LIFETIME)
         if total is None:
-            # whether it was counted is not known: counted twice a price is on the safe side, a refund is not
-            account.uncounted += max(0, due)
+            # the addition may have arrived: repeating a charge is safe, repeating a refund is not
+            counter.uncounted += max(0, due)
         else:
-            account.fleet = total
+            counter.fleet = total
         return total

@@ -1,4 +1,4 @@
-"""The operations page of a fleet that has lived through a week, and how a test opens it."""
+"""Helpers to open and use the operations page of a fleet."""
 
 from pathlib import Path
 from typing import NamedTuple
@@ -9,15 +9,15 @@ TOKEN = "a-token-of-the-tests"
 STATS = "**/admin/cache/stats*"
 
 
-class Operated(NamedTuple):
-    """A server with the token: its address, and the file of its log."""
+class AdminServer(NamedTuple):
+    """A server with an admin token: its address and its log file."""
 
     url: str
     log: Path
 
 
 def enter(page: Page, token: str = TOKEN) -> Page:
-    """Give a token to the door."""
+    """Enter a token in the sign-in form."""
     page.goto("/admin")
     page.get_by_label("Admin token").fill(token)
     page.get_by_role("button", name="Open").click()
@@ -25,22 +25,22 @@ def enter(page: Page, token: str = TOKEN) -> Page:
 
 
 def opened(page: Page, token: str = TOKEN) -> Page:
-    """Open the page with the token, and wait for its figures."""
+    """Open the page with a token, and wait for its figures."""
     expect(enter(page, token).locator(".tile")).to_have_count(5)
     return page
 
 
 def region(page: Page, title: str) -> Locator:
-    """Give the section of a title."""
+    """Return the section with a title."""
     return page.get_by_role("region", name=title, exact=True)
 
 
 def figure(page: Page, key: str) -> Locator:
-    """Give the tile of one of the owner's figures."""
+    """Return the tile of a key figure."""
     return page.locator(f"[data-figure={key}]")
 
 
 def decide(page: Page, button: str, answer: str) -> None:
-    """Press a button that asks whether to go on, and answer."""
+    """Press a button that asks for confirmation, and answer."""
     page.get_by_role("button", name=button, exact=True).click()
     page.get_by_role("dialog").get_by_role("button", name=answer, exact=True).click()

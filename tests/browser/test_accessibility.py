@@ -1,6 +1,6 @@
-"""Every page and state for everybody: axe-core finds nothing, and a phone needs no sideways scrolling.
+"""Accessibility of every page and state: axe-core finds nothing, and a phone needs no sideways scrolling.
 
-Pictures of what was looked at go to `artefacts/`.
+Screenshots go to `artefacts/`.
 """
 
 import pytest
@@ -15,7 +15,7 @@ STATES = {
     "beginning": ("/", ".beginning"),
     "answer": ("/?persona=student&locationType=rent&budget=1000&destination=ucl", ".card"),
     "nothing": ("/?persona=student&budget=1000&maxCommute=1", ".empty"),
-    "refusal": ("/?persona=student&budget=1&destination=Atlantis", ".said.caution"),
+    "refusal": ("/?persona=student&budget=1&destination=Atlantis", ".notice.caution"),
     "area": ("/areas/E15?destination=ucl", ".figure"),
     "missing": ("/areas/ZZ9", ".missing"),
 }
@@ -25,25 +25,23 @@ RULES = {"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "be
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("size", ["phone", "wide"])
 @pytest.mark.parametrize("state", STATES)
-def test_nothing_stands_in_anybody_s_way(
-    browser: Browser, served: str, state: str, size: str, scheme: str
-) -> None:
-    path, sign = STATES[state]
+def test_axe_finds_no_violation(browser: Browser, served: str, state: str, size: str, scheme: str) -> None:
+    path, selector = STATES[state]
     with visiting(browser, served, size, scheme) as visit:
         visit.page.goto(path)
-        visit.page.locator(sign).first.wait_for()
+        visit.page.locator(selector).first.wait_for()
         for box in visit.page.locator(".card summary").all()[:1]:
             box.click()
         visit.page.screenshot(path=ARTEFACTS / f"{state}-{size}-{scheme}.png", full_page=True)
-        found = Axe().run(visit.page, options=RULES)
-        assert found.violations_count == 0, found.generate_report()
+        results = Axe().run(visit.page, options=RULES)
+        assert results.violations_count == 0, results.generate_report()
 
 
 @pytest.mark.parametrize("state", STATES)
 def test_a_narrow_screen_needs_no_sideways_scrolling(browser: Browser, served: str, state: str) -> None:
-    path, sign = STATES[state]
+    path, selector = STATES[state]
     with visiting(browser, served, "phone") as visit:
         visit.page.set_viewport_size({"width": 320, "height": 640})  # 1280 px at a zoom of 400 %
         visit.page.goto(path)
-        expect(visit.page.locator(sign).first).to_be_visible()
+        expect(visit.page.locator(selector).first).to_be_visible()
         assert visit.page.evaluate("document.documentElement.scrollWidth") <= 320

@@ -1,4 +1,4 @@
-"""The page of one district as a reader meets it."""
+"""The page of a district."""
 
 import re
 from urllib.parse import quote, urlsplit
@@ -21,7 +21,7 @@ def opened(page: Page, path: str = "/areas/E15") -> Page:
 
 
 def panel(page: Page, title: str) -> Locator:
-    """Give the section of a title."""
+    """Return the section with a title."""
     return page.locator(".panel").filter(has=page.get_by_role("heading", name=title, exact=True))
 
 
@@ -32,30 +32,30 @@ def test_the_page_names_its_district(page: Page) -> None:
 
 def test_every_figure_of_the_answer_is_shown_once(page: Page) -> None:
     opened(page)
-    told = page.evaluate("fetch('/api/areas/E15').then((answer) => answer.json())")
+    answer = page.evaluate("fetch('/api/areas/E15').then((answer) => answer.json())")
     shown = page.locator(".figure").evaluate_all("nodes => nodes.map((node) => node.dataset.figure)")
-    assert sorted(shown) == sorted(told["data"]["figures"])
+    assert sorted(shown) == sorted(answer["data"]["figures"])
 
 
-def test_a_figure_says_value_level_source_and_vintage(page: Page) -> None:
+def test_a_figure_shows_value_level_source_and_vintage(page: Page) -> None:
     rent = opened(page).locator("[data-figure=rent_2bed]")
     for text in ("£1,983", "a month", "borough figure", "ONS Price Index of Private Rents, Aug 2026"):
         expect(rent).to_contain_text(text)
 
 
-def test_a_figure_says_where_it_stands_in_london(page: Page) -> None:
+def test_a_figure_shows_its_percentile_in_london(page: Page) -> None:
     expect(opened(page).locator("[data-figure=median_price]")).to_contain_text("higher than 17% of districts")
 
 
-def test_a_figure_without_a_source_is_said_to_be_missing(page: Page) -> None:
+def test_figures_without_a_source_are_listed(page: Page) -> None:
     expect(panel(opened(page, "/areas/EC2V"), "Cost of a home")).to_contain_text("No source for:")
 
 
-def test_a_bounded_figure_is_said_to_be_one(page: Page) -> None:
+def test_a_censored_figure_shows_its_bound(page: Page) -> None:
     expect(opened(page, "/areas/SE2").locator("[data-figure=food_venues]")).to_contain_text("fewer than 150")
 
 
-def test_old_accessibility_figures_are_said_to_be_old(page: Page) -> None:
+def test_accessibility_figures_show_their_year(page: Page) -> None:
     expect(panel(opened(page), "Getting around")).to_contain_text("Accessibility is as of 2014")
 
 
@@ -69,7 +69,7 @@ def test_a_group_is_shown_like_a_district(page: Page) -> None:
     expect(opened(page, "/areas/EC1").get_by_text("modelled").first).to_be_visible()
 
 
-def test_an_unknown_district_is_a_page_that_helps(page: Page) -> None:
+def test_an_unknown_district_has_a_helpful_page(page: Page) -> None:
     answer = page.goto("/areas/ZZ9")
     assert answer is not None
     assert answer.status == 404
@@ -114,13 +114,17 @@ def test_a_destination_of_the_address_is_only_text(page: Page, text: str) -> Non
     assert harmed(page) is None
 
 
-# ---- what may be there, and what may fail ----------------------------------------------------------------
+# ---- optional parts and failures -----------------------------------------------------------------------
 
 
-def with_live_parts(told: Json) -> None:
-    """Add what live sources would have said, with hostile names."""
-    told["data"]["schools"]["schools"] = [{"name": HOSTILE, "rating": "Good", "distance": 0.4}]
-    told["data"]["crime"] |= {"breakdown": {"burglary": 12, HOSTILE: 3}, "trend": "falling", "trendPct": -4.2}
+def with_live_parts(answer: Json) -> None:
+    """Add data of live sources, with hostile names."""
+    answer["data"]["schools"]["schools"] = [{"name": HOSTILE, "rating": "Good", "distance": 0.4}]
+    answer["data"]["crime"] |= {
+        "breakdown": {"burglary": 12, HOSTILE: 3},
+        "trend": "falling",
+        "trendPct": -4.2,
+    }
 
 
 @pytest.mark.parametrize("title", ["Schools", "Safety"])
@@ -134,22 +138,22 @@ def test_the_mix_and_the_trend_of_crime_are_shown_when_there_are_any(page: Page)
     changed(page, AREA, with_live_parts)
     safety = panel(opened(page), "Safety")
     expect(safety.get_by_role("row", name="Burglary 12")).to_be_visible()
-    expect(safety).to_contain_text("4.2% in the last six months against the six before")
+    expect(safety).to_contain_text("4.2% in the last six months compared with the previous six")
 
 
-def test_research_that_is_not_configured_is_said_quietly(page: Page) -> None:
+def test_research_that_is_not_configured_is_no_warning(page: Page) -> None:
     opened(page).get_by_role("button", name="Ask the web about this district").click()
     expect(panel(page, "What the web says")).to_contain_text("Web research is not switched on here.")
 
 
-def test_research_is_paid_and_so_only_asked_on_demand(visit: Visit) -> None:
+def test_research_is_only_requested_on_demand(visit: Visit) -> None:
     opened(visit.page)
     expect(panel(visit.page, "Nearest stations").get_by_role("listitem").first).to_be_visible()
-    assert [url for url in visit.asked if "research" in url] == []
+    assert [url for url in visit.requests if "research" in url] == []
 
 
 def researched(page: Page, citation: str) -> Locator:
-    """Let research answer with hostile words, and show it."""
+    """Let research answer with hostile text, and show it."""
     overview = {"content": HOSTILE, "summary_points": [HOSTILE], "citations": [citation]}
     page.route(RESEARCH, lambda route: route.fulfill(json={"success": True, "data": {"overview": overview}}))
     opened(page).get_by_role("button", name="Ask the web about this district").click()
@@ -163,7 +167,7 @@ def test_research_is_shown_as_text(page: Page) -> None:
     assert harmed(page) is None
 
 
-def test_a_citation_leads_to_its_source(page: Page) -> None:
+def test_a_citation_links_to_its_source(page: Page) -> None:
     link = researched(page, "https://example.org/e15").get_by_role("link")
     expect(link).to_have_attribute("href", "https://example.org/e15")
 
@@ -182,18 +186,18 @@ def test_a_failure_of_the_figures_leaves_the_rest(page: Page) -> None:
     expect(panel(page, "Commute")).to_contain_text("min to University College London")
 
 
-def test_after_a_failure_the_figures_can_be_asked_again(page: Page) -> None:
+def test_after_a_failure_the_figures_can_be_loaded_again(page: Page) -> None:
     refused(page, AREA, 500, "INTERNAL_ERROR", "Something went wrong here")
     page.goto("/areas/E15")
-    again = page.get_by_role("button", name="Try again")
-    again.wait_for()
+    retry = page.get_by_role("button", name="Try again")
+    retry.wait_for()
     page.unroute(AREA)
-    again.click()
+    retry.click()
     expect(page.locator(".figure").first).to_be_visible()
 
 
-def test_the_page_is_quiet_and_asks_no_host_but_its_own(visit: Visit) -> None:
+def test_the_page_writes_no_error_and_contacts_no_other_host(visit: Visit) -> None:
     opened(visit.page, "/areas/E15?destination=ucl")
     expect(panel(visit.page, "Commute")).to_contain_text("min to")
     assert visit.errors == []
-    assert {urlsplit(address).hostname for address in visit.asked} == {"127.0.0.1"}
+    assert {urlsplit(address).hostname for address in visit.requests} == {"127.0.0.1"}

@@ -1,4 +1,4 @@
-"""The documentation page as a reader meets it: /docs in Chromium."""
+"""The documentation page: /docs in Chromium."""
 
 from collections.abc import Iterator
 from typing import NamedTuple
@@ -11,32 +11,32 @@ from veo.web.routes import PUBLIC
 
 pytestmark = pytest.mark.browser
 
-expect.set_options(timeout=30_000)  # ms; a busy machine is slow to draw, and that is no fault of the page
+expect.set_options(timeout=30_000)  # ms; a busy machine renders slowly
 
 
 class Visit(NamedTuple):
-    """A page with what it did: the addresses it asked for, and the errors it wrote or did not catch."""
+    """A page with the addresses that it requested, and its console errors and uncaught exceptions."""
 
     page: Page
-    asked: list[str]
+    requests: list[str]
     errors: list[str]
 
 
 @pytest.fixture
 def visit(browser: Browser, served: str) -> Iterator[Visit]:
-    """Open /docs as somebody who was never there, and wait until routes are drawn."""
+    """Open /docs in a fresh browser context, and wait until its routes are rendered."""
     with browser.new_context() as context:
-        seen = Visit(context.new_page(), [], [])
-        context.on("request", lambda request: seen.asked.append(request.url))
-        context.on("console", lambda said: seen.errors.append(said.text) if said.type == "error" else None)
-        context.on("weberror", lambda raised: seen.errors.append(str(raised.error)))
-        seen.page.goto(f"{served}/docs")
-        seen.page.locator(".opblock-summary").first.wait_for()
-        yield seen
+        visit = Visit(context.new_page(), [], [])
+        context.on("request", lambda request: visit.requests.append(request.url))
+        context.on("console", lambda line: visit.errors.append(line.text) if line.type == "error" else None)
+        context.on("weberror", lambda raised: visit.errors.append(str(raised.error)))
+        visit.page.goto(f"{served}/docs")
+        visit.page.locator(".opblock-summary").first.wait_for()
+        yield visit
 
 
 def try_out(page: Page) -> Locator:
-    """Ask the example question of the first route by clicking, and give the status that the page shows."""
+    """Send the example request of the first route, and return the status that the page shows."""
     route = page.locator(".opblock-post", has=page.locator("[data-path='/api/recommendations']"))
     route.locator(".opblock-summary-control").click()
     route.get_by_role("button", name="Try it out").click()
@@ -61,6 +61,6 @@ def test_the_page_writes_no_error_to_the_console(visit: Visit) -> None:
     assert visit.errors == []
 
 
-def test_the_page_asks_no_host_but_its_own(visit: Visit) -> None:
+def test_the_page_contacts_no_other_host(visit: Visit) -> None:
     try_out(visit.page)
-    assert {urlsplit(address).hostname for address in visit.asked} == {"127.0.0.1"}
+    assert {urlsplit(address).hostname for address in visit.requests} == {"127.0.0.1"}

@@ -1,4 +1,4 @@
-"""The explorer as a reader meets it, before the real app."""
+"""The explorer, against the real app."""
 
 import io
 import math
@@ -18,16 +18,16 @@ pytestmark = pytest.mark.browser
 # ---- asking ------------------------------------------------------------------------------------------
 
 
-def test_before_anything_is_asked_there_are_examples_to_begin_with(page: Page) -> None:
+def test_before_the_first_question_there_are_examples(page: Page) -> None:
     page.goto("/")
     page.get_by_role("link", name="A student with £1,000").click()
     expect(cards(page)).to_have_count(10)
 
 
-def test_before_anything_is_asked_no_area_is_asked_for(visit: Visit) -> None:
+def test_before_the_first_question_no_area_is_requested(visit: Visit) -> None:
     visit.page.goto("/")
     expect(visit.page.locator(".cell")).to_have_count(267)
-    assert [url for url in visit.asked if "recommendations" in url] == []
+    assert [url for url in visit.requests if "recommendations" in url] == []
 
 
 def test_a_link_is_answered_on_arrival(page: Page) -> None:
@@ -80,7 +80,7 @@ def test_a_budget_may_be_written_as_money(page: Page) -> None:
     expect(page.get_by_role("status")).to_contain_text("£1,250 a month")
 
 
-def test_a_slider_asks_the_server_to_rank_again(page: Page) -> None:
+def test_a_slider_ranks_again(page: Page) -> None:
     answered(page)
     before = page.locator(".score strong").first.inner_text()
     page.get_by_role("slider", name="Safety").press("End")
@@ -88,7 +88,7 @@ def test_a_slider_asks_the_server_to_rank_again(page: Page) -> None:
     expect(page.locator(".score strong").first).not_to_have_text(before)
 
 
-def test_the_usual_weights_come_back(page: Page) -> None:
+def test_the_usual_weights_can_be_restored(page: Page) -> None:
     answered(page, f"{STUDENT}&weights=safety:10")
     page.get_by_role("button", name="Back to the usual weights").click()
     expect(page.get_by_role("slider", name="Safety")).to_have_value("5")
@@ -101,7 +101,7 @@ def test_a_parent_is_not_asked_about_nightlife(page: Page) -> None:
     expect(page.get_by_role("slider", name="Nightlife")).to_have_count(0)
 
 
-def test_going_back_shows_the_question_before(page: Page) -> None:
+def test_going_back_shows_the_previous_question(page: Page) -> None:
     answered(page)
     page.get_by_role("radio", name="Parent").check()
     expect(page.get_by_role("status")).to_contain_text("for a parent")
@@ -117,7 +117,7 @@ def test_the_list_can_be_made_longer(page: Page) -> None:
     assert query(page)["maxAreas"] == ["20"]
 
 
-def test_a_keyboard_is_enough(page: Page) -> None:
+def test_the_page_works_by_keyboard(page: Page) -> None:
     page.goto("/")
     page.get_by_role("radio", name="Student").focus()
     page.keyboard.press("ArrowRight")
@@ -137,7 +137,7 @@ def test_a_keyboard_is_enough(page: Page) -> None:
 # ---- the answer --------------------------------------------------------------------------------------
 
 
-def test_a_card_says_why_and_why_not(page: Page) -> None:
+def test_a_card_gives_reasons_for_and_against(page: Page) -> None:
     card = cards(answered(page)).first
     expect(card.get_by_text("For:").first).to_be_attached()
     expect(card.get_by_text("Against:").first).to_be_attached()
@@ -147,8 +147,8 @@ def test_a_card_tags_a_borough_figure(page: Page) -> None:
     expect(cards(answered(page)).first.get_by_text("borough figure").first).to_be_visible()
 
 
-def test_a_card_says_the_lines_of_its_commute(page: Page) -> None:
-    expect(cards(answered(page)).first.get_by_role("list", name="The way")).to_contain_text("Elizabeth line")
+def test_a_card_names_the_lines_of_its_commute(page: Page) -> None:
+    expect(cards(answered(page)).first.get_by_role("list", name="Route")).to_contain_text("Elizabeth line")
 
 
 def test_a_card_discloses_dated_sources(page: Page) -> None:
@@ -158,7 +158,7 @@ def test_a_card_discloses_dated_sources(page: Page) -> None:
     expect(card.get_by_text("GLA ward profiles, 2014 (dated snapshot)")).to_be_visible()
 
 
-def test_a_card_says_how_steady_its_place_is(page: Page) -> None:
+def test_a_card_shows_how_robust_its_rank_is(page: Page) -> None:
     expect(cards(answered(page)).first).to_contain_text(re.compile(r"in the top \d+ in \d+% of weightings"))
 
 
@@ -166,17 +166,17 @@ def test_the_answer_says_what_a_budget_does_not_cover(page: Page) -> None:
     expect(answered(page).get_by_text("Bills, council tax and travel come on top.")).to_be_visible()
 
 
-def test_the_answer_says_how_old_green_space_is(page: Page) -> None:
+def test_the_answer_says_how_old_the_green_space_figures_are(page: Page) -> None:
     expect(answered(page).get_by_text("Green space is measured as of 2014")).to_be_visible()
 
 
-def test_a_card_leads_to_the_page_of_its_area(page: Page) -> None:
+def test_a_card_links_to_the_page_of_its_area(page: Page) -> None:
     answered(page)
     cards(page).first.get_by_role("link").first.click()
     expect(page).to_have_url(re.compile(r"/areas/[A-Z0-9]+\?destination=ucl$"))
 
 
-# ---- a quiet page ------------------------------------------------------------------------------------
+# ---- errors, hosts and layout ------------------------------------------------------------------------
 
 
 def test_the_page_writes_no_error_to_the_console(visit: Visit) -> None:
@@ -184,12 +184,12 @@ def test_the_page_writes_no_error_to_the_console(visit: Visit) -> None:
     assert visit.errors == []
 
 
-def test_the_page_asks_no_host_but_its_own(visit: Visit) -> None:
+def test_the_page_contacts_no_other_host(visit: Visit) -> None:
     answered(visit.page)
-    assert {urlsplit(address).hostname for address in visit.asked} == {"127.0.0.1"}
+    assert {urlsplit(address).hostname for address in visit.requests} == {"127.0.0.1"}
 
 
-def test_on_a_phone_asking_brings_the_areas_into_view(browser: Browser, served: str) -> None:
+def test_on_a_phone_a_question_scrolls_the_areas_into_view(browser: Browser, served: str) -> None:
     with visiting(browser, served, "phone") as visit:
         visit.page.goto("/")
         visit.page.get_by_role("button", name="Show areas").click()
@@ -197,7 +197,7 @@ def test_on_a_phone_asking_brings_the_areas_into_view(browser: Browser, served: 
 
 
 @pytest.mark.parametrize("size", ["phone", "wide"])
-def test_nothing_in_view_is_pushed_about_by_what_arrives(browser: Browser, served: str, size: str) -> None:
+def test_late_content_does_not_shift_the_layout(browser: Browser, served: str, size: str) -> None:
     with visiting(browser, served, size) as visit:
         visit.page.add_init_script(
             "window.shift = 0; new PerformanceObserver((list) => list.getEntries().forEach((entry) => "
@@ -208,7 +208,7 @@ def test_nothing_in_view_is_pushed_about_by_what_arrives(browser: Browser, serve
 
 
 def test_the_bar_of_a_cost_is_drawn_once(page: Page) -> None:
-    """Its height is that of the style sheet, 6 px: a second track below it would make it higher."""
+    """Its height is the style sheet's 6 px: a second track below it would make it taller."""
     bar = answered(page).locator("meter").first
     bar.scroll_into_view_if_needed()
     box = bar.bounding_box()

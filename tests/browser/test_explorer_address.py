@@ -1,4 +1,4 @@
-"""What an address may hold: anything, which is explained and never executed."""
+"""The address may hold anything: unusable values are explained, and never executed."""
 
 from urllib.parse import urlencode
 
@@ -23,16 +23,16 @@ EVERY_PARAMETER = (
 
 @pytest.mark.parametrize("name", EVERY_PARAMETER)
 def test_a_hostile_value_is_shown_and_not_executed(page: Page, name: str) -> None:
-    known = {"persona": "student", "budget": "1000"} | {name: HOSTILE}
-    page.goto(f"/?{urlencode(known)}")
+    parameters = {"persona": "student", "budget": "1000"} | {name: HOSTILE}
+    page.goto(f"/?{urlencode(parameters)}")
     expect(page.get_by_text("<img src=x").first).to_be_visible()
     assert harmed(page) is None
 
 
 def test_a_value_that_cannot_be_used_is_explained(page: Page) -> None:
     answered(page, "/?persona=queen&budget=1000")
-    told = "persona: “queen” is not one of student, parent, developer; left out."
-    expect(page.get_by_text(told)).to_be_visible()
+    message = "persona: “queen” is not one of student, parent, developer; ignored."
+    expect(page.get_by_text(message)).to_be_visible()
 
 
 def test_a_long_destination_is_refused_in_the_server_s_words(page: Page) -> None:
@@ -41,7 +41,7 @@ def test_a_long_destination_is_refused_in_the_server_s_words(page: Page) -> None
     expect(page.get_by_label("Travelling to")).to_have_attribute("aria-invalid", "true")
 
 
-def test_an_unknown_destination_is_refused_with_what_is_near_it(page: Page) -> None:
+def test_an_unknown_destination_is_refused_with_a_similar_name(page: Page) -> None:
     page.goto("/?budget=1000&destination=Canary%20Worf")
     expect(page.locator("#destination-error")).to_contain_text("did you mean Canary Wharf")
 

@@ -1,4 +1,4 @@
-"""The cache's tests run on virtual time: waiting costs nothing, a deadlock is an error."""
+"""The tests of the cache run on virtual time: waiting takes no real time, and a deadlock is an error."""
 
 from typing import Any
 
@@ -32,5 +32,5 @@ def here(store: ChaosStore, upstream: Upstream) -> Container:
 
 @pytest.fixture
 def there(store: ChaosStore, upstream: Upstream) -> Container:
-    """Another container of the same fleet, which asks the same source."""
+    """Another container of the same fleet, with the same source."""
     return Container(store, upstream)

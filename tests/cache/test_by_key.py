@@ -1,4 +1,4 @@
-"""The operations by key, and what a cache tells of itself."""
+"""The operations by key, and the statistics of a cache."""
 
 import asyncio
 from datetime import timedelta
@@ -13,7 +13,7 @@ from veo.cache import Cache, StoreError
 pytestmark = pytest.mark.anyio
 
 
-async def test_get_gives_plain_data(here: Container) -> None:
+async def test_get_returns_plain_data(here: Container) -> None:
     await here.fact("E15")
     assert await here.cache.get("fact:E15") == {"code": "E15", "number": 1}
 
@@ -24,90 +24,91 @@ async def test_get_reads_the_shared_tier(here: Container, there: Container) -> N
     assert await there.cache.get("fact:E15") == {"code": "E15", "number": 1}
 
 
-async def test_get_of_nothing_is_none(here: Container) -> None:
+async def test_get_of_an_absent_key_is_none(here: Container) -> None:
     assert await here.cache.get("fact:E15") is None
 
 
-async def test_get_with_the_tier_away_is_none(there: Container, here: Container, store: ChaosStore) -> None:
+async def test_get_with_the_tier_down_is_none(there: Container, here: Container, store: ChaosStore) -> None:
     await here.fact("E15")
     await here.settle()
     store.down = True
     assert await there.cache.get("fact:E15") is None
 
 
-async def test_get_of_a_remembered_absence_is_none(here: Container) -> None:
+async def test_get_of_a_cached_absence_is_none(here: Container) -> None:
     here.upstream.error = Gone("no such fact")
     with pytest.raises(Gone):
         await here.fact("E15")
     assert await here.cache.get("fact:E15") is None
 
 
-async def test_get_gives_a_private_copy(here: Container) -> None:
+async def test_get_returns_a_private_copy(here: Container) -> None:
     await here.cache.set("note:1", {"a": [1]}, 60)
     (await here.cache.get("note:1"))["a"].append(2)
     assert await here.cache.get("note:1") == {"a": [1]}
 
 
-async def test_a_kept_text_is_read_by_other_containers(here: Container, there: Container) -> None:
-    assert await here.cache.keep("rents", "a table", timedelta(days=1))
-    assert await there.cache.kept("rents") == "a table"
+async def test_a_stored_text_is_read_by_other_containers(here: Container, there: Container) -> None:
+    assert await here.cache.put_text("rents", "a table", timedelta(days=1))
+    assert await there.cache.get_text("rents") == "a table"
 
 
-async def test_a_kept_text_outlives_a_flush_of_everything(here: Container) -> None:
-    await here.cache.keep("rents", "a table", timedelta(days=1))
+async def test_a_stored_text_survives_a_flush_of_everything(here: Container) -> None:
+    await here.cache.put_text("rents", "a table", timedelta(days=1))
     await here.cache.flush(all=True)
-    assert await here.cache.kept("rents") == "a table"
+    assert await here.cache.get_text("rents") == "a table"
 
 
-async def test_a_kept_text_ends_with_its_life(here: Container) -> None:
-    await here.cache.keep("rents", "a table", timedelta(seconds=60))
+async def test_a_stored_text_expires(here: Container) -> None:
+    await here.cache.put_text("rents", "a table", timedelta(seconds=60))
     await passing(61)
-    assert await here.cache.kept("rents") is None
+    assert await here.cache.get_text("rents") is None
 
 
-async def test_without_a_shared_tier_no_text_is_kept() -> None:
+async def test_without_a_shared_tier_no_text_is_stored() -> None:
     cache = Cache()
-    assert (await cache.keep("rents", "x", timedelta(days=1)), await cache.kept("rents")) == (False, None)
+    assert (await cache.put_text("rents", "x", timedelta(days=1)), await cache.get_text("rents")) == (
+        False,
+        None,
+    )
 
 
-async def test_with_the_tier_away_no_text_is_kept(here: Container, store: ChaosStore) -> None:
+async def test_with_the_tier_down_no_text_is_stored(here: Container, store: ChaosStore) -> None:
     store.down = True
-    kept = await here.cache.keep("rents", "x", timedelta(days=1)), await here.cache.kept("rents")
-    assert kept == (False, None)
+    stored = await here.cache.put_text("rents", "x", timedelta(days=1))
+    assert (stored, await here.cache.get_text("rents")) == (False, None)
 
 
-async def test_a_kept_text_is_fetched_to_replace_it(here: Container, there: Container) -> None:
-    await here.cache.keep("rents", "a table", timedelta(days=1))
-    assert await there.cache.fetch("rents") == "a table"
+async def test_a_stored_text_is_fetched(here: Container, there: Container) -> None:
+    await here.cache.put_text("rents", "a table", timedelta(days=1))
+    assert await there.cache.fetch_text("rents") == "a table"
 
 
-async def test_a_text_that_nobody_kept_is_fetched_as_none(here: Container) -> None:
-    assert await here.cache.fetch("rents") is None
+async def test_an_absent_text_is_fetched_as_none(here: Container) -> None:
+    assert await here.cache.fetch_text("rents") is None
 
 
 async def test_without_a_shared_tier_no_text_is_fetched() -> None:
-    assert await Cache().fetch("rents") is None
+    assert await Cache().fetch_text("rents") is None
 
 
-async def test_a_text_in_a_tier_that_is_away_is_not_taken_for_none(
-    here: Container, store: ChaosStore
-) -> None:
+async def test_fetching_a_text_with_the_tier_down_raises(here: Container, store: ChaosStore) -> None:
     store.down = True
     with pytest.raises(StoreError):
-        await here.cache.fetch("rents")
+        await here.cache.fetch_text("rents")
 
 
 async def test_a_large_text_may_take_longer_than_an_answer(here: Container, store: ChaosStore) -> None:
-    await here.cache.keep("rents", "a table", timedelta(days=1))
+    await here.cache.put_text("rents", "a table", timedelta(days=1))
     store.fault(Fault(delay=1.0), method="mget")
-    assert await here.cache.fetch("rents") == "a table"
+    assert await here.cache.fetch_text("rents") == "a table"
 
 
-async def test_a_flush_changes_the_stamp_of_its_tag(here: Container) -> None:
+async def test_a_flush_changes_the_version_of_its_tag(here: Container) -> None:
     await here.fact("E15")
-    before = here.cache.stamp("fact")
+    before = here.cache.tag_version("fact")
     await here.cache.flush(family="fact")
-    assert here.cache.stamp("fact") != before
+    assert here.cache.tag_version("fact") != before
 
 
 async def test_set_reaches_other_containers(here: Container, there: Container) -> None:
@@ -128,7 +129,7 @@ async def test_set_with_a_stale_tail_keeps_a_value_usable(here: Container) -> No
     assert await here.cache.get("note:1") == "x"
 
 
-async def test_set_s_time_never_leaks_into_the_policy(here: Container) -> None:
+async def test_the_ttl_of_set_does_not_affect_the_policy(here: Container) -> None:
     await here.cache.set("fact:E15", {"code": "E15", "number": 9}, 60)
     await passing(61)
     await here.fact("E15")
@@ -140,7 +141,7 @@ async def test_a_value_set_in_a_family_answers_the_next_call(here: Container) ->
     assert (await here.fact("E15")).number == 9
 
 
-async def test_a_value_set_in_a_family_falls_with_its_area(here: Container) -> None:
+async def test_a_value_set_in_a_family_is_flushed_with_its_area(here: Container) -> None:
     await here.cache.set("fact:E15", {"code": "E15", "number": 9}, 60)
     await here.cache.flush(tag="area:E15")
     assert (await here.fact("E15")).number == 1
@@ -160,22 +161,22 @@ async def test_set_refuses_what_json_cannot_hold(here: Container, value: object)
 
 
 @pytest.mark.parametrize("ttl", [0, -1, True, 1.5, "60", None, timedelta(0), 2**53, timedelta(days=36_526)])
-async def test_set_refuses_a_life_that_is_none(here: Container, ttl: Any) -> None:
+async def test_set_refuses_an_invalid_ttl(here: Container, ttl: Any) -> None:
     with pytest.raises(ValueError, match="ttl"):
         await here.cache.set("note:1", "x", ttl)
 
 
-async def test_set_says_false_while_the_tier_is_away(here: Container, store: ChaosStore) -> None:
+async def test_set_returns_false_while_the_tier_is_down(here: Container, store: ChaosStore) -> None:
     store.down = True
     assert not await here.cache.set("note:1", "x", 60)
 
 
-async def test_set_says_false_when_only_the_write_fails(here: Container, store: ChaosStore) -> None:
+async def test_set_returns_false_when_only_the_write_fails(here: Container, store: ChaosStore) -> None:
     store.fault(Fault(kind="failed"), method="set")
     assert not await here.cache.set("note:1", "x", 60)
 
 
-async def test_without_a_tier_set_is_kept_in_memory() -> None:
+async def test_without_a_tier_set_stores_in_memory() -> None:
     cache = Cache()
     assert (await cache.set("note:1", "x", 60), await cache.get("note:1")) == (True, "x")
 
@@ -185,13 +186,15 @@ async def test_a_none_that_was_set_exists(here: Container) -> None:
     assert await here.cache.exists("note:1")
 
 
-async def test_delete_tells_that_something_was_there(here: Container) -> None:
+async def test_delete_returns_whether_the_key_existed(here: Container) -> None:
     await here.fact("E15")
     await here.settle()
     assert [await here.cache.delete("fact:E15"), await here.cache.delete("fact:E15")] == [True, False]
 
 
-async def test_delete_tells_what_it_can_while_the_tier_is_away(here: Container, store: ChaosStore) -> None:
+async def test_delete_with_the_tier_down_returns_whether_memory_had_the_key(
+    here: Container, store: ChaosStore
+) -> None:
     await here.fact("E15")
     store.down = True
     assert await here.cache.delete("fact:E15")
@@ -203,9 +206,7 @@ async def test_delete_without_a_tier_empties_memory() -> None:
     assert (await cache.delete("note:1"), await cache.get("note:1")) == (True, None)
 
 
-async def test_delete_keeps_a_waiting_write_from_bringing_the_value_back(
-    here: Container, store: ChaosStore
-) -> None:
+async def test_delete_drops_the_queued_write_of_the_value(here: Container, store: ChaosStore) -> None:
     await here.fact("warm")
     await here.settle()
     store.fault(Fault(kind="failed"), method="set")
@@ -225,23 +226,23 @@ async def test_delete_reaches_the_memory_of_others(here: Container, there: Conta
     assert (await there.fact("E15")).number == 2
 
 
-async def test_ttl_is_what_remains_of_freshness(here: Container) -> None:
+async def test_ttl_is_the_remaining_fresh_time(here: Container) -> None:
     await here.fact("E15")
     await passing(600)
     assert await here.cache.ttl("fact:E15") == HOUR - 600
 
 
-async def test_ttl_of_a_stale_value_is_nothing(here: Container) -> None:
+async def test_ttl_of_a_stale_value_is_zero(here: Container) -> None:
     await here.fact("E15")
     await passing(2 * HOUR)
     assert await here.cache.ttl("fact:E15") == 0
 
 
-async def test_ttl_of_nothing_is_minus_two(here: Container) -> None:
+async def test_ttl_of_an_absent_key_is_minus_two(here: Container) -> None:
     assert await here.cache.ttl("fact:E15") == -2
 
 
-async def test_ttl_that_cannot_be_told_is_minus_one(here: Container, store: ChaosStore) -> None:
+async def test_ttl_with_the_tier_down_is_minus_one(here: Container, store: ChaosStore) -> None:
     store.down = True
     assert await here.cache.ttl("fact:E15") == -1
 
@@ -275,7 +276,7 @@ async def test_a_flush_needs_exactly_one_selector(here: Container, selectors: di
         await here.cache.flush(**selectors)
 
 
-async def test_peek_shows_times_and_place(here: Container) -> None:
+async def test_peek_shows_times_and_tier(here: Container) -> None:
     await here.fact("E15")
     peek = await here.cache.peek("fact:E15")
     assert peek is not None
@@ -292,39 +293,39 @@ async def test_stats_count_hits_of_every_tier(here: Container, there: Container)
     await here.fact("E15")
     await here.settle()
     await there.fact("E15")
-    mine, theirs = here.cache.stats()["families"]["fact"], there.cache.stats()["families"]["fact"]
-    assert (mine["source"], mine["memory"], theirs["shared"]) == (1, 2, 1)
+    counts, other_counts = (one.cache.stats()["families"]["fact"] for one in (here, there))
+    assert (counts["source"], counts["memory"], other_counts["shared"]) == (1, 2, 1)
 
 
-async def test_stats_keep_the_hits_of_entries_that_have_left(here: Container) -> None:
+async def test_stats_keep_the_hits_of_removed_entries(here: Container) -> None:
     for _ in range(5):
         await here.fact("E15")
     await here.fact.invalidate("E15")
     assert here.cache.stats()["families"]["fact"]["memory"] == 4
 
 
-async def test_stats_tell_the_state_of_the_breaker(here: Container, store: ChaosStore) -> None:
+async def test_stats_include_the_state_of_the_breaker(here: Container, store: ChaosStore) -> None:
     store.fault(Fault(kind="refused"))
     await here.fact("E15")
     assert here.cache.stats()["shared"]["breaker"] == "open"
 
 
-async def test_stats_without_a_tier_have_none() -> None:
+async def test_stats_without_a_tier_have_no_shared_counters() -> None:
     assert Cache().stats()["shared"] is None
 
 
-async def test_preload_makes_first_contact(here: Container, store: ChaosStore) -> None:
+async def test_preload_sends_a_ping(here: Container, store: ChaosStore) -> None:
     await here.cache.preload()
     assert store.count("ping") == 1
 
 
-async def test_preload_survives_a_tier_that_is_away(here: Container, store: ChaosStore) -> None:
+async def test_preload_survives_a_tier_that_is_down(here: Container, store: ChaosStore) -> None:
     store.down = True
     await here.cache.preload()
     assert here.cache.stats()["shared"]["faults"] == 1
 
 
-async def test_close_writes_what_waits(here: Container, store: ChaosStore) -> None:
+async def test_close_sends_queued_writes(here: Container, store: ChaosStore) -> None:
     await here.fact("E15")
     await here.cache.close()
     assert store.value("cache:v1:fact:E15") is not None
@@ -342,11 +343,11 @@ async def test_set_in_a_family_that_is_not_shared_stays_in_memory(
     store: ChaosStore, upstream: Upstream
 ) -> None:
     here = Container(store, upstream, policy(shared=False))
-    kept = await here.cache.set("fact:E15", {"code": "E15", "number": 9}, 60)
-    assert (kept, (await here.fact("E15")).number, store.value("cache:v1:fact:E15")) == (True, 9, None)
+    stored = await here.cache.set("fact:E15", {"code": "E15", "number": 9}, 60)
+    assert (stored, (await here.fact("E15")).number, store.value("cache:v1:fact:E15")) == (True, 9, None)
 
 
-async def test_get_of_a_family_that_is_not_shared_asks_memory_only(
+async def test_get_of_a_family_that_is_not_shared_reads_memory_only(
     store: ChaosStore, upstream: Upstream
 ) -> None:
     here = Container(store, upstream, policy(shared=False))
@@ -372,38 +373,40 @@ async def test_a_prefix_keeps_two_caches_apart(store: ChaosStore, here: Containe
 
 
 @pytest.mark.parametrize("stale_for", [timedelta(seconds=-1), timedelta(days=36_525)])
-async def test_set_refuses_a_stale_time_that_is_none(here: Container, stale_for: timedelta) -> None:
+async def test_set_refuses_an_invalid_stale_time(here: Container, stale_for: timedelta) -> None:
     with pytest.raises(ValueError, match="stale_for"):
         await here.cache.set("note:1", "x", 60, stale_for=stale_for)
 
 
-async def test_a_tally_is_one_sum_for_the_fleet(here: Container, there: Container) -> None:
-    sums = [await container.cache.tally("calls", 2, timedelta(days=1)) for container in (here, there)]
+async def test_a_counter_is_shared_by_the_fleet(here: Container, there: Container) -> None:
+    sums = [
+        await container.cache.add_to_counter("calls", 2, timedelta(days=1)) for container in (here, there)
+    ]
     assert sums == [2, 4]
 
 
-async def test_a_tally_that_cannot_be_reached_is_unknown(here: Container, store: ChaosStore) -> None:
+async def test_a_counter_with_the_tier_down_is_none(here: Container, store: ChaosStore) -> None:
     store.down = True
-    assert await here.cache.tally("calls", 2, timedelta(days=1)) is None
+    assert await here.cache.add_to_counter("calls", 2, timedelta(days=1)) is None
 
 
-async def test_without_a_tier_there_is_no_tally() -> None:
-    assert await Cache().tally("calls", 2, timedelta(days=1)) is None
+async def test_without_a_tier_there_is_no_counter() -> None:
+    assert await Cache().add_to_counter("calls", 2, timedelta(days=1)) is None
 
 
-async def test_a_reader_that_gives_up_leaves_the_others_their_values(here: Container) -> None:
-    await here.cache.keep("rents", "a table", timedelta(days=1))
-    first, second = (asyncio.ensure_future(here.cache.kept(name)) for name in ("prices", "rents"))
-    await asyncio.sleep(0)  # both have asked, in one read
+async def test_cancelling_one_reader_of_a_batch_leaves_the_others_their_values(here: Container) -> None:
+    await here.cache.put_text("rents", "a table", timedelta(days=1))
+    first, second = (asyncio.ensure_future(here.cache.get_text(name)) for name in ("prices", "rents"))
+    await asyncio.sleep(0)  # both requests are in one read
     first.cancel()
     assert await second == "a table"
 
 
-async def test_a_reader_that_gives_up_leaves_the_others_their_failure(
+async def test_cancelling_one_reader_of_a_batch_leaves_the_others_their_failure(
     here: Container, store: ChaosStore
 ) -> None:
     store.down = True
-    first, second = (asyncio.ensure_future(here.cache.kept(name)) for name in ("prices", "rents"))
+    first, second = (asyncio.ensure_future(here.cache.get_text(name)) for name in ("prices", "rents"))
     await asyncio.sleep(0)
     first.cancel()
     assert await second is None

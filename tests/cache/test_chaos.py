@@ -22,15 +22,15 @@ FAULTS = [
 ]
 
 
-class Moody(Upstream):
-    """A source that fails three times in ten; it notes when each fact was computed."""
+class FlakyUpstream(Upstream):
+    """A source that fails in 30 % of calls; it records when each fact was computed."""
 
     def __init__(self, rng: random.Random) -> None:
         super().__init__()
         self.rng, self.computed = rng, {0: 0.0}
 
     async def fetch(self, code: str) -> Fact:
-        """Give a fact, or fail."""
+        """Return a fact, or raise OSError."""
         self.error = OSError("down") if self.rng.random() < 0.3 else None
         self.computed[len(self.calls) + 1] = asyncio.get_running_loop().time()
         return await super().fetch(code)
@@ -38,13 +38,13 @@ class Moody(Upstream):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("seed", [1, 2])
-def test_nothing_is_served_past_its_bound_or_after_its_invalidation(seed: int) -> None:
+def test_nothing_is_served_past_its_life_or_after_its_invalidation(seed: int) -> None:
     with asyncio.Runner(loop_factory=VirtualTimeLoop) as runner:
         runner.run(_storm(random.Random(seed)))  # noqa: S311 - repeatable, no secret
 
 
 async def _storm(rng: random.Random) -> None:
-    store, upstream = ChaosStore(FakeClock().now), Moody(rng)
+    store, upstream = ChaosStore(FakeClock().now), FlakyUpstream(rng)
     both = [Container(store, upstream) for _ in range(CONTAINERS)]
     invalidated: dict[tuple[int, str], float] = {}
     loop = asyncio.get_running_loop()
@@ -52,15 +52,13 @@ async def _storm(rng: random.Random) -> None:
         if rng.random() < 0.3:
             store.fault(rng.choice(FAULTS))
         who, code, began = rng.randrange(CONTAINERS), rng.choice(CODES), loop.time()
-        in_hand = both[who].cache._engine.memory.get(f"fact:{code}")  # noqa: SLF001 - what it may answer with
+        cached = both[who].cache._engine.memory.get(f"fact:{code}")  # noqa: SLF001 - the value that may answer
         try:
             hit = await both[who].fact.lookup(code)
         except (OSError, UpstreamThrottled):
             engine = both[who].cache._engine  # noqa: SLF001 - likewise
             assert (
-                in_hand is None
-                or in_hand.usable <= engine.clock.now()
-                or not engine.tag_versions.valid(in_hand)
+                cached is None or cached.usable <= engine.clock.now() or not engine.tag_versions.valid(cached)
             )
         else:
             computed = upstream.computed[hit.value.number]

@@ -76,7 +76,7 @@ class Pair(NamedTuple):
     ],
 )
 def test_an_immutable_type_is_accepted(kind: Any) -> None:
-    assert check_frozen(kind) is None  # type: ignore[func-returns-value]  # it speaks by raising
+    assert check_frozen(kind) is None  # type: ignore[func-returns-value]  # it only raises
 
 
 @pytest.mark.parametrize(
@@ -98,7 +98,7 @@ def test_an_immutable_type_is_accepted(kind: Any) -> None:
         (bytearray, "return"),
     ],
 )
-def test_a_type_that_can_be_changed_is_refused_by_field(kind: Any, where: str) -> None:
+def test_a_mutable_type_is_refused_by_field(kind: Any, where: str) -> None:
     with pytest.raises(TypeError, match=f"^{where}: "):
         check_frozen(kind)
 
@@ -129,32 +129,36 @@ async def test_a_function_without_a_return_type_is_refused() -> None:
         ({"fleet_once": True, "fresh_for": timedelta(seconds=60)}, "fresh_for"),
     ],
 )
-def test_a_policy_that_makes_no_sense_is_refused_by_field(changes: dict[str, Any], field: str) -> None:
+def test_an_inconsistent_policy_is_refused_by_field(changes: dict[str, Any], field: str) -> None:
     with pytest.raises(ValueError, match=f"^{field}: "):
         policy(**changes)
 
 
 @pytest.mark.parametrize("name", ["key", "tags"])
-async def test_a_template_that_names_no_argument_is_refused(name: str) -> None:
+async def test_a_template_with_an_unknown_argument_is_refused(name: str) -> None:
     template: Any = "fact:{outcode}" if name == "key" else ("area:{outcode}",)
     with pytest.raises(ValueError, match=f"^{name}: .*'outcode', which is not an argument"):
         Cache().cached(policy(**{name: template}))(Upstream().fetch)
 
 
 @pytest.mark.parametrize(
-    ("key", "said"),
+    ("key", "message"),
     [("fact:all", "leaves out code"), ("other:{code}", "does not begin with its family, 'fact'")],
 )
-async def test_a_template_that_would_mix_up_answers_is_refused(key: str, said: str) -> None:
-    with pytest.raises(ValueError, match=f"^key: .*{said}"):
+async def test_a_template_that_would_mix_up_answers_is_refused(key: str, message: str) -> None:
+    with pytest.raises(ValueError, match=f"^key: .*{message}"):
         Cache().cached(policy(key=key))(Upstream().fetch)
 
 
 async def test_a_family_belongs_to_one_function() -> None:
     cache = Cache()
     cache.cached(policy())(Upstream().fetch)
+
+    async def other(code: str) -> Fact:
+        raise NotImplementedError(code)
+
     with pytest.raises(ValueError, match=r"^family: 'fact' already belongs"):
-        cache.cached(policy())(Upstream().fetch)
+        cache.cached(policy())(other)
 
 
 async def test_a_template_with_two_arguments_in_one_segment_is_refused() -> None:
@@ -163,30 +167,30 @@ async def test_a_template_with_two_arguments_in_one_segment_is_refused() -> None
 
 
 async def test_none_is_cached_where_the_type_allows_it(store: ChaosStore) -> None:
-    asked: list[str] = []
+    calls: list[str] = []
     cache = Cache(store, FakeClock(), rng=Draws())
 
     @cache.cached(Policy(family="maybe", key="maybe:{code}", fresh_for=HOURLY))
     async def maybe(code: str) -> str | None:
-        asked.append(code)
+        calls.append(code)
         return None
 
-    assert [await maybe("E15"), await maybe("E15"), len(asked)] == [None, None, 1]
+    assert [await maybe("E15"), await maybe("E15"), len(calls)] == [None, None, 1]
 
 
-async def test_a_sensitive_value_is_kept_nowhere(store: ChaosStore, upstream: Upstream) -> None:
+async def test_a_sensitive_value_is_stored_nowhere(store: ChaosStore, upstream: Upstream) -> None:
     container = Container(store, upstream, policy(sensitive=True))
     await container.fact("E15")
     await container.settle()
     assert (await container.fact("E15"), store.calls) == (Fact(code="E15", number=2), [])
 
 
-async def test_set_keeps_no_value_of_a_sensitive_family(store: ChaosStore, upstream: Upstream) -> None:
+async def test_set_stores_no_value_of_a_sensitive_family(store: ChaosStore, upstream: Upstream) -> None:
     container = Container(store, upstream, policy(sensitive=True))
     assert not await container.cache.set("fact:E15", {"code": "E15", "number": 9}, 60)
 
 
-async def test_a_value_that_the_policy_refuses_is_not_kept(store: ChaosStore, upstream: Upstream) -> None:
+async def test_a_value_that_the_policy_rejects_is_not_stored(store: ChaosStore, upstream: Upstream) -> None:
     container = Container(store, upstream, policy(cache_if=lambda fact: fact.number > 1))
     assert [(await container.fact("E15")).number for _ in range(3)] == [1, 2, 2]
 
@@ -218,12 +222,12 @@ async def test_a_304_keeps_the_value_and_renews_its_life(store: ChaosStore) -> N
 
     @cache.cached(Policy(family="page", key="page:{code}", fresh_for=HOURLY))
     async def page(code: str) -> str:
-        asked = revalidation.get()
-        seen.append(asked.sent)
-        if asked.sent == "one":
-            asked.etag = "two"
+        conditional = revalidation.get()
+        seen.append(conditional.sent)
+        if conditional.sent == "one":
+            conditional.etag = "two"
             raise NotModified
-        asked.etag = "one"
+        conditional.etag = "one"
         return code
 
     await page("E15")
@@ -234,7 +238,7 @@ async def test_a_304_keeps_the_value_and_renews_its_life(store: ChaosStore) -> N
     assert (hit.value, hit.age, seen) == ("E15", 0, [None, "one", "two"])
 
 
-async def test_a_304_without_a_value_in_hand_is_an_error(store: ChaosStore) -> None:
+async def test_a_304_without_a_cached_value_is_an_error(store: ChaosStore) -> None:
     cache = Cache(store, FakeClock(), rng=Draws())
 
     @cache.cached(Policy(family="page", key="page:{code}", fresh_for=HOURLY))
@@ -245,8 +249,8 @@ async def test_a_304_without_a_value_in_hand_is_an_error(store: ChaosStore) -> N
         await page("E15")
 
 
-async def test_arguments_by_name_and_by_place_make_one_key(here: Container) -> None:
-    await here.fact(code="E15")  # type: ignore[call-arg]  # Aside[[str], …] leaves the name out
+async def test_keyword_and_positional_arguments_make_one_key(here: Container) -> None:
+    await here.fact(code="E15")  # type: ignore[call-arg]  # CachedFunction[[str], …] omits the name
     assert (await here.fact.lookup("E15")).origin == "memory"
 
 
@@ -261,7 +265,7 @@ async def test_a_default_cache_and_a_bare_policy_work() -> None:
     assert (await area.lookup("E15"))[:5] == ("E15", "memory", pytest.approx(0, abs=1), True, False)
 
 
-async def test_the_key_is_given_without_the_prefix(here: Container) -> None:
+async def test_the_key_has_no_prefix(here: Container) -> None:
     assert here.fact.key("E15") == "fact:E15"
 
 
@@ -282,7 +286,7 @@ async def test_memory_is_bounded_by_weight(upstream: Upstream) -> None:
     assert 0 < container.cache.stats()["memory"]["bytes"] <= 500
 
 
-async def test_true_does_not_answer_for_one(store: ChaosStore) -> None:
+async def test_true_is_not_taken_for_one(store: ChaosStore) -> None:
     cache = Cache(store, FakeClock(), rng=Draws())
 
     @cache.cached(Policy(family="count", key="count:{number}", fresh_for=HOURLY))
@@ -306,7 +310,7 @@ class Moved(Exception):
 
 
 @pytest.mark.parametrize(("raised", "remembered"), [(NoSuchFact, Gone), (Moved, Moved)])
-async def test_a_remembered_absence_is_one_of_the_policy_s(
+async def test_a_cached_absence_is_raised_as_an_exception_of_the_policy(
     store: ChaosStore, upstream: Upstream, raised: type[Exception], remembered: type[Exception]
 ) -> None:
     container = Container(store, upstream, policy(negative_on=(Gone, Moved)))
@@ -322,11 +326,11 @@ class Tree(Value):
     branches: tuple["Tree", ...] = ()
 
 
-def test_a_type_that_contains_itself_is_walked_once() -> None:
-    assert check_frozen(Tree) is None  # type: ignore[func-returns-value]  # it speaks by raising
+def test_a_recursive_type_is_accepted() -> None:
+    assert check_frozen(Tree) is None  # type: ignore[func-returns-value]  # it only raises
 
 
-async def test_calls_with_several_numbers_are_remembered(upstream: Upstream) -> None:
+async def test_the_keys_of_calls_with_several_numbers_are_memoised(upstream: Upstream) -> None:
     cache = Cache()
 
     @cache.cached(Policy(family="sum", key="sum:{one}:{other}", fresh_for=HOURLY))
@@ -338,7 +342,7 @@ async def test_calls_with_several_numbers_are_remembered(upstream: Upstream) -> 
     assert ([(await add.lookup(1, 2)).value for _ in range(2)], upstream.calls) == ([3, 3], ["1+2"])
 
 
-async def test_the_key_of_an_equal_frozen_question_is_remembered(upstream: Upstream) -> None:
+async def test_the_key_of_an_equal_frozen_argument_is_memoised(upstream: Upstream) -> None:
     def key(question: Fact) -> tuple[str]:
         upstream.calls.append("key")
         return (question.code,)
@@ -348,16 +352,16 @@ async def test_the_key_of_an_equal_frozen_question_is_remembered(upstream: Upstr
         return question.code * 2
 
     assert [await twice(Fact(code="a", number=1)) for _ in range(6)] == ["aa"] * 6
-    assert upstream.calls == ["key", "key"]  # for the compute, and for the first look into memory
+    assert upstream.calls == ["key", "key"]  # for the compute, and for the first memory hit
 
 
-async def test_different_frozen_questions_have_different_answers() -> None:
+async def test_different_frozen_arguments_have_different_answers() -> None:
     @Cache().cached(Policy(family="sum", key=lambda question: (question.code,), fresh_for=HOURLY))
     async def twice(question: Fact) -> str:
         return question.code * 2
 
-    told = [await twice(Fact(code=code, number=1)) for _ in range(3) for code in ("a", "b")]
-    assert told == ["aa", "bb"] * 3
+    answers = [await twice(Fact(code=code, number=1)) for _ in range(3) for code in ("a", "b")]
+    assert answers == ["aa", "bb"] * 3
 
 
 class Moody(Value):
@@ -375,10 +379,10 @@ moods: list[str] = []
 
 
 async def test_a_value_whose_own_validator_fails_is_a_miss(store: ChaosStore) -> None:
-    asked: list[str] = []
+    calls: list[str] = []
 
     async def moody(code: str) -> Moody:
-        asked.append(code)
+        calls.append(code)
         return Moody.model_construct(number=1)
 
     rules = Policy(family="moody", key="moody:{code}", fresh_for=HOURLY)
@@ -388,71 +392,73 @@ async def test_a_value_whose_own_validator_fails_is_a_miss(store: ChaosStore) ->
     moods.append("bad")
     await other("E15")
     moods.clear()
-    assert asked == ["E15", "E15"]
+    assert calls == ["E15", "E15"]
 
 
-async def test_a_304_after_an_absence_brings_nothing_back_by_itself(store: ChaosStore) -> None:
+async def test_no_etag_is_sent_after_an_absence(store: ChaosStore) -> None:
     cache = Cache(store, FakeClock(), rng=Draws())
-    there, sent = True, []
+    exists, sent = True, []
 
     @cache.cached(Policy(family="page", key="page:{code}", fresh_for=HOURLY, negative_on=(Gone,)))
     async def page(code: str) -> str:
-        asked = revalidation.get()
-        sent.append(asked.sent)
-        if not there:
+        conditional = revalidation.get()
+        sent.append(conditional.sent)
+        if not exists:
             raise Gone(code)
-        asked.etag = "one"
+        conditional.etag = "one"
         return code
 
     await page("E15")
-    there = False
+    exists = False
     await passing(2 * HOUR)
     with pytest.raises(Gone):
         await page("E15")
-    there = True
+    exists = True
     await passing(60)
     assert (await page("E15"), sent) == ("E15", [None, "one", None])
 
 
-async def test_a_life_of_nothing_keeps_nothing_fresh(store: ChaosStore, upstream: Upstream) -> None:
+async def test_a_lifetime_of_zero_caches_nothing(store: ChaosStore, upstream: Upstream) -> None:
     container = Container(store, upstream, policy(lifetime=lambda _: timedelta(0)))
     assert [(await container.fact("E15")).number for _ in range(2)] == [1, 2]
 
 
-async def test_a_life_of_its_own_is_at_most_the_policy_s(store: ChaosStore, upstream: Upstream) -> None:
+async def test_a_value_s_lifetime_is_at_most_the_policy_s(store: ChaosStore, upstream: Upstream) -> None:
     container = Container(store, upstream, policy(lifetime=lambda _: timedelta(hours=9)))
     await container.fact("E15")
     assert await container.cache.ttl("fact:E15") == HOUR
 
 
-def confused(_value: object) -> timedelta:
+def failing(_value: object) -> timedelta:
     raise ZeroDivisionError
 
 
 @pytest.mark.parametrize("part", ["lifetime", "cache_if"])
-async def test_a_value_is_given_but_not_kept_when_its_policy_fails(
+async def test_a_value_is_returned_but_not_stored_if_a_policy_function_fails(
     store: ChaosStore, upstream: Upstream, part: str
 ) -> None:
-    container = Container(store, upstream, policy(**{part: confused}))
+    container = Container(store, upstream, policy(**{part: failing}))
     assert [(await container.fact("E15")).number for _ in range(2)] == [1, 2]
 
 
-async def test_a_life_that_is_no_time_is_a_policy_that_fails(store: ChaosStore, upstream: Upstream) -> None:
+async def test_a_lifetime_of_the_wrong_type_counts_as_a_failing_policy_function(
+    store: ChaosStore, upstream: Upstream
+) -> None:
     container = Container(store, upstream, policy(lifetime=lambda _: 30))
     assert [(await container.fact("E15")).number for _ in range(2)] == [1, 2]
 
 
-async def test_an_argument_without_a_hash_is_refused_by_its_name(here: Container) -> None:
+async def test_an_unhashable_argument_is_refused_by_name(here: Container) -> None:
     with pytest.raises(TypeError, match=r"^code: list cannot be part of a key"):
         await here.fact(["E15"])  # type: ignore[arg-type]  # the point
 
 
-async def test_lookup_refuses_an_argument_without_a_hash_by_its_name(here: Container) -> None:
+async def test_lookup_refuses_an_unhashable_argument_by_name(here: Container) -> None:
     with pytest.raises(TypeError, match=r"^code: list cannot be part of a key"):
         await here.fact.lookup(["E15"])  # type: ignore[arg-type]  # the point
 
 
-async def test_a_key_function_may_take_what_has_no_hash() -> None:
+async def test_a_key_function_may_take_unhashable_arguments() -> None:
     cache = Cache()
     by_length = Policy(family="count", key=lambda codes: (len(codes),), fresh_for=HOURLY)
 
@@ -464,14 +470,14 @@ async def test_a_key_function_may_take_what_has_no_hash() -> None:
 
 
 @pytest.mark.parametrize(("length", "held"), [(100, 1), (300, 0)])
-async def test_only_short_arguments_are_held_on_to(length: int, held: int) -> None:
+async def test_only_short_arguments_are_memoised(length: int, held: int) -> None:
     cache = Cache()
 
     @cache.cached(Policy(family="length", key="length:{text}", fresh_for=HOURLY))
     async def measure(text: str) -> int:
         return len(text)
 
-    text = "".join("ab"[place % 2] for place in range(length))
+    text = "".join("ab"[position % 2] for position in range(length))
     before = sys.getrefcount(text)
     await measure(text)
     gc.collect()

@@ -1,4 +1,4 @@
-"""XFetch: one caller refreshes ahead of expiry, behind its own back."""
+"""Early refresh: XFetch makes one caller refresh a value in the background before it expires."""
 
 import asyncio
 from datetime import timedelta
@@ -12,7 +12,7 @@ pytestmark = pytest.mark.anyio
 
 
 async def near_expiry(container: Container, delay: float = 1.0) -> None:
-    """Fill with an expensive value, and go to where a refresh may come early."""
+    """Cache a value with a slow compute, and wait until an early refresh is possible."""
     container.upstream.delay = delay
     await container.fact("E15")
     await container.settle()
@@ -46,7 +46,7 @@ async def test_before_the_threshold_nothing_is_refreshed(here: Container) -> Non
     assert len(here.upstream.calls) == 1
 
 
-async def test_hammering_during_a_slow_refresh_starts_no_second_one(here: Container) -> None:
+async def test_many_calls_during_a_slow_refresh_start_no_second_one(here: Container) -> None:
     await near_expiry(here)
     here.draws.value, here.upstream.delay = ALWAYS_EARLY, 10
     for _ in range(50):
@@ -55,7 +55,7 @@ async def test_hammering_during_a_slow_refresh_starts_no_second_one(here: Contai
     assert len(here.upstream.calls) == 2
 
 
-async def test_a_caller_after_expiry_joins_the_refresh_under_way(here: Container) -> None:
+async def test_a_caller_after_expiry_joins_the_running_refresh(here: Container) -> None:
     await near_expiry(here)
     here.draws.value, here.upstream.delay = ALWAYS_EARLY, 31
     await here.fact("E15")
@@ -63,7 +63,7 @@ async def test_a_caller_after_expiry_joins_the_refresh_under_way(here: Container
     assert ((await here.fact("E15")).number, len(here.upstream.calls)) == (2, 2)
 
 
-async def test_cancelling_the_caller_that_began_a_refresh_does_not_end_it(here: Container) -> None:
+async def test_cancelling_the_caller_that_started_a_refresh_does_not_end_it(here: Container) -> None:
     await near_expiry(here)
     here.draws.value = ALWAYS_EARLY
     caller = asyncio.ensure_future(here.fact("E15"))
@@ -74,7 +74,9 @@ async def test_cancelling_the_caller_that_began_a_refresh_does_not_end_it(here: 
     assert (await here.fact("E15")).number == 2
 
 
-async def test_what_another_container_refreshed_first_is_adopted(here: Container, there: Container) -> None:
+async def test_a_value_that_another_container_refreshed_first_is_adopted(
+    here: Container, there: Container
+) -> None:
     await near_expiry(here)
     await there.fact.refresh("E15")
     await there.settle()
@@ -85,7 +87,7 @@ async def test_what_another_container_refreshed_first_is_adopted(here: Container
     assert ((await here.fact("E15")).number, len(here.upstream.calls)) == (2, 2)
 
 
-async def test_a_failed_refresh_is_not_tried_again_within_the_throttle(here: Container) -> None:
+async def test_a_failed_refresh_is_not_retried_within_the_throttle(here: Container) -> None:
     await near_expiry(here)
     here.draws.value, here.upstream.delay, here.upstream.error = ALWAYS_EARLY, 0, OSError("down")
     for _ in range(5):
@@ -94,7 +96,7 @@ async def test_a_failed_refresh_is_not_tried_again_within_the_throttle(here: Con
     assert len(here.upstream.calls) == 2
 
 
-async def test_beta_of_nothing_switches_early_refresh_off(store: ChaosStore, upstream: Upstream) -> None:
+async def test_beta_of_zero_disables_early_refresh(store: ChaosStore, upstream: Upstream) -> None:
     container = Container(store, upstream, policy(beta=0))
     await near_expiry(container)
     container.draws.value = ALWAYS_EARLY
@@ -103,7 +105,7 @@ async def test_beta_of_nothing_switches_early_refresh_off(store: ChaosStore, ups
     assert len(upstream.calls) == 1
 
 
-async def test_after_its_local_life_memory_looks_at_the_shared_tier(
+async def test_after_its_local_life_an_entry_is_checked_against_the_shared_tier(
     here: Container, there: Container
 ) -> None:
     await here.fact("E15")
@@ -116,7 +118,7 @@ async def test_after_its_local_life_memory_looks_at_the_shared_tier(
     assert (await here.fact("E15")).number == 2
 
 
-async def test_within_its_local_life_memory_asks_nobody(store: ChaosStore, upstream: Upstream) -> None:
+async def test_within_its_local_life_an_entry_is_not_checked(store: ChaosStore, upstream: Upstream) -> None:
     container = Container(store, upstream, policy(local_for=timedelta(minutes=5)))
     await container.fact("E15")
     await container.settle()

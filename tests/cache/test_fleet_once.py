@@ -1,4 +1,4 @@
-"""Paid sources are asked once across the fleet, also when they fail."""
+"""Under `fleet_once` a source is called once across the fleet, also when it fails."""
 
 import asyncio
 import json
@@ -12,207 +12,201 @@ from veo.cache import UpstreamThrottled
 
 pytestmark = pytest.mark.anyio
 
-PAID = policy(fleet_once=True)
+FLEET_ONCE = policy(fleet_once=True)
 KEY = "cache:v1:fact:E15"
 
 
 @pytest.fixture
-def payer(store: ChaosStore, upstream: Upstream) -> Container:
-    """A container whose source costs money."""
-    return Container(store, upstream, PAID)
+def holder(store: ChaosStore, upstream: Upstream) -> Container:
+    """One container, which usually takes the lease first."""
+    return Container(store, upstream, FLEET_ONCE)
 
 
 @pytest.fixture
-def other_payer(store: ChaosStore, upstream: Upstream) -> Container:
-    """Another one, with the same source."""
-    return Container(store, upstream, PAID)
+def waiter(store: ChaosStore, upstream: Upstream) -> Container:
+    """Another container with the same source."""
+    return Container(store, upstream, FLEET_ONCE)
 
 
-async def stamps_of(container: Container, store: ChaosStore) -> dict[str, str]:
-    """Fill once, and give the stamps that a lease of now carries."""
+async def versions_of(container: Container, store: ChaosStore) -> dict[str, str]:
+    """Fill once, and return the tag versions that a lease taken now would carry."""
     await container.fact("E15")
     await container.settle()
-    stamps: dict[str, str] = json.loads(store.value(KEY) or "{}")["g"]
+    versions: dict[str, str] = json.loads(store.value(KEY) or "{}")["g"]
     store.put(KEY, None)
-    return stamps
+    return versions
 
 
-async def test_two_containers_compute_a_cold_paid_key_once(payer: Container, other_payer: Container) -> None:
-    payer.upstream.delay = 0.3
-    facts = await asyncio.gather(payer.fact("E15"), other_payer.fact("E15"))
-    assert (len(payer.upstream.calls), {fact.number for fact in facts}) == (1, {1})
+async def test_two_containers_compute_a_cold_key_once(holder: Container, waiter: Container) -> None:
+    holder.upstream.delay = 0.3
+    facts = await asyncio.gather(holder.fact("E15"), waiter.fact("E15"))
+    assert (len(holder.upstream.calls), {fact.number for fact in facts}) == (1, {1})
 
 
 async def test_a_waiting_container_polls_at_most_six_times(
-    payer: Container, other_payer: Container, store: ChaosStore
+    holder: Container, waiter: Container, store: ChaosStore
 ) -> None:
-    payer.upstream.delay = 20
-    first = asyncio.ensure_future(payer.fact("E15"))
+    holder.upstream.delay = 20
+    first = asyncio.ensure_future(holder.fact("E15"))
     await passing(0.1)
     before = store.count("mget")
-    await other_payer.fact("E15")
+    await waiter.fact("E15")
     await first
     assert store.count("mget") - before <= 7
 
 
-async def test_the_lease_of_a_dead_holder_is_taken_over(other_payer: Container, store: ChaosStore) -> None:
+async def test_the_lease_of_a_dead_holder_is_taken_over(waiter: Container, store: ChaosStore) -> None:
     store.put(f"{KEY}!", None)
-    stamps = await stamps_of(other_payer, store)
-    store.put(f"{KEY}!", json.dumps({"o": "dead", "eta": 0, "g": stamps}))
-    assert (await asyncio.wait_for(other_payer.fact.refresh("E15"), 120)).number == 2
+    versions = await versions_of(waiter, store)
+    store.put(f"{KEY}!", json.dumps({"o": "dead", "eta": 0, "g": versions}))
+    assert (await asyncio.wait_for(waiter.fact.refresh("E15"), 120)).number == 2
 
 
-async def test_a_lease_from_before_a_flush_makes_nobody_wait(
-    payer: Container, other_payer: Container
-) -> None:
-    payer.upstream.delay = 20
-    older = asyncio.ensure_future(payer.fact("E15"))
+async def test_a_lease_from_before_a_flush_delays_no_container(holder: Container, waiter: Container) -> None:
+    holder.upstream.delay = 20
+    older = asyncio.ensure_future(holder.fact("E15"))
     await passing(0.1)
-    await other_payer.cache.flush(tag="area:E15")
-    payer.upstream.delay = 0
+    await waiter.cache.flush(tag="area:E15")
+    holder.upstream.delay = 0
     began = asyncio.get_running_loop().time()
-    await other_payer.fact("E15")
+    await waiter.fact("E15")
     assert asyncio.get_running_loop().time() == began
     await older
 
 
-async def test_after_the_holder_s_failure_nobody_asks_within_the_throttle(
-    payer: Container, other_payer: Container
+async def test_after_the_holder_s_failure_no_container_calls_the_source_within_the_throttle(
+    holder: Container, waiter: Container
 ) -> None:
-    payer.upstream.error = OSError("down")
+    holder.upstream.error = OSError("down")
     with pytest.raises(OSError, match="down"):
-        await payer.fact("E15")
-    await payer.settle()
+        await holder.fact("E15")
+    await holder.settle()
     with pytest.raises(UpstreamThrottled) as caught:
-        await other_payer.fact("E15")
-    assert (len(payer.upstream.calls), caught.value.retry_after) == (1, pytest.approx(15, abs=0.1))
+        await waiter.fact("E15")
+    assert (len(holder.upstream.calls), caught.value.retry_after) == (1, pytest.approx(15, abs=0.1))
 
 
-async def test_the_holder_itself_is_throttled_without_a_stale_value(payer: Container) -> None:
-    payer.upstream.error = OSError("down")
+async def test_the_holder_itself_is_throttled_without_a_stale_value(holder: Container) -> None:
+    holder.upstream.error = OSError("down")
     with pytest.raises(OSError, match="down"):
-        await payer.fact("E15")
-    with pytest.raises(UpstreamThrottled, match="asked again in 15 s"):
-        await payer.fact("E15")
+        await holder.fact("E15")
+    with pytest.raises(UpstreamThrottled, match="next attempt in 15 s"):
+        await holder.fact("E15")
 
 
-async def test_a_throttled_fleet_answers_stale_where_it_can(payer: Container, other_payer: Container) -> None:
-    await payer.fact("E15")
-    await payer.settle()
+async def test_a_throttled_fleet_answers_stale_where_it_can(holder: Container, waiter: Container) -> None:
+    await holder.fact("E15")
+    await holder.settle()
     await passing(2 * HOUR)
-    payer.upstream.error = OSError("down")
-    await payer.fact("E15")
-    await payer.settle()
-    assert ((await other_payer.fact.lookup("E15")).origin, len(payer.upstream.calls)) == ("stale", 2)
+    holder.upstream.error = OSError("down")
+    await holder.fact("E15")
+    await holder.settle()
+    assert ((await waiter.fact.lookup("E15")).origin, len(holder.upstream.calls)) == ("stale", 2)
 
 
-async def test_after_the_fleet_s_throttle_the_source_is_asked_again(
-    payer: Container, other_payer: Container
+async def test_after_the_fleet_s_throttle_the_source_is_called_again(
+    holder: Container, waiter: Container
 ) -> None:
-    payer.upstream.error = OSError("down")
+    holder.upstream.error = OSError("down")
     with pytest.raises(OSError, match="down"):
-        await payer.fact("E15")
-    await payer.settle()
-    payer.upstream.error = None
+        await holder.fact("E15")
+    await holder.settle()
+    holder.upstream.error = None
     await passing(16)
-    assert (await other_payer.fact("E15")).number == 2
+    assert (await waiter.fact("E15")).number == 2
 
 
 async def test_with_the_tier_away_every_container_computes(
-    payer: Container, other_payer: Container, store: ChaosStore
+    holder: Container, waiter: Container, store: ChaosStore
 ) -> None:
     store.down = True
-    await asyncio.gather(payer.fact("E15"), other_payer.fact("E15"))
-    assert len(payer.upstream.calls) == 2
+    await asyncio.gather(holder.fact("E15"), waiter.fact("E15"))
+    assert len(holder.upstream.calls) == 2
 
 
-async def test_a_claim_that_fails_leads_to_the_source(payer: Container, store: ChaosStore) -> None:
-    await payer.fact("warm")
-    await payer.settle()
-    await payer.fact("E15")
-    await payer.settle()
-    await payer.cache.flush(family="fact")
+async def test_a_claim_that_fails_leads_to_the_source(holder: Container, store: ChaosStore) -> None:
+    await holder.fact("warm")
+    await holder.settle()
+    await holder.fact("E15")
+    await holder.settle()
+    await holder.cache.flush(family="fact")
     store.put(f"{KEY}!", None)
     store.fault(Fault(kind="failed"), method="claim")
-    assert (await payer.fact("E15")).number == 3
+    assert (await holder.fact("E15")).number == 3
 
 
 async def test_a_background_refresh_that_loses_the_lease_ends_silently(
-    payer: Container, other_payer: Container
+    holder: Container, waiter: Container
 ) -> None:
-    payer.upstream.delay = 1
-    await payer.fact("E15")
-    await payer.settle()
-    await other_payer.fact("E15")
+    holder.upstream.delay = 1
+    await holder.fact("E15")
+    await holder.settle()
+    await waiter.fact("E15")
     await passing(HOUR - 30)
-    payer.upstream.delay = 5
-    for container in (payer, other_payer):
+    holder.upstream.delay = 5
+    for container in (holder, waiter):
         container.draws.value = ALWAYS_EARLY
         await container.fact("E15")
         container.draws.value = NEVER_EARLY
     await passing(6)
-    assert len(payer.upstream.calls) == 2
+    assert len(holder.upstream.calls) == 2
 
 
-async def test_drain_gives_up_the_lease_of_a_flight_nobody_waits_for(
-    payer: Container, store: ChaosStore
+async def test_drain_releases_the_lease_of_a_flight_without_a_caller(
+    holder: Container, store: ChaosStore
 ) -> None:
-    payer.upstream.delay = 20
-    asking = asyncio.ensure_future(payer.fact("E15"))
+    holder.upstream.delay = 20
+    lookup = asyncio.ensure_future(holder.fact("E15"))
     await passing(0.1)
-    asking.cancel()
+    lookup.cancel()
     await passing(0.1)
-    await payer.cache.drain()
+    await holder.cache.drain()
     assert store.value(f"{KEY}!") is None
 
 
-async def test_drain_leaves_the_lease_of_another_caller_alone(payer: Container, store: ChaosStore) -> None:
-    payer.upstream.delay = 20
-    asking = asyncio.ensure_future(payer.fact("E15"))
+async def test_drain_keeps_the_lease_of_a_flight_with_a_caller(holder: Container, store: ChaosStore) -> None:
+    holder.upstream.delay = 20
+    lookup = asyncio.ensure_future(holder.fact("E15"))
     await passing(0.1)
-    await payer.cache.drain()
+    await holder.cache.drain()
     assert store.value(f"{KEY}!") is not None
-    await asking
+    await lookup
 
 
-async def test_close_gives_up_every_lease(payer: Container, store: ChaosStore) -> None:
-    payer.upstream.delay = 20
-    asking = asyncio.ensure_future(payer.fact("E15"))
+async def test_close_releases_every_lease(holder: Container, store: ChaosStore) -> None:
+    holder.upstream.delay = 20
+    lookup = asyncio.ensure_future(holder.fact("E15"))
     await passing(0.1)
-    await payer.cache.close()
+    await holder.cache.close()
     assert store.value(f"{KEY}!") is None
-    await asking
+    await lookup
 
 
-async def test_drain_takes_no_longer_than_it_may_to_give_up_leases(
-    payer: Container, store: ChaosStore
-) -> None:
-    payer.upstream.delay = 60
-    asking = [asyncio.ensure_future(payer.fact(f"E{number}")) for number in range(5)]
+async def test_drain_releases_leases_within_its_timeout(holder: Container, store: ChaosStore) -> None:
+    holder.upstream.delay = 60
+    lookup = [asyncio.ensure_future(holder.fact(f"E{number}")) for number in range(5)]
     await passing(0.1)
-    for one in asking:
+    for one in lookup:
         one.cancel()
     await passing(0.1)
     store.fault(Fault(hang=True), method="delete", times=5)
     began = asyncio.get_running_loop().time()
-    await payer.cache.drain(0.5)
+    await holder.cache.drain(0.5)
     assert asyncio.get_running_loop().time() - began == pytest.approx(0.5)
 
 
-async def test_drain_survives_a_lease_that_cannot_be_given_up(payer: Container, store: ChaosStore) -> None:
-    payer.upstream.delay = 5
-    asking = asyncio.ensure_future(payer.fact("E15"))
+async def test_drain_survives_a_lease_that_cannot_be_released(holder: Container, store: ChaosStore) -> None:
+    holder.upstream.delay = 5
+    lookup = asyncio.ensure_future(holder.fact("E15"))
     await passing(0.1)
     store.fault(Fault(kind="failed"), method="delete")
-    await payer.cache.close()
-    assert (await asking).number == 1
+    await holder.cache.close()
+    assert (await lookup).number == 1
 
 
-async def test_a_waiting_container_hears_of_the_holder_s_failure(
-    payer: Container, other_payer: Container
-) -> None:
-    payer.upstream.delay, payer.upstream.error = 0.5, OSError("down")
-    outcomes = await asyncio.gather(payer.fact("E15"), other_payer.fact("E15"), return_exceptions=True)
+async def test_a_waiting_container_sees_the_holder_s_failure(holder: Container, waiter: Container) -> None:
+    holder.upstream.delay, holder.upstream.error = 0.5, OSError("down")
+    outcomes = await asyncio.gather(holder.fact("E15"), waiter.fact("E15"), return_exceptions=True)
     assert [type(outcome) for outcome in outcomes] == [OSError, UpstreamThrottled]
 
 
@@ -229,11 +223,9 @@ async def test_a_waiting_container_answers_stale_when_the_holder_fails(
     assert ([hit.origin for hit in hits], len(upstream.calls)) == (["stale", "stale"], 2)
 
 
-async def test_a_failure_note_whose_time_is_over_is_in_nobody_s_way(
-    payer: Container, store: ChaosStore
-) -> None:
+async def test_an_expired_failure_note_is_ignored(holder: Container, store: ChaosStore) -> None:
     store.put(f"{KEY}!", json.dumps({"x": "OSError", "until": 1}))
-    assert (await payer.fact("E15")).number == 1
+    assert (await holder.fact("E15")).number == 1
 
 
 @pytest.mark.parametrize(
@@ -241,48 +233,48 @@ async def test_a_failure_note_whose_time_is_over_is_in_nobody_s_way(
     ["garbage", "[]", '{"x":"OSError","until":Infinity}', '{"x":"OSError","until":1' + "0" * 400 + "}",
      '{"o":"me","eta":"soon","g":{}}', '{"o":"me","eta":1,"g":7}'],
 )  # fmt: skip
-async def test_garbage_in_place_of_a_lease_is_in_nobody_s_way(
-    payer: Container, store: ChaosStore, text: str
+async def test_garbage_in_place_of_a_lease_is_ignored(
+    holder: Container, store: ChaosStore, text: str
 ) -> None:
     store.put(f"{KEY}!", text)
-    assert (await payer.fact("E15")).number == 1
+    assert (await holder.fact("E15")).number == 1
 
 
-async def test_a_caller_that_joined_a_refresh_that_made_way_looks_again(
-    payer: Container, other_payer: Container, store: ChaosStore
+async def test_a_caller_that_joined_a_refresh_that_yielded_looks_up_again(
+    holder: Container, waiter: Container, store: ChaosStore
 ) -> None:
-    payer.upstream.delay = 1
-    await payer.fact("E15")
-    await payer.settle()
-    await other_payer.fact("E15")
+    holder.upstream.delay = 1
+    await holder.fact("E15")
+    await holder.settle()
+    await waiter.fact("E15")
     await passing(HOUR - 1.06)  # the first compute took 1 s
-    await asyncio.gather(payer.fact("E15"), other_payer.fact("E15"))
+    await asyncio.gather(holder.fact("E15"), waiter.fact("E15"))
     await passing(0.001)
-    payer.upstream.delay = 0.5
-    for container in (payer, other_payer):
+    holder.upstream.delay = 0.5
+    for container in (holder, waiter):
         container.draws.value = ALWAYS_EARLY
-        if container is other_payer:
+        if container is waiter:
             store.fault(Fault(delay=0.2), method="mget")
         await container.fact("E15")
         container.draws.value = NEVER_EARLY
         await passing(0.01)
     await passing(0.1)
-    hit = await other_payer.fact.lookup("E15")
-    assert (hit.value.number, len(payer.upstream.calls)) == (2, 2)
+    hit = await waiter.fact.lookup("E15")
+    assert (hit.value.number, len(holder.upstream.calls)) == (2, 2)
 
 
 @pytest.mark.parametrize("error", [KeyError("ours"), Gone("none")])
-async def test_an_own_bug_or_an_absence_leaves_no_lease_behind(
-    payer: Container, other_payer: Container, error: Exception
+async def test_a_bug_or_an_absence_leaves_no_lease_behind(
+    holder: Container, waiter: Container, error: Exception
 ) -> None:
-    payer.upstream.error = error
+    holder.upstream.error = error
     with pytest.raises(type(error)):
-        await payer.fact("E15")
-    await payer.settle()
-    payer.upstream.error = None
+        await holder.fact("E15")
+    await holder.settle()
+    holder.upstream.error = None
     await passing(31)
     began = asyncio.get_running_loop().time()
-    await other_payer.fact("E15")
+    await waiter.fact("E15")
     assert asyncio.get_running_loop().time() == began
 
 
@@ -293,33 +285,37 @@ async def test_a_refused_value_leaves_no_lease_behind(store: ChaosStore, upstrea
     assert asyncio.get_running_loop().time() == began
 
 
-async def test_a_refresh_does_not_wait_for_the_lease_of_one_s_own_last_compute(payer: Container) -> None:
-    await payer.fact("E15")
-    await payer.settle()
+async def test_a_refresh_does_not_wait_for_the_lease_of_the_container_s_own_last_compute(
+    holder: Container,
+) -> None:
+    await holder.fact("E15")
+    await holder.settle()
     began = asyncio.get_running_loop().time()
-    assert (await payer.fact.refresh("E15")).number == 2
+    assert (await holder.fact.refresh("E15")).number == 2
     assert asyncio.get_running_loop().time() == began
 
 
-async def test_a_lease_that_another_container_has_by_now_is_left_alone(
-    payer: Container, store: ChaosStore
+async def test_a_lease_that_another_container_took_over_is_not_released(
+    holder: Container, store: ChaosStore
 ) -> None:
-    payer.upstream.delay, payer.upstream.error = 1, KeyError("ours")
-    asking = asyncio.ensure_future(payer.fact("E15"))
+    holder.upstream.delay, holder.upstream.error = 1, KeyError("ours")
+    lookup = asyncio.ensure_future(holder.fact("E15"))
     await passing(0.5)
     theirs = json.dumps({"o": "another", "eta": 1, "g": {}})
     store.put(f"{KEY}!", theirs)
     with pytest.raises(KeyError):
-        await asking
-    await payer.settle()
+        await lookup
+    await holder.settle()
     assert store.value(f"{KEY}!") == theirs
 
 
-async def test_a_late_failure_note_leaves_a_newer_lease_alone(payer: Container, store: ChaosStore) -> None:
-    payer.upstream.error = OSError("down")
+async def test_a_late_failure_note_does_not_overwrite_a_newer_lease(
+    holder: Container, store: ChaosStore
+) -> None:
+    holder.upstream.error = OSError("down")
     store.fault(Fault(kind="failed"), method="set")
     with pytest.raises(OSError, match="down"):
-        await payer.fact("E15")
+        await holder.fact("E15")
     await passing(0.5)
     newer = json.dumps({"o": "somebody", "eta": 0, "g": {}})
     store.put(f"{KEY}!", newer)
@@ -327,20 +323,20 @@ async def test_a_late_failure_note_leaves_a_newer_lease_alone(payer: Container, 
     assert store.value(f"{KEY}!") == newer
 
 
-async def test_a_late_failure_note_is_written_in_place_of_one_s_own_lease(
-    payer: Container, store: ChaosStore
+async def test_a_late_failure_note_replaces_the_container_s_own_lease(
+    holder: Container, store: ChaosStore
 ) -> None:
-    payer.upstream.error = OSError("down")
+    holder.upstream.error = OSError("down")
     store.fault(Fault(kind="failed"), method="set")
     with pytest.raises(OSError, match="down"):
-        await payer.fact("E15")
+        await holder.fact("E15")
     await passing(2)
     assert "until" in json.loads(store.value(f"{KEY}!") or "{}")
 
 
-async def test_a_key_that_waits_for_its_turn_holds_no_lease(payer: Container, store: ChaosStore) -> None:
-    payer.upstream.delay = 1
-    queue = asyncio.ensure_future(payer.fact.many([(f"E{number}",) for number in range(1, 25)]))
+async def test_a_key_that_waits_for_a_slot_holds_no_lease(holder: Container, store: ChaosStore) -> None:
+    holder.upstream.delay = 1
+    queue = asyncio.ensure_future(holder.fact.many([(f"E{number}",) for number in range(1, 25)]))
     await passing(0.5)
     assert sum(call.keys[0].endswith("!") for call in store.calls if call.method == "claim") == 8
     await queue

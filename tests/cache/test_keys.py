@@ -1,4 +1,4 @@
-"""Keys: distinct arguments never meet, and none can forge a separator."""
+"""Keys: distinct arguments make distinct keys, and none can forge a separator."""
 
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
@@ -25,7 +25,7 @@ async def mixed(persona: str, budget: int) -> str:
 
 
 def maker(function: Callable[..., Awaitable[Any]], key: Any, tags: Any = ()) -> KeyMaker:
-    """Make keys for a function."""
+    """Return the key maker of a function."""
     return KeyMaker(Policy(family="fact", key=key, fresh_for=HOUR, tags=tags), function)
 
 
@@ -63,7 +63,7 @@ def test_long_keys_stay_distinct_and_within_bounds(one: str, other: str) -> None
 
 
 @pytest.mark.parametrize("length", [LONGEST - 1, LONGEST])
-def test_a_key_that_just_fits_is_left_alone(length: int) -> None:
+def test_a_key_that_just_fits_is_unchanged(length: int) -> None:
     assert shorten("k" * length) == "k" * length
 
 
@@ -86,7 +86,7 @@ def test_an_argument_of_another_type_is_refused_by_name(budget: object) -> None:
 
 
 @pytest.mark.parametrize("persona", [1, None, b"student", ["student"]])
-def test_a_text_must_be_a_text(persona: object) -> None:
+def test_a_str_argument_must_be_a_str(persona: object) -> None:
     with pytest.raises(TypeError, match=r"^persona: "):
         MIXED.make((persona, 1000), {})
 
@@ -117,11 +117,11 @@ def test_the_tags_of_a_key_are_read_back_from_it() -> None:
 
 
 @pytest.mark.parametrize("key", ["fact:E15", "fact:E15:x:y", "other:E15:x"])
-def test_a_key_of_another_shape_has_no_tags_to_read(key: str) -> None:
+def test_a_key_that_does_not_match_the_template_has_no_tags(key: str) -> None:
     assert maker(two, "fact:{one}:{other}", ("area:{one}",)).tags_of(key) is None
 
 
-def test_a_key_made_by_a_function_has_no_tags_to_read() -> None:
+def test_the_tags_of_a_key_made_by_a_function_are_unknown() -> None:
     assert maker(two, lambda one, _other=None: (one,), ("area:{one}",)).tags_of("fact:E15") is None
 
 
@@ -129,11 +129,15 @@ def test_a_key_made_by_a_function_without_tags_has_none() -> None:
     assert maker(two, lambda one, _other=None: (one,)).tags_of("fact:E15") == ()
 
 
-def test_numbers_by_position_are_recognised() -> None:
+def test_the_positions_of_int_arguments_are_recognised() -> None:
     async def texts(one: str, other: str) -> str:
         return one + other
 
-    assert [maker(texts, "fact:{one}:{other}").numbers, MIXED.numbers, TWO.numbers] == [(), (1,), None]
+    assert [maker(texts, "fact:{one}:{other}").int_positions, MIXED.int_positions, TWO.int_positions] == [
+        (),
+        (1,),
+        None,
+    ]
 
 
 class Question(BaseModel):
@@ -145,7 +149,7 @@ class Draft(BaseModel):
     budget: int
 
 
-def test_keys_of_frozen_models_may_be_remembered() -> None:
+def test_keys_of_frozen_models_may_be_memoised() -> None:
     async def frozen(question: Question) -> str:
         return str(question.budget)
 
@@ -153,7 +157,7 @@ def test_keys_of_frozen_models_may_be_remembered() -> None:
         return str(question.budget)
 
     parts = [maker(function, lambda question: (question.budget,)) for function in (frozen, thawed)]
-    assert [part.numbers for part in parts] == [(), None]
+    assert [part.int_positions for part in parts] == [(), None]
 
 
 def test_a_whole_number_is_part_of_a_key() -> None:

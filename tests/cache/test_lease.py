@@ -1,4 +1,4 @@
-"""Two containers, one fact: a flush reaches everybody, and nothing brings back what it removed."""
+"""Invalidation: a flush reaches every container, and nothing brings back what it removed."""
 
 import asyncio
 import json
@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from tests.support.chaos import ChaosStore, Fault
-from tests.support.fleet import HOUR, Container, Upstream, passing, policy, spent
+from tests.support.fleet import HOUR, Container, Upstream, at_daily_limit, passing, policy
 from veo.cache.tag_versions import TagVersions
 
 pytestmark = pytest.mark.anyio
@@ -16,7 +16,9 @@ pytestmark = pytest.mark.anyio
 KEY = "cache:v1:fact:E15"
 
 
-async def test_two_containers_may_both_compute_a_free_key(here: Container, there: Container) -> None:
+async def test_without_fleet_once_two_containers_may_both_compute_a_key(
+    here: Container, there: Container
+) -> None:
     here.upstream.delay = 0.3
     await asyncio.gather(here.fact("E15"), there.fact("E15"))
     assert len(here.upstream.calls) == 2
@@ -46,7 +48,7 @@ async def test_an_invalidated_key_is_seen_there_within_the_sync_time(
     assert (await there.fact("E15")).number == 2
 
 
-async def test_a_container_that_idled_checks_the_stamps_before_it_serves(
+async def test_a_container_that_was_idle_reads_the_tag_versions_before_it_serves(
     here: Container, there: Container
 ) -> None:
     await here.fact("E15")
@@ -57,7 +59,7 @@ async def test_a_container_that_idled_checks_the_stamps_before_it_serves(
     assert (await there.fact("E15")).number == 2
 
 
-async def test_what_was_computed_before_a_flush_elsewhere_is_not_served_as_fresh(
+async def test_a_value_computed_before_a_flush_elsewhere_is_not_served_as_fresh(
     here: Container, there: Container
 ) -> None:
     here.upstream.delay = 1
@@ -69,7 +71,7 @@ async def test_what_was_computed_before_a_flush_elsewhere_is_not_served_as_fresh
     assert (await there.fact("E15")).number == 2
 
 
-async def test_what_was_computed_before_a_flush_here_is_not_kept(here: Container) -> None:
+async def test_a_value_computed_before_a_flush_here_is_not_stored(here: Container) -> None:
     here.upstream.delay = 1
     computing = asyncio.ensure_future(here.fact("E15"))
     await passing(0.5)
@@ -78,7 +80,7 @@ async def test_what_was_computed_before_a_flush_here_is_not_kept(here: Container
     assert (await here.fact.lookup("E15")).origin == "source"
 
 
-async def test_what_was_computed_before_a_flush_does_not_replace_what_came_after(
+async def test_a_value_computed_before_a_flush_does_not_replace_a_later_one(
     here: Container, there: Container, store: ChaosStore
 ) -> None:
     await here.fact("warm")
@@ -103,7 +105,7 @@ async def test_a_container_started_after_a_flush_serves_nothing_older(
     assert (await there.fact.lookup("E15")).origin == "source"
 
 
-async def test_an_evicted_stamp_never_revives_what_was_flushed(
+async def test_an_evicted_tag_version_never_revives_a_flushed_value(
     here: Container, there: Container, store: ChaosStore
 ) -> None:
     await here.fact("E15")
@@ -113,7 +115,9 @@ async def test_an_evicted_stamp_never_revives_what_was_flushed(
     assert (await there.fact.lookup("E15")).origin == "source"
 
 
-async def test_an_evicted_stamp_makes_memory_distrust_its_entries(here: Container, store: ChaosStore) -> None:
+async def test_an_evicted_tag_version_invalidates_the_entries_in_memory(
+    here: Container, store: ChaosStore
+) -> None:
     await here.fact("E15")
     await here.settle()
     store.put("cache:v1:g:fact", None)
@@ -160,7 +164,7 @@ async def test_a_flush_of_one_area_leaves_the_others(here: Container) -> None:
     assert [hit.origin for hit in hits if not isinstance(hit, Exception)] == ["source", "memory"]
 
 
-async def test_an_area_s_flush_takes_the_families_along_that_ask_for_it(
+async def test_a_flush_of_an_area_includes_the_families_flushed_with_it(
     store: ChaosStore, upstream: Upstream
 ) -> None:
     container = Container(store, upstream, policy(tags=(), flushed_with=("area",)))
@@ -169,7 +173,7 @@ async def test_an_area_s_flush_takes_the_families_along_that_ask_for_it(
     assert (await container.fact.lookup("N1")).origin == "source"
 
 
-async def test_a_restored_snapshot_checks_its_stamps_before_it_serves(
+async def test_a_restored_snapshot_reads_the_tag_versions_before_it_serves(
     here: Container, there: Container
 ) -> None:
     await here.fact("E15")
@@ -179,7 +183,7 @@ async def test_a_restored_snapshot_checks_its_stamps_before_it_serves(
     assert (await here.fact("E15")).number == 2
 
 
-async def test_a_restored_snapshot_keeps_what_still_holds(here: Container) -> None:
+async def test_a_restored_snapshot_keeps_entries_that_are_still_valid(here: Container) -> None:
     await here.fact("E15")
     await here.settle()
     await here.cache.restored()
@@ -187,7 +191,7 @@ async def test_a_restored_snapshot_keeps_what_still_holds(here: Container) -> No
 
 
 @pytest.mark.parametrize("selector", [{"family": "fact"}, {"tag": "area:E15"}, {"all": True}])
-async def test_a_flush_of_what_this_container_never_read_is_not_undone_by_the_tier(
+async def test_a_flush_of_a_tag_this_container_never_read_is_not_undone_by_the_tier(
     here: Container, there: Container, store: ChaosStore, selector: dict[str, Any]
 ) -> None:
     await there.fact("E15")
@@ -197,7 +201,7 @@ async def test_a_flush_of_what_this_container_never_read_is_not_undone_by_the_ti
     assert (await here.fact.lookup("E15")).origin == "source"
 
 
-async def test_a_lagging_replica_does_not_undo_a_flush_of_what_was_never_read(
+async def test_a_lagging_replica_does_not_undo_a_flush_of_a_tag_never_read(
     here: Container, there: Container, store: ChaosStore
 ) -> None:
     await there.fact("E15")
@@ -218,9 +222,7 @@ async def test_a_flush_elsewhere_after_one_here_is_seen(here: Container, there: 
     assert (await here.fact("E15")).number == 2
 
 
-async def test_callers_while_the_stamps_are_read_again_share_one_read(
-    here: Container, store: ChaosStore
-) -> None:
+async def test_callers_during_an_invalidation_sync_share_one_read(here: Container, store: ChaosStore) -> None:
     await here.fact("E15")
     await here.settle()
     await passing(70)
@@ -230,7 +232,9 @@ async def test_callers_while_the_stamps_are_read_again_share_one_read(
     assert store.count("mget") - before == 1
 
 
-async def test_memory_goes_on_while_the_stamps_cannot_be_read(here: Container, store: ChaosStore) -> None:
+async def test_memory_answers_while_the_tag_versions_cannot_be_read(
+    here: Container, store: ChaosStore
+) -> None:
     await here.fact("E15")
     await here.settle()
     store.down = True
@@ -244,24 +248,24 @@ async def test_a_flush_without_a_shared_tier_empties_memory(upstream: Upstream) 
     assert (await alone.cache.flush(all=True), (await alone.fact("E15")).number) == (True, 2)
 
 
-def test_the_stamps_of_long_ago_are_forgotten() -> None:
-    tag_versions = TagVersions(most=2)
+def test_the_oldest_tag_versions_are_dropped() -> None:
+    tag_versions = TagVersions(max_tags=2)
     tag_versions.renew(["a", "b", "c"], now=0.0)
     assert tag_versions.shared_tags() == ["b", "c"]
 
 
-async def test_after_a_pause_a_family_of_memory_waits_for_the_stamps(
+async def test_after_a_pause_a_family_in_memory_only_waits_for_the_tag_versions(
     store: ChaosStore, upstream: Upstream, there: Container
 ) -> None:
     alone = Container(store, upstream, policy(shared=False))
-    await alone.cache.set("note:1", "x", 60)  # learns the stamp of everything
+    await alone.cache.set("note:1", "x", 60)  # reads the version of the tag `all`
     await alone.fact("E15")
     await there.cache.flush(all=True)
     await passing(61)
     assert (await alone.fact("E15")).number == 2
 
 
-async def test_a_flush_that_waits_never_overwrites_a_later_one(
+async def test_an_unsent_flush_never_overwrites_a_later_one(
     here: Container, there: Container, store: ChaosStore
 ) -> None:
     await here.fact("E15")
@@ -276,7 +280,7 @@ async def test_a_flush_that_waits_never_overwrites_a_later_one(
     assert (await there.fact.lookup("E15")).origin == "shared"
 
 
-async def test_a_flush_that_was_overtaken_while_it_waited_still_counts(
+async def test_an_unsent_flush_that_was_overtaken_still_takes_effect(
     here: Container, there: Container, store: ChaosStore
 ) -> None:
     await here.fact("E15")
@@ -292,7 +296,7 @@ async def test_a_flush_that_was_overtaken_while_it_waited_still_counts(
     assert (await newcomer.fact.lookup("E15")).origin == "source"
 
 
-async def test_a_replica_that_lags_for_one_who_knows_the_flush_revives_nothing(
+async def test_a_lagging_replica_revives_nothing_for_a_container_that_knows_the_flush(
     here: Container, there: Container, store: ChaosStore
 ) -> None:
     await here.fact.many([("N1",), ("E15",)])
@@ -304,7 +308,7 @@ async def test_a_replica_that_lags_for_one_who_knows_the_flush_revives_nothing(
     assert (await there.fact.lookup("E15")).origin == "source"
 
 
-async def test_one_garbage_answer_does_not_part_a_container_from_the_fleet(
+async def test_one_garbage_answer_does_not_separate_a_container_from_the_fleet(
     here: Container, there: Container, store: ChaosStore
 ) -> None:
     await there.fact("N1")
@@ -316,21 +320,19 @@ async def test_one_garbage_answer_does_not_part_a_container_from_the_fleet(
     assert (await there.fact.lookup("E15")).origin == "shared"
 
 
-async def test_a_stamp_that_the_tier_has_lost_is_sent_again(here: Container, store: ChaosStore) -> None:
+async def test_a_tag_version_that_the_tier_lost_is_sent_again(here: Container, store: ChaosStore) -> None:
     await here.fact("E15")
     await here.settle()
-    ours = store.value("cache:v1:g:fact")
+    version = store.value("cache:v1:g:fact")
     store.put("cache:v1:g:fact", "000000000001" + "0" * 12)
     for _ in range(5):
         await passing(31)
         await here.fact("E15")
     await passing(1)
-    assert store.value("cache:v1:g:fact") == ours
+    assert store.value("cache:v1:g:fact") == version
 
 
-async def test_an_invalidation_that_the_tier_has_lost_is_sent_again(
-    here: Container, store: ChaosStore
-) -> None:
+async def test_an_invalidation_that_the_tier_lost_is_sent_again(here: Container, store: ChaosStore) -> None:
     await here.fact("E15")
     await here.settle()
     store.fault(Fault(lost=True), method="set")
@@ -344,7 +346,7 @@ async def test_an_invalidation_that_the_tier_has_lost_is_sent_again(
     assert store.value("cache:v1:g:key:fact:E15") is not None
 
 
-async def test_after_a_restore_every_caller_waits_for_the_stamps(
+async def test_after_a_restore_every_caller_waits_for_the_tag_versions(
     here: Container, there: Container, store: ChaosStore
 ) -> None:
     await here.fact.many([("E15",), ("N1",)])
@@ -357,7 +359,9 @@ async def test_after_a_restore_every_caller_waits_for_the_stamps(
     assert ((await here.fact.lookup("N1")).origin, (await first).number) == ("source", 3)
 
 
-async def test_an_invalidation_whose_time_is_over_parts_nobody(store: ChaosStore, upstream: Upstream) -> None:
+async def test_an_expired_invalidation_does_not_separate_two_containers(
+    store: ChaosStore, upstream: Upstream
+) -> None:
     brief = policy(stale_if_error=timedelta(0))
     here, there = Container(store, upstream, brief), Container(store, upstream, brief)
     await here.fact("E15")
@@ -376,46 +380,48 @@ async def test_an_invalidation_whose_time_is_over_parts_nobody(store: ChaosStore
     assert len(upstream.calls) == before + 1
 
 
-async def test_the_first_sight_of_a_tag_by_many_keys_is_one_claim(here: Container, store: ChaosStore) -> None:
+async def test_a_new_tag_of_many_keys_is_claimed_once(here: Container, store: ChaosStore) -> None:
     await here.fact.many([(f"E{number}",) for number in range(20)])
     assert store.count("claim") == 22
 
 
-async def test_near_the_budget_a_flush_still_goes_out(store: ChaosStore, upstream: Upstream) -> None:
-    here = await spent(store, upstream)
+async def test_near_the_daily_command_limit_a_flush_is_still_sent(
+    store: ChaosStore, upstream: Upstream
+) -> None:
+    here = await at_daily_limit(store, upstream)
     assert await here.cache.flush(family="fact")
 
 
-async def test_near_the_budget_the_flush_of_an_unseen_tag_still_goes_out(
+async def test_near_the_daily_command_limit_a_flush_of_an_unknown_tag_is_still_sent(
     store: ChaosStore, upstream: Upstream
 ) -> None:
-    here = await spent(store, upstream)
+    here = await at_daily_limit(store, upstream)
     assert await here.cache.flush(tag="area:N1")
 
 
-async def test_a_flush_by_a_clock_behind_outdoes_a_stamp_that_it_could_not_read(
+async def test_a_flush_by_a_slow_clock_replaces_a_tag_version_that_it_could_not_read(
     here: Container, store: ChaosStore, upstream: Upstream
 ) -> None:
-    behind = Container(store, upstream, skew=-5)
-    await behind.fact("warm")
-    await behind.settle()
+    slow = Container(store, upstream, skew=-5)
+    await slow.fact("warm")
+    await slow.settle()
     await here.cache.flush(tag="area:E15")
-    standing = store.value("cache:v1:g:area:E15") or ""
+    existing = store.value("cache:v1:g:area:E15") or ""
     store.fault(Fault(kind="failed"), method="mget")
-    await behind.cache.flush(tag="area:E15")
+    await slow.cache.flush(tag="area:E15")
     await passing(1)
-    assert (store.value("cache:v1:g:area:E15") or "") > standing
+    assert (store.value("cache:v1:g:area:E15") or "") > existing
 
 
-async def test_a_lag_that_is_over_does_not_count_towards_the_next(here: Container) -> None:
-    known, (old, tag) = here.cache._engine.tag_versions, ("0" * 24, "area:E15")  # noqa: SLF001 - no other way in
-    known.renew([tag], 0.0)
-    known.adopt(tag, old, 0.0)
-    known.news([tag], [known.stamp(tag)])
-    assert not known.adopt(tag, old, 61.0)
+async def test_an_earlier_lag_does_not_count_toward_the_next(here: Container) -> None:
+    tag_versions, (old, tag) = here.cache._engine.tag_versions, ("0" * 24, "area:E15")  # noqa: SLF001 - no other way in
+    tag_versions.renew([tag], 0.0)
+    tag_versions.adopt(tag, old, 0.0)
+    tag_versions.differences([tag], [tag_versions.version(tag)])
+    assert not tag_versions.adopt(tag, old, 61.0)
 
 
-async def test_a_flush_that_was_lost_goes_out_though_the_budget_is_spent_since(
+async def test_a_failed_flush_is_sent_although_the_daily_command_limit_is_reached_since(
     store: ChaosStore, upstream: Upstream
 ) -> None:
     here = Container(store, upstream, commands_per_day=20)

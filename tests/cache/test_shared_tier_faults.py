@@ -1,4 +1,4 @@
-"""A shared tier that fails, stalls or lies costs a little time once, and never an answer."""
+"""A shared tier that fails, stalls or returns garbage delays a lookup once, and never fails an answer."""
 
 import asyncio
 import json
@@ -21,13 +21,13 @@ KEY = "cache:v1:fact:E15"
 
 
 async def contacted(container: Container) -> None:
-    """Have the first contact, which may take longer, behind us."""
+    """Make the first call, whose time limit is longer."""
     await container.fact("warm")
     await container.settle()
 
 
 def envelope(store: ChaosStore) -> dict[str, Any]:
-    """Give what stands in the store, decoded."""
+    """Return the envelope in the store, decoded."""
     decoded: dict[str, Any] = json.loads(store.value(KEY) or "{}")
     return decoded
 
@@ -37,7 +37,7 @@ async def test_a_failing_read_leads_to_the_source(here: Container, store: ChaosS
     assert (await here.fact.lookup("E15")).origin == "source"
 
 
-async def test_a_hung_read_costs_its_timeout_and_no_more(here: Container, store: ChaosStore) -> None:
+async def test_a_read_that_hangs_costs_its_timeout_and_no_more(here: Container, store: ChaosStore) -> None:
     await contacted(here)
     store.fault(Fault(hang=True), method="mget")
     began = asyncio.get_running_loop().time()
@@ -45,7 +45,7 @@ async def test_a_hung_read_costs_its_timeout_and_no_more(here: Container, store:
     assert asyncio.get_running_loop().time() - began == pytest.approx(0.25)
 
 
-async def test_the_first_contact_may_take_longer(
+async def test_the_first_call_has_a_longer_time_limit(
     here: Container, there: Container, store: ChaosStore
 ) -> None:
     await contacted(there)
@@ -53,7 +53,9 @@ async def test_the_first_contact_may_take_longer(
     assert (await here.fact.lookup("warm")).origin == "shared"
 
 
-async def test_a_hundred_concurrent_callers_share_one_hung_read(here: Container, store: ChaosStore) -> None:
+async def test_a_hundred_concurrent_callers_share_one_read_that_hangs(
+    here: Container, store: ChaosStore
+) -> None:
     await contacted(here)
     store.fault(Fault(hang=True), method="mget", times=100)
     before = store.count("mget")
@@ -65,14 +67,14 @@ async def test_a_hundred_concurrent_callers_share_one_hung_read(here: Container,
     )
 
 
-async def test_a_tier_that_dies_between_read_and_write_costs_no_answer(
+async def test_a_tier_that_fails_between_read_and_write_fails_no_answer(
     here: Container, store: ChaosStore
 ) -> None:
     here.upstream.delay = 1
-    asking = asyncio.ensure_future(here.fact("E15"))
+    lookup = asyncio.ensure_future(here.fact("E15"))
     await passing(0.5)
     store.down = True
-    assert (await asking).number == 1
+    assert (await lookup).number == 1
 
 
 async def test_the_breaker_opens_after_three_faults(here: Container, store: ChaosStore) -> None:
@@ -128,7 +130,7 @@ async def test_refused_credentials_open_the_breaker_for_minutes(
     assert len(store.calls) == before
 
 
-async def test_after_those_minutes_the_tier_is_asked_again(here: Container, store: ChaosStore) -> None:
+async def test_after_those_minutes_the_tier_is_probed(here: Container, store: ChaosStore) -> None:
     await contacted(here)
     store.fault(Fault(kind="refused"), method="mget")
     await here.fact("E15")
@@ -154,7 +156,7 @@ async def test_an_older_shared_entry_never_overwrites_a_newer_one_in_memory(
     assert (await here.fact("E15")).number == 2
 
 
-async def test_memory_filled_from_the_shared_tier_lives_no_longer_than_the_entry(
+async def test_an_entry_from_the_shared_tier_keeps_its_expiry_in_memory(
     here: Container, there: Container
 ) -> None:
     await here.fact("E15")
@@ -166,7 +168,7 @@ async def test_memory_filled_from_the_shared_tier_lives_no_longer_than_the_entry
 
 
 @pytest.mark.parametrize("skew", [-7200.0, 7200.0])
-async def test_a_wrong_clock_never_lengthens_a_life_in_memory(
+async def test_a_wrong_clock_never_extends_a_life_in_memory(
     store: ChaosStore, upstream: Upstream, skew: float
 ) -> None:
     here, there = Container(store, upstream), Container(store, upstream, skew=skew)
@@ -231,7 +233,7 @@ async def test_a_double_encoded_entry_is_a_miss(here: Container, there: Containe
 
 
 @pytest.mark.parametrize("value", [float("nan"), float("inf"), "\ud800"])
-async def test_a_value_that_json_cannot_hold_is_given_but_kept_nowhere(
+async def test_a_value_that_json_cannot_represent_is_returned_but_not_stored(
     store: ChaosStore, value: float | str, caplog: pytest.LogCaptureFixture
 ) -> None:
     cache = Cache(store, FakeClock(), rng=Draws())
@@ -247,7 +249,7 @@ async def test_a_value_that_json_cannot_hold_is_given_but_kept_nowhere(
     assert "is not stored" in caplog.text
 
 
-async def test_a_text_that_says_nan_is_kept(store: ChaosStore) -> None:
+async def test_a_text_that_contains_nan_is_stored(store: ChaosStore) -> None:
     cache = Cache(store, FakeClock(), rng=Draws())
 
     @cache.cached(Policy(family="odd", key="odd:{code}", fresh_for=timedelta(hours=1)))
@@ -270,7 +272,7 @@ async def test_a_value_too_large_for_one_request_stays_out_of_both_tiers(store: 
     assert (store.count("set"), cache.stats()["memory"]["entries"]) == (0, 0)
 
 
-async def test_with_stamps_unknown_a_value_stays_in_memory(here: Container, store: ChaosStore) -> None:
+async def test_with_unknown_tag_versions_a_value_stays_in_memory(here: Container, store: ChaosStore) -> None:
     store.down = True
     await here.fact("E15")
     store.down = False
@@ -278,7 +280,7 @@ async def test_with_stamps_unknown_a_value_stays_in_memory(here: Container, stor
     assert (store.value(KEY), (await here.fact.lookup("E15")).origin) == (None, "memory")
 
 
-async def test_near_its_command_budget_a_container_uses_memory_only(
+async def test_near_its_daily_command_limit_a_container_uses_memory_only(
     store: ChaosStore, upstream: Upstream, caplog: pytest.LogCaptureFixture
 ) -> None:
     container = Container(store, upstream, commands_per_day=20)
@@ -286,10 +288,10 @@ async def test_near_its_command_budget_a_container_uses_memory_only(
         for number in range(40):
             await container.fact(f"E{number}")
             await container.settle()
-    assert (len(store.calls), caplog.text.count("commands are nearly spent")) == (19, 1)
+    assert (len(store.calls), caplog.text.count("commands is nearly reached")) == (19, 1)
 
 
-async def test_the_command_budget_begins_anew_each_day(store: ChaosStore, upstream: Upstream) -> None:
+async def test_the_command_limit_is_reset_each_day(store: ChaosStore, upstream: Upstream) -> None:
     container = Container(store, upstream, commands_per_day=20)
     for number in range(40):
         await container.fact(f"E{number}")
@@ -300,7 +302,7 @@ async def test_the_command_budget_begins_anew_each_day(store: ChaosStore, upstre
     assert len(store.calls) > before
 
 
-async def test_a_probe_may_take_as_long_as_a_first_contact(here: Container, store: ChaosStore) -> None:
+async def test_a_probe_has_the_time_limit_of_a_first_call(here: Container, store: ChaosStore) -> None:
     await contacted(here)
     store.down = True
     for number in range(3):
@@ -310,12 +312,14 @@ async def test_a_probe_may_take_as_long_as_a_first_contact(here: Container, stor
     store.fault(Fault(delay=1.5), method="ping")
     began = asyncio.get_running_loop().time()
     await here.fact("N1")
-    waited = asyncio.get_running_loop().time() - began
+    elapsed = asyncio.get_running_loop().time() - began
     await passing(1.6)
-    assert (waited, here.cache.stats()["shared"]["breaker"]) == (0, "closed")
+    assert (elapsed, here.cache.stats()["shared"]["breaker"]) == (0, "closed")
 
 
-async def test_a_failed_first_contact_is_not_waited_for_again(here: Container, store: ChaosStore) -> None:
+async def test_after_a_failed_first_call_the_time_limit_is_the_usual_one(
+    here: Container, store: ChaosStore
+) -> None:
     store.fault(Fault(hang=True), times=9)
     await here.cache.preload()
     began = asyncio.get_running_loop().time()
@@ -332,7 +336,7 @@ async def test_a_stall_after_a_pause_costs_one_read_timeout(here: Container, sto
     assert asyncio.get_running_loop().time() - began == pytest.approx(0.25)
 
 
-async def test_what_was_not_sent_is_not_counted_against_the_budget(
+async def test_rejected_calls_do_not_count_toward_the_daily_command_limit(
     store: ChaosStore, upstream: Upstream
 ) -> None:
     container = Container(store, upstream, commands_per_day=100)
@@ -347,7 +351,7 @@ async def test_what_was_not_sent_is_not_counted_against_the_budget(
     assert container.cache.stats()["shared"]["breaker"] == "closed"
 
 
-async def test_who_is_cancelled_in_a_call_of_the_store_is_cancelled(
+async def test_a_caller_cancelled_during_a_call_of_the_store_is_cancelled(
     here: Container, store: ChaosStore
 ) -> None:
     await contacted(here)
@@ -383,7 +387,7 @@ async def test_a_call_from_before_the_breaker_opened_does_not_close_it() -> None
     assert breaker.state(2) == "open"
 
 
-async def test_a_slow_write_that_works_after_all_does_not_wake_a_resting_tier(
+async def test_the_late_success_of_a_slow_write_does_not_close_the_breaker(
     here: Container, store: ChaosStore
 ) -> None:
     await contacted(here)
@@ -395,7 +399,7 @@ async def test_a_slow_write_that_works_after_all_does_not_wake_a_resting_tier(
     assert here.cache.stats()["shared"]["breaker"] == "open"
 
 
-async def test_a_clock_that_is_set_back_does_not_lengthen_a_rest(here: Container, store: ChaosStore) -> None:
+async def test_a_clock_that_is_set_back_does_not_extend_a_rest(here: Container, store: ChaosStore) -> None:
     await contacted(here)
     store.fault(Fault(kind="refused"), method="mget")
     await here.fact("N1")
@@ -405,7 +409,7 @@ async def test_a_clock_that_is_set_back_does_not_lengthen_a_rest(here: Container
     assert here.cache.stats()["shared"]["breaker"] == "closed"
 
 
-async def test_the_last_call_is_remembered_as_up_or_down(here: Container, store: ChaosStore) -> None:
+async def test_the_result_of_the_last_call_is_shown_as_up_or_down(here: Container, store: ChaosStore) -> None:
     states = [here.cache.stats()["shared"]["last"]]
     await contacted(here)
     states.append(here.cache.stats()["shared"]["last"])
@@ -415,9 +419,7 @@ async def test_the_last_call_is_remembered_as_up_or_down(here: Container, store:
     assert states == [None, "up", "down"]
 
 
-async def test_a_policy_that_is_not_shared_never_touches_the_tier(
-    store: ChaosStore, upstream: Upstream
-) -> None:
+async def test_a_family_that_is_not_shared_never_uses_the_tier(store: ChaosStore, upstream: Upstream) -> None:
     container = Container(store, upstream, policy(shared=False))
     await container.fact("E15")
     await container.settle()
@@ -425,12 +427,12 @@ async def test_a_policy_that_is_not_shared_never_touches_the_tier(
 
 
 class Broken(ChaosStore):
-    """A store that raises what it must not."""
+    """A store that raises an error outside its contract."""
 
     async def mget(self, keys: Sequence[str]) -> list[str | None]:
         raise LookupError(keys[0])
 
 
-async def test_a_store_that_breaks_its_contract_costs_no_answer(upstream: Upstream) -> None:
+async def test_a_store_that_breaks_its_contract_fails_no_answer(upstream: Upstream) -> None:
     container = Container(Broken(FakeClock().now), upstream)
     assert (await container.fact.lookup("E15")).origin == "source"

@@ -1,4 +1,4 @@
-"""One compute per key at a time; its one answer is shared."""
+"""Single flight: one compute per key at a time, whose result all callers share."""
 
 import asyncio
 from datetime import timedelta
@@ -27,7 +27,7 @@ async def test_a_failure_is_shared_by_all_current_callers(here: Container) -> No
     assert (len(here.upstream.calls), set(map(id, outcomes))) == (1, {id(here.upstream.error)})
 
 
-async def test_a_cancelled_first_caller_harms_nobody(here: Container) -> None:
+async def test_cancelling_the_first_caller_does_not_affect_the_second(here: Container) -> None:
     here.upstream.delay = 0.2
     first = asyncio.ensure_future(here.fact("E15"))
     await passing(0.1)
@@ -47,7 +47,7 @@ async def test_with_all_callers_cancelled_the_value_is_cached(here: Container) -
     assert (await here.fact.lookup("E15")).origin == "memory"
 
 
-async def test_a_cancelled_caller_sees_its_cancellation(here: Container) -> None:
+async def test_a_cancelled_caller_is_cancelled(here: Container) -> None:
     here.upstream.delay = 0.2
     caller = asyncio.ensure_future(here.fact("E15"))
     await passing(0.1)
@@ -56,18 +56,18 @@ async def test_a_cancelled_caller_sees_its_cancellation(here: Container) -> None
         await caller
 
 
-async def test_a_function_that_asks_for_its_own_key_gets_a_clear_error() -> None:
+async def test_a_function_that_looks_up_its_own_key_gets_a_clear_error() -> None:
     cache = Cache()
 
     @cache.cached(Policy(family="loop", key="loop:{code}", fresh_for=timedelta(hours=1)))
     async def ask(code: str) -> str:
         return await ask(code)
 
-    with pytest.raises(RecursiveLookup, match="loop:E15 asked for itself"):
+    with pytest.raises(RecursiveLookup, match="loop:E15: the function looks up its own key"):
         await ask("E15")
 
 
-async def test_two_functions_that_ask_for_each_other_get_a_clear_error() -> None:
+async def test_two_functions_that_look_up_each_other_get_a_clear_error() -> None:
     cache = Cache()
 
     @cache.cached(Policy(family="one", key="one:{code}", fresh_for=timedelta(hours=1)))
@@ -82,7 +82,7 @@ async def test_two_functions_that_ask_for_each_other_get_a_clear_error() -> None
         await one("E15")
 
 
-async def test_two_functions_asked_for_at_once_that_wait_for_each_other_get_a_clear_error() -> None:
+async def test_two_functions_called_at_once_that_wait_for_each_other_get_a_clear_error() -> None:
     cache = Cache()
 
     @cache.cached(Policy(family="one", key="one:{code}", fresh_for=timedelta(hours=1)))
@@ -99,7 +99,7 @@ async def test_two_functions_asked_for_at_once_that_wait_for_each_other_get_a_cl
     assert [type(error) for error in errors] == [RecursiveLookup, RecursiveLookup]
 
 
-async def test_a_compute_may_ask_for_what_another_compute_asks_for() -> None:
+async def test_two_computes_may_look_up_the_same_key() -> None:
     cache, upstream = Cache(), Upstream()
     upstream.delay = 0.1
     fact = cache.cached(policy())(upstream.fetch)
@@ -112,13 +112,13 @@ async def test_a_compute_may_ask_for_what_another_compute_asks_for() -> None:
     assert await asyncio.gather(one("a"), one("bb"), one("ccc")) == [3, 4, 5]
 
 
-async def test_a_compute_may_ask_for_one_that_asks_twice_for_another() -> None:
+async def test_a_compute_may_wait_for_one_that_looks_up_a_key_twice() -> None:
     cache, upstream = Cache(), Upstream()
     upstream.delay = 1
     fact = cache.cached(policy())(upstream.fetch)
 
     async def twice(code: str) -> int:
-        return sum(found.number for found in await asyncio.gather(fact(code), fact(code)))
+        return sum(value.number for value in await asyncio.gather(fact(code), fact(code)))
 
     async def late(code: str) -> int:
         await asyncio.sleep(0.5)
@@ -136,12 +136,12 @@ async def test_different_keys_do_not_wait_for_each_other(here: Container) -> Non
     assert asyncio.get_running_loop().time() - began == pytest.approx(1, abs=0.01)
 
 
-async def test_a_refresh_asks_the_source_though_the_value_is_fresh(here: Container) -> None:
+async def test_a_refresh_calls_the_source_although_the_value_is_fresh(here: Container) -> None:
     await here.fact("E15")
     assert (await here.fact.refresh("E15")).number == 2
 
 
-async def test_refreshes_at_the_same_time_are_one(here: Container) -> None:
+async def test_concurrent_refreshes_compute_once(here: Container) -> None:
     here.upstream.delay = 0.2
     facts = await asyncio.gather(here.fact.refresh("E15"), here.fact.refresh("E15"))
     assert ([fact.number for fact in facts], len(here.upstream.calls)) == ([1, 1], 1)
@@ -153,28 +153,28 @@ async def test_a_refresh_that_fails_raises_nothing_while_a_value_is_usable(here:
     assert (await here.fact.refresh("E15")).number == 1
 
 
-async def test_many_bounds_the_computes_that_run_side_by_side(here: Container) -> None:
+async def test_many_limits_concurrent_computes(here: Container) -> None:
     here.upstream.delay = 1
     began = asyncio.get_running_loop().time()
     await here.fact.many([(f"E{number}",) for number in range(24)])
     assert asyncio.get_running_loop().time() - began == pytest.approx(3, abs=0.01)
 
 
-async def test_many_gives_up_what_is_late_and_lets_it_land(here: Container) -> None:
+async def test_many_stops_waiting_for_late_computes_whose_results_are_still_cached(here: Container) -> None:
     here.upstream.delay = 1
-    found = await here.fact.many([(f"E{number}",) for number in range(16)], within=1.5)
+    results = await here.fact.many([(f"E{number}",) for number in range(16)], within=1.5)
     await passing(1)
-    late = [type(fact) for fact in found].count(TimeoutError)
+    late = [type(result) for result in results].count(TimeoutError)
     assert (late, (await here.fact.lookup("E15")).origin) == (8, "memory")
 
 
-async def test_waiting_for_a_turn_is_not_the_source_s_time(here: Container) -> None:
+async def test_the_timeout_does_not_include_the_wait_for_a_slot(here: Container) -> None:
     here.upstream.delay = 29
-    found = await here.fact.many([(f"E{number}",) for number in range(17)])
-    assert [type(fact) for fact in found] == [Fact] * 17
+    results = await here.fact.many([(f"E{number}",) for number in range(17)])
+    assert [type(result) for result in results] == [Fact] * 17
 
 
-async def test_whoever_joins_a_key_that_is_queued_does_not_wait_for_its_turn(here: Container) -> None:
+async def test_a_caller_who_joins_a_queued_key_does_not_wait_for_its_slot(here: Container) -> None:
     here.upstream.delay = 1
     queue = asyncio.ensure_future(here.fact.many([(f"E{number}",) for number in range(80)]))
     await passing(0.5)
@@ -184,7 +184,7 @@ async def test_whoever_joins_a_key_that_is_queued_does_not_wait_for_its_turn(her
     await queue
 
 
-async def test_another_many_waits_for_the_turn_of_a_key_that_is_queued(here: Container) -> None:
+async def test_another_many_waits_for_the_slot_of_a_queued_key(here: Container) -> None:
     here.upstream.delay = 1
     calls = [(f"E{number}",) for number in range(24)]
     began = asyncio.get_running_loop().time()
@@ -192,7 +192,7 @@ async def test_another_many_waits_for_the_turn_of_a_key_that_is_queued(here: Con
     assert asyncio.get_running_loop().time() - began == pytest.approx(3, abs=0.01)
 
 
-async def test_a_turn_out_of_turn_is_made_up_for(here: Container) -> None:
+async def test_a_slot_beyond_the_limit_delays_the_next_one(here: Container) -> None:
     here.upstream.delay = 1
     queue = asyncio.ensure_future(here.fact.many([(f"E{number}",) for number in range(16)]))
     await passing(0.5)
@@ -202,7 +202,7 @@ async def test_a_turn_out_of_turn_is_made_up_for(here: Container) -> None:
 
 
 @pytest.mark.parametrize("at_once", ["one", "many"])
-async def test_computes_of_one_many_may_ask_for_each_other(at_once: str) -> None:
+async def test_computes_of_one_many_may_look_up_each_other(at_once: str) -> None:
     cache = Cache()
 
     async def chain(number: int) -> int:
@@ -220,36 +220,36 @@ async def test_computes_of_one_many_may_ask_for_each_other(at_once: str) -> None
     assert await counted.many([(number,) for number in range(21)]) == list(range(21, 0, -1))
 
 
-async def test_a_queued_flight_that_is_cancelled_leaves_the_turns_of_others_alone() -> None:
-    gate, loop = ConcurrencyLimit(1), asyncio.get_running_loop()
+async def test_a_cancelled_queued_slot_does_not_affect_the_others() -> None:
+    limit, loop = ConcurrencyLimit(1), asyncio.get_running_loop()
     first, second, third = (loop.create_future() for _ in range(3))
-    for turn in (first, second, third):
-        gate.enter(turn)
+    for slot in (first, second, third):
+        limit.request(slot)
     second.cancel()
-    gate.leave(second)
-    before = third.done()
-    gate.leave(first)
-    assert (before, third.done()) == (False, True)
+    limit.release(second)
+    granted_too_early = third.done()
+    limit.release(first)
+    assert (granted_too_early, third.done()) == (False, True)
 
 
-async def test_a_turn_that_was_lifted_before_it_was_asked_for_counts() -> None:
-    gate, loop = ConcurrencyLimit(1), asyncio.get_running_loop()
+async def test_a_slot_granted_before_its_request_counts_toward_the_limit() -> None:
+    limit, loop = ConcurrencyLimit(1), asyncio.get_running_loop()
     early, late = loop.create_future(), loop.create_future()
-    gate.lift(early)
-    gate.lift(early)
-    gate.enter(early)
-    gate.enter(late)
-    before = late.done()
-    gate.leave(early)
-    assert (before, late.done()) == (False, True)
+    limit.grant_now(early)
+    limit.grant_now(early)
+    limit.request(early)
+    limit.request(late)
+    granted_too_early = late.done()
+    limit.release(early)
+    assert (granted_too_early, late.done()) == (False, True)
 
 
-async def test_many_gives_the_value_or_the_error_of_each(store: ChaosStore, upstream: Upstream) -> None:
+async def test_many_returns_the_value_or_the_error_of_each(store: ChaosStore, upstream: Upstream) -> None:
     here = Container(store, upstream, policy(stale_if_error=timedelta(0)))
     await here.fact("E15")
     upstream.error = OSError("down")
-    found = await here.fact.many([("E15",), ("N1",)])
-    assert (found[0], type(found[1])) == (Fact(code="E15", number=1), OSError)
+    results = await here.fact.many([("E15",), ("N1",)])
+    assert (results[0], type(results[1])) == (Fact(code="E15", number=1), OSError)
 
 
 def test_a_cache_moves_to_a_new_loop_when_its_own_has_ended() -> None:
@@ -292,22 +292,22 @@ async def test_the_flight_of_an_ended_compute_is_removed(here: Container) -> Non
     assert (await here.fact("E15")).number == 2
 
 
-def test_a_flight_that_its_loop_takes_down_leaves_no_trace() -> None:
+def test_a_flight_that_ends_with_its_loop_logs_no_error() -> None:
     upstream = Upstream()
     upstream.hang = True
     fact = Cache().cached(policy())(upstream.fetch)
 
-    async def leave() -> None:
-        asking = asyncio.ensure_future(fact("E15"))
+    async def cancel_the_caller() -> None:
+        lookup = asyncio.ensure_future(fact("E15"))
         await passing(0.1)
-        asking.cancel()
+        lookup.cancel()
 
     with asyncio.Runner(loop_factory=VirtualTimeLoop) as runner:
-        runner.run(leave())
+        runner.run(cancel_the_caller())
     assert upstream.calls == ["E15"]
 
 
-def test_what_waits_to_be_written_moves_to_a_new_loop(store: ChaosStore) -> None:
+def test_queued_writes_move_to_a_new_loop(store: ChaosStore) -> None:
     upstream = Upstream()
     with asyncio.Runner(loop_factory=VirtualTimeLoop) as runner:
 
@@ -331,11 +331,11 @@ def test_what_waits_to_be_written_moves_to_a_new_loop(store: ChaosStore) -> None
         assert runner.run(go_on()) is not None
 
 
-def test_the_failures_of_long_ago_are_forgotten() -> None:
-    throttles = Throttles(most=2)
+def test_the_oldest_failures_are_dropped() -> None:
+    throttles = Throttles(max_keys=2)
     for key in "abc":
-        throttles.strike(key, 0.0, 15.0, 120.0)
-    assert [throttles.left(key, 0.0) for key in "abc"] == [0.0, 15.0, 15.0]
+        throttles.record_failure(key, 0.0, 15.0, 120.0)
+    assert [throttles.remaining(key, 0.0) for key in "abc"] == [0.0, 15.0, 15.0]
 
 
 async def test_an_older_compute_does_not_replace_a_newer_value(here: Container) -> None:
@@ -348,9 +348,9 @@ async def test_an_older_compute_does_not_replace_a_newer_value(here: Container) 
     assert (await here.fact("E15")).number == 2
 
 
-async def test_a_source_that_cancels_itself_fails_and_cancels_nobody(here: Container) -> None:
+async def test_a_source_that_cancels_itself_fails_and_cancels_no_caller(here: Container) -> None:
     here.upstream.error = asyncio.CancelledError()
-    with pytest.raises(TimeoutError, match="the source gave up"):
+    with pytest.raises(TimeoutError, match="the source cancelled its own call"):
         await here.fact("E15")
 
 
@@ -364,7 +364,7 @@ async def test_a_cache_around_another_with_the_same_key_is_no_recursion(upstream
     assert (await outer("E15")).number == 1
 
 
-async def test_what_a_compute_leaves_running_may_ask_for_its_key_later() -> None:
+async def test_a_task_left_running_by_a_compute_may_look_up_its_key_later() -> None:
     cache, later = Cache(), []
 
     async def again() -> str:
@@ -380,12 +380,12 @@ async def test_what_a_compute_leaves_running_may_ask_for_its_key_later() -> None
     assert await later[0] == "E15"
 
 
-async def test_many_gives_the_error_of_a_call_that_makes_no_key(here: Container) -> None:
-    found = await here.fact.many([("E15",), (7,)])
-    assert [type(one) for one in found] == [Fact, TypeError]
+async def test_many_returns_the_error_of_a_call_without_a_valid_key(here: Container) -> None:
+    results = await here.fact.many([("E15",), (7,)])
+    assert [type(result) for result in results] == [Fact, TypeError]
 
 
 async def test_a_clock_that_is_set_back_ends_the_pause_of_a_failing_key() -> None:
     throttles = Throttles()
-    throttles.strike("k", 1000, 15, 120)
-    assert (throttles.left("k", 1001), throttles.left("k", 900)) == (14, 0)
+    throttles.record_failure("k", 1000, 15, 120)
+    assert (throttles.remaining("k", 1001), throttles.remaining("k", 900)) == (14, 0)

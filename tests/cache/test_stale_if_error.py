@@ -1,4 +1,4 @@
-"""A value past its freshness answers for a source that fails, within bounds."""
+"""Stale if error: an expired value answers for a failing source, within limits."""
 
 import asyncio
 from datetime import timedelta
@@ -33,7 +33,7 @@ async def test_without_a_stale_value_the_source_s_own_error_is_raised(here: Cont
     assert caught.value is error
 
 
-async def test_calls_within_the_throttle_ask_the_source_once(here: Container) -> None:
+async def test_calls_within_the_throttle_call_the_source_once(here: Container) -> None:
     await here.fact("E15")
     await passing(2 * HOUR)
     here.upstream.error = OSError("down")
@@ -43,7 +43,7 @@ async def test_calls_within_the_throttle_ask_the_source_once(here: Container) ->
     assert len(here.upstream.calls) == 2
 
 
-async def test_after_the_throttle_the_source_is_asked_once_more(here: Container) -> None:
+async def test_after_the_throttle_the_source_is_called_once_more(here: Container) -> None:
     await here.fact("E15")
     await passing(2 * HOUR)
     here.upstream.error = OSError("down")
@@ -91,7 +91,7 @@ async def test_a_success_ends_the_doubling(here: Container) -> None:
     assert len(here.upstream.calls) == 5
 
 
-async def test_the_throttle_counts_from_now_also_for_an_entry_dead_for_an_hour(here: Container) -> None:
+async def test_the_throttle_begins_now_even_for_an_entry_that_expired_hours_ago(here: Container) -> None:
     await here.fact("E15")
     await passing(10 * HOUR)
     here.upstream.error = OSError("down")
@@ -101,7 +101,7 @@ async def test_the_throttle_counts_from_now_also_for_an_entry_dead_for_an_hour(h
     assert len(here.upstream.calls) == 2
 
 
-async def test_beyond_its_usable_life_a_value_no_longer_hides_the_error(here: Container) -> None:
+async def test_a_value_past_its_usable_life_no_longer_answers(here: Container) -> None:
     await here.fact("E15")
     await passing(25 * HOUR)
     here.upstream.error = OSError("down")
@@ -109,7 +109,7 @@ async def test_beyond_its_usable_life_a_value_no_longer_hides_the_error(here: Co
         await here.fact("E15")
 
 
-async def test_failures_never_extend_the_physical_life(here: Container, store: ChaosStore) -> None:
+async def test_failures_never_extend_the_life_of_an_entry(here: Container, store: ChaosStore) -> None:
     await here.fact("E15")
     await here.settle()
     await passing(20 * HOUR)
@@ -144,7 +144,7 @@ async def test_a_throttled_answer_is_not_written_to_the_shared_tier(
     assert store.value("cache:v1:fact:E15") == before
 
 
-async def test_a_bug_of_our_own_is_not_hidden_by_a_stale_value(here: Container) -> None:
+async def test_a_bug_in_the_function_is_not_hidden_by_a_stale_value(here: Container) -> None:
     await here.fact("E15")
     await passing(2 * HOUR)
     here.upstream.error = KeyError("ours")
@@ -170,7 +170,7 @@ async def test_a_definite_absence_replaces_a_stale_value(here: Container) -> Non
         await here.fact("E15")
 
 
-async def test_an_absence_is_remembered_and_raised_as_a_new_instance(here: Container) -> None:
+async def test_an_absence_is_cached_and_raised_as_a_new_instance(here: Container) -> None:
     here.upstream.error = error = Gone("no such fact")
     for _ in range(3):
         with pytest.raises(Gone, match="no such fact") as caught:
@@ -178,7 +178,7 @@ async def test_an_absence_is_remembered_and_raised_as_a_new_instance(here: Conta
     assert (len(here.upstream.calls), caught.value is error) == (1, False)
 
 
-async def test_an_absence_is_forgotten_after_its_short_time(here: Container) -> None:
+async def test_a_cached_absence_expires(here: Container) -> None:
     here.upstream.error = Gone("no such fact")
     with pytest.raises(Gone):
         await here.fact("E15")
@@ -197,7 +197,7 @@ async def test_an_absence_is_shared_with_the_fleet(here: Container, there: Conta
     assert len(here.upstream.calls) == 1
 
 
-async def test_stale_if_error_of_nothing_raises_at_once(store: ChaosStore, upstream: Upstream) -> None:
+async def test_stale_if_error_of_zero_raises_at_once(store: ChaosStore, upstream: Upstream) -> None:
     container = Container(store, upstream, policy(stale_if_error=timedelta(0)))
     await container.fact("E15")
     await passing(HOUR)
@@ -206,9 +206,7 @@ async def test_stale_if_error_of_nothing_raises_at_once(store: ChaosStore, upstr
         await container.fact("E15")
 
 
-async def test_the_throttle_does_not_carry_a_value_past_its_usable_life(
-    store: ChaosStore, upstream: Upstream
-) -> None:
+async def test_the_throttle_does_not_extend_the_usable_life(store: ChaosStore, upstream: Upstream) -> None:
     container = Container(store, upstream, policy(stale_if_error=timedelta(seconds=20)))
     await container.fact("E15")
     await passing(HOUR + 10)

@@ -1,4 +1,4 @@
-"""Two containers over one faulty shared tier, against a simple model of what a reader may ever see."""
+"""Two containers over one faulty shared tier, checked against a simple model of what a lookup may return."""
 
 import asyncio
 from collections.abc import Callable
@@ -31,23 +31,22 @@ FAULTS = [
 
 
 class CacheMachine(RuleBasedStateMachine):
-    """The model knows when each fact was computed and when it was invalidated, by whom.
+    """A model that records when each fact was computed, and when and by which container it was invalidated.
 
-    A value may be seen by a container only while it is usable, and never one that was computed before
-    an invalidation that this container made itself, or that another one made more than a sync time ago
-    while the tier could be reached. Whatever happened, once all is well again the two agree, and one
-    compute serves both.
+    A container may return a value only while it is usable, and never one computed before an invalidation by
+    the same container, or by the other one more than a sync time ago while the tier was reachable. After all
+    faults are over, both containers agree, and one compute serves both.
     """
 
     def __init__(self) -> None:
         super().__init__()
         self.runner = asyncio.Runner(loop_factory=VirtualTimeLoop)
         self.started: dict[int, float] = {}  # when each numbered compute began
-        self.failed: dict[str, float] = {}  # when the source failed to give a code
+        self.failed: dict[str, float] = {}  # when the source last failed for a code
         self.flushed: dict[tuple[int, str], float] = {}  # when a container invalidated a code itself
-        self.heard: dict[str, float] = {}  # when a code was last invalidated with the tier's acknowledgement
+        self.confirmed_at: dict[str, float] = {}  # when the tier last confirmed the invalidation of a code
         self.reachable_since = 0.0
-        self.asked = 0
+        self.lookups = 0
 
     @initialize(fleet_once=st.booleans(), lag=st.sampled_from([0.0, 0.0, 2.0]))
     def build(self, fleet_once: bool, lag: float) -> None:
@@ -58,13 +57,13 @@ class CacheMachine(RuleBasedStateMachine):
         self.store = ChaosStore(FakeClock().now)
         self.store.lag = self.lag
         self.upstream = Upstream()
-        self.upstream.fetch = self._noting(self.upstream.fetch)  # type: ignore[method-assign]  # the model looks on
+        self.upstream.fetch = self._recording(self.upstream.fetch)  # type: ignore[method-assign]  # the model records calls
         self.both = [
             Container(self.store, self.upstream, policy(fleet_once=self.fleet_once)) for _ in range(2)
         ]
 
-    def _noting(self, fetch: Any) -> Any:
-        async def noted(code: str) -> Fact:
+    def _recording(self, fetch: Any) -> Any:
+        async def recorded(code: str) -> Fact:
             self.started[len(self.upstream.calls) + 1] = self.now()
             try:
                 fact: Fact = await fetch(code)
@@ -73,7 +72,7 @@ class CacheMachine(RuleBasedStateMachine):
                 raise
             return fact
 
-        return noted
+        return recorded
 
     def now(self) -> float:
         return self.runner.get_loop().time()
@@ -81,7 +80,7 @@ class CacheMachine(RuleBasedStateMachine):
     @rule(who=WHO, code=CODES)
     def look_up(self, who: int, code: str) -> None:
         began, before = self.now(), len(self.upstream.calls)
-        self.asked += 1
+        self.lookups += 1
         try:
             hit = self.runner.run(self.both[who].fact.lookup(code))
         except UpstreamThrottled:
@@ -97,13 +96,13 @@ class CacheMachine(RuleBasedStateMachine):
         if computed < began:
             assert computed >= self.flushed.get((who, code), -1.0)
         reachable = self.reachable_since + 2 * SYNC + SLACK + self.lag < began
-        if reachable and self.heard.get(code, began) + SYNC + SLACK + self.lag < began:
-            settled = self.runner.run(self._twice(who, code))
-            assert self.started[settled.number] >= self.heard[code] or self.upstream.error is not None
+        if reachable and self.confirmed_at.get(code, began) + SYNC + SLACK + self.lag < began:
+            value = self.runner.run(self._look_up_again(who, code))
+            assert self.started[value.number] >= self.confirmed_at[code] or self.upstream.error is not None
 
-    async def _twice(self, who: int, code: str) -> Fact:
-        """Ask again once what the first answer set off behind its back has happened."""
-        self.asked += 1
+    async def _look_up_again(self, who: int, code: str) -> Fact:
+        """Look up again after the background work of the first lookup."""
+        self.lookups += 1
         await asyncio.sleep(0.6 + self.upstream.delay)
         try:
             return await self.both[who].fact(code)
@@ -123,11 +122,11 @@ class CacheMachine(RuleBasedStateMachine):
         for flushed in ("E15", "N1") if by == "all" else (code,):
             self.flushed[who, flushed] = began
             if confirmed:
-                self.heard[flushed] = began
+                self.confirmed_at[flushed] = began
 
     @rule(who=WHO, code=CODES)
     def refresh(self, who: int, code: str) -> None:
-        self.asked += 1
+        self.lookups += 1
         try:
             self.runner.run(self.both[who].fact.refresh(code))
         except UpstreamThrottled:
@@ -153,19 +152,19 @@ class CacheMachine(RuleBasedStateMachine):
             self.upstream.error = OSError("down") if what == "source fails" else None
         else:
             self.store.down = what == "tier down"
-        # the breaker, the retries and the lost writes have to be over
+        # after that the breaker is closed, and retries and lost writes are over
         self.reachable_since = float("inf") if self.store.down else self.now() + REST
 
     @invariant()
-    def the_source_is_asked_at_most_once_per_question(self) -> None:
-        assert len(self.upstream.calls) <= self.asked
+    def the_source_is_called_at_most_once_per_lookup(self) -> None:
+        assert len(self.upstream.calls) <= self.lookups
 
     def teardown(self) -> None:
         with closing(self.runner):
             self.runner.run(self._agree())
 
     async def _agree(self) -> None:
-        """Ask both after some minutes of use with all well, and with what is in memory alone grown old."""
+        """Look up in both after minutes of use without faults, when values in memory only have expired."""
         self.store.heal()
         self.upstream.error, self.upstream.delay = None, 0.0
         for pause in (REST, SYNC, SYNC, SYNC, HOUR + SYNC, SYNC):
@@ -182,7 +181,7 @@ class CacheMachine(RuleBasedStateMachine):
 
 
 class CacheMachineAtLength(CacheMachine):
-    """The same, for longer."""
+    """The same machine with more and longer runs."""
 
 
 CacheMachine.TestCase.settings = settings(max_examples=100, stateful_step_count=40, deadline=None)

@@ -1,4 +1,4 @@
-"""Nobody waits for ever, and nobody computes twice because somebody stopped waiting."""
+"""Timeouts limit the wait of a caller, and a compute goes on after its callers stopped waiting."""
 
 import asyncio
 import logging
@@ -21,7 +21,7 @@ async def test_past_the_soft_timeout_a_stale_value_answers(here: Container) -> N
     assert (hit.stale, asyncio.get_running_loop().time() - began) == (True, pytest.approx(1.0))
 
 
-async def test_the_late_result_after_a_soft_timeout_lands_in_the_cache(here: Container) -> None:
+async def test_the_late_result_after_a_soft_timeout_is_cached(here: Container) -> None:
     await here.fact("E15")
     await passing(2 * HOUR)
     here.upstream.delay = 5
@@ -52,7 +52,7 @@ async def test_the_late_result_after_a_hard_timeout_is_cached(here: Container) -
     assert (await here.fact.lookup("E15")).origin == "memory"
 
 
-async def test_nobody_starts_a_second_compute_while_a_late_one_runs(here: Container) -> None:
+async def test_no_second_compute_starts_while_a_late_one_runs(here: Container) -> None:
     here.upstream.delay = 50
     with pytest.raises(TimeoutError):
         await here.fact("E15")
@@ -60,9 +60,7 @@ async def test_nobody_starts_a_second_compute_while_a_late_one_runs(here: Contai
     assert len(here.upstream.calls) == 1
 
 
-async def test_a_late_failure_leaves_no_trace_but_the_log(
-    here: Container, caplog: pytest.LogCaptureFixture
-) -> None:
+async def test_a_late_failure_is_only_logged(here: Container, caplog: pytest.LogCaptureFixture) -> None:
     here.upstream.delay, here.upstream.error = 40, OSError("late")
     with pytest.raises(TimeoutError):
         await here.fact("E15")
@@ -80,7 +78,7 @@ async def test_a_late_failure_frees_the_key(here: Container) -> None:
     assert (await here.fact("E15")).number == 2
 
 
-async def test_a_compute_that_hangs_is_ended_and_its_key_lives_on(here: Container) -> None:
+async def test_a_compute_that_hangs_is_cancelled_and_frees_its_key(here: Container) -> None:
     here.upstream.hang = True
     with pytest.raises(TimeoutError):
         await here.fact("E15")
@@ -98,13 +96,13 @@ async def test_a_timeout_of_the_source_itself_is_its_failure(store: ChaosStore, 
 
 
 @pytest.mark.parametrize("delay", [0, 0.5])
-async def test_a_source_s_own_timeout_reaches_the_caller_as_it_is(here: Container, delay: float) -> None:
+async def test_a_source_s_own_timeout_is_raised_unchanged(here: Container, delay: float) -> None:
     here.upstream.delay, here.upstream.error = delay, TimeoutError("the source's own")
     with pytest.raises(TimeoutError, match="the source's own"):
         await here.fact("E15")
 
 
-async def test_a_stale_value_that_dies_while_one_waits_does_not_answer(
+async def test_a_stale_value_that_expires_during_the_wait_does_not_answer(
     store: ChaosStore, upstream: Upstream
 ) -> None:
     container = Container(store, upstream, policy(stale_if_error=timedelta(seconds=2)))
@@ -114,7 +112,7 @@ async def test_a_stale_value_that_dies_while_one_waits_does_not_answer(
     assert (await container.fact("E15")).number == 2
 
 
-async def test_a_value_flushed_while_one_waits_does_not_answer(here: Container) -> None:
+async def test_a_value_flushed_during_the_wait_does_not_answer(here: Container) -> None:
     await here.fact("E15")
     await passing(2 * HOUR)
     here.upstream.delay = 5

@@ -1,4 +1,4 @@
-"""A family may keep its entries under the keys of another: they are flushed together, and stay apart."""
+"""A family may store its entries under the keys of another: they are flushed together, and do not mix."""
 
 from datetime import timedelta
 
@@ -18,7 +18,7 @@ POINT = Policy(family="point", key="place:{code}:point", fresh_for=HOURLY, under
 
 
 class Point(Value):
-    """Another type than that of the family it stands under."""
+    """A value whose type differs from that of the other family."""
 
     lat: float
 
@@ -27,7 +27,7 @@ class Places:
     """Two functions whose entries share a family's keys."""
 
     def __init__(self, store: ChaosStore | None = None) -> None:
-        self.cache, self.asked = Cache(store, FakeClock()), 0
+        self.cache, self.point_calls = Cache(store, FakeClock()), 0
         self.place: CachedFunction[[str], Fact] = self.cache.cached(PLACE)(self._place)
         self.point: CachedFunction[[str], Point] = self.cache.cached(POINT)(self._point)
 
@@ -36,24 +36,24 @@ class Places:
 
     async def _point(self, code: str) -> Point:
         del code
-        self.asked += 1
+        self.point_calls += 1
         return Point(lat=51.5)
 
 
-async def test_an_entry_stands_under_the_other_family() -> None:
+async def test_a_key_begins_with_the_other_family() -> None:
     assert Places().point.key("E15") == "place:E15:point"
 
 
-async def test_a_flush_of_the_family_takes_what_stands_under_it_along() -> None:
+async def test_a_flush_of_the_family_includes_the_entries_under_it() -> None:
     places = Places()
     await places.point("E15")
     await places.cache.flush(family="place")
     await places.point("E15")
-    assert places.asked == 2
+    assert places.point_calls == 2
 
 
 @pytest.mark.parametrize("key", ["place:E15", "place:E15:point"])
-async def test_each_entry_is_shown_as_what_it_is(key: str) -> None:
+async def test_each_entry_is_decoded_with_its_own_type(key: str) -> None:
     store = ChaosStore(FakeClock().now)
     places = Places(store)
     await places.place("E15")
@@ -67,7 +67,7 @@ async def test_a_key_that_no_function_makes_is_not_set_in_the_family() -> None:
     assert await Places().cache.set("place:E15:other", {"lat": 51.5}, 60) is False
 
 
-def test_a_key_that_begins_with_its_own_name_is_refused() -> None:
+def test_a_key_that_begins_with_its_own_family_is_refused() -> None:
     policy = Policy(family="point", key="point:{code}", fresh_for=HOURLY, under="place")
 
     async def point(code: str) -> Point:
@@ -77,6 +77,6 @@ def test_a_key_that_begins_with_its_own_name_is_refused() -> None:
         Cache().cached(policy)(point)
 
 
-def test_a_name_that_is_no_family_is_refused() -> None:
+def test_an_invalid_family_name_is_refused() -> None:
     with pytest.raises(ValueError, match="under: 'Place'"):
         Policy(family="point", key="place:{code}", fresh_for=HOURLY, under="Place")

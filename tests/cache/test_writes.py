@@ -1,4 +1,4 @@
-"""Writes leave the critical path, and are tried again until they would no longer matter."""
+"""Write-behind: writes happen in the background, and are retried until they would no longer matter."""
 
 import asyncio
 import json
@@ -7,7 +7,7 @@ from datetime import timedelta
 import pytest
 
 from tests.support.chaos import ChaosStore, Fault
-from tests.support.fleet import HOUR, Container, Upstream, passing, policy, spent
+from tests.support.fleet import HOUR, Container, Upstream, at_daily_limit, passing, policy
 from tests.support.virtual_time import FakeClock, VirtualTimeLoop
 
 pytestmark = pytest.mark.anyio
@@ -15,8 +15,8 @@ pytestmark = pytest.mark.anyio
 KEY = "cache:v1:fact:E15"
 
 
-async def turned_away(store: ChaosStore, upstream: Upstream) -> Container:
-    """Give a container whose write of E15 the tier refuses, which rests it for five minutes."""
+async def with_refused_write(store: ChaosStore, upstream: Upstream) -> Container:
+    """Return a container whose write of E15 was refused, so that its breaker is open for five minutes."""
     here = Container(store, upstream, policy(tags=()))
     await here.fact("warm")
     await here.settle()
@@ -25,14 +25,14 @@ async def turned_away(store: ChaosStore, upstream: Upstream) -> Container:
     return here
 
 
-async def test_a_failed_write_is_tried_again(here: Container, store: ChaosStore) -> None:
+async def test_a_failed_write_is_retried(here: Container, store: ChaosStore) -> None:
     store.fault(Fault(kind="failed"), method="set")
     await here.fact("E15")
     await passing(1.1)
     assert store.value(KEY) is not None
 
 
-async def test_a_write_tried_again_gives_way_to_a_newer_entry(
+async def test_a_retried_write_does_not_overwrite_a_newer_entry(
     here: Container, there: Container, store: ChaosStore
 ) -> None:
     store.fault(Fault(kind="failed"), method="set")
@@ -43,7 +43,7 @@ async def test_a_write_tried_again_gives_way_to_a_newer_entry(
     assert json.loads(store.value(KEY) or "{}")["p"]["number"] == 2
 
 
-async def test_writes_that_failed_are_tried_again_by_one_read(here: Container, store: ChaosStore) -> None:
+async def test_retries_of_failed_writes_share_one_read(here: Container, store: ChaosStore) -> None:
     store.fault(Fault(kind="failed"), method="set", times=2)
     await here.fact.many([("E15",), ("N1",)])
     await passing(0.5)
@@ -52,9 +52,9 @@ async def test_writes_that_failed_are_tried_again_by_one_read(here: Container, s
     assert (store.count("mget") - before, store.value(KEY) is not None) == (1, True)
 
 
-async def test_many_writes_are_tried_again_a_few_at_a_time(store: ChaosStore, upstream: Upstream) -> None:
-    """What stands is read first, whole: hundreds of answers would not come within a read's time."""
-    here = await turned_away(store, upstream)
+async def test_many_writes_are_retried_a_few_at_a_time(store: ChaosStore, upstream: Upstream) -> None:
+    """Each retry first reads the existing entry: hundreds of them would exceed the read timeout."""
+    here = await with_refused_write(store, upstream)
     for number in range(40):
         await passing(1)
         await here.fact(f"N{number}")
@@ -72,7 +72,7 @@ async def test_the_pauses_of_a_write_that_keeps_failing_grow(here: Container, st
     assert store.count("set") == 8
 
 
-async def test_tries_again_are_counted(here: Container, store: ChaosStore) -> None:
+async def test_retries_are_counted(here: Container, store: ChaosStore) -> None:
     store.fault(Fault(kind="failed"), method="set", times=2)
     await here.fact("E15")
     await passing(10)
@@ -92,7 +92,9 @@ async def test_a_flush_does_not_wait_as_long_as_an_entry_that_keeps_failing(
     assert store.value("cache:v1:g:area:E15") != before
 
 
-async def test_a_name_that_is_always_busy_holds_up_no_other(here: Container, store: ChaosStore) -> None:
+async def test_a_key_that_is_always_being_written_does_not_delay_a_flush(
+    here: Container, store: ChaosStore
+) -> None:
     await here.fact("E15")
     await here.settle()
     before = store.value("cache:v1:g:area:E15")
@@ -105,23 +107,23 @@ async def test_a_name_that_is_always_busy_holds_up_no_other(here: Container, sto
     assert store.value("cache:v1:g:area:E15") != before
 
 
-async def test_nothing_is_tried_while_the_breaker_is_open(store: ChaosStore, upstream: Upstream) -> None:
-    here = await turned_away(store, upstream)
+async def test_no_write_is_tried_while_the_breaker_is_open(store: ChaosStore, upstream: Upstream) -> None:
+    here = await with_refused_write(store, upstream)
     await passing(1)
     before = (store.count(), here.cache.stats()["shared"])
     await passing(200)
     assert (store.count(), here.cache.stats()["shared"]) == before
 
 
-async def test_what_waits_is_written_after_an_outage_though_nobody_asks(
+async def test_queued_writes_are_sent_after_an_outage_without_a_lookup(
     store: ChaosStore, upstream: Upstream
 ) -> None:
-    await turned_away(store, upstream)
+    await with_refused_write(store, upstream)
     await passing(400)
     assert store.value(KEY) is not None
 
 
-def test_what_one_loop_left_behind_is_written_on_the_next() -> None:
+def test_writes_queued_on_one_loop_are_sent_on_the_next() -> None:
     store = ChaosStore(FakeClock().now)
     here = Container(store, Upstream())
 
@@ -132,7 +134,7 @@ def test_what_one_loop_left_behind_is_written_on_the_next() -> None:
 
     async def go_on() -> str | None:
         await here.fact("E15")
-        await passing(1.2)  # it fails at once, and is tried again
+        await passing(1.2)  # it fails at once, and is retried
         return store.value(KEY)
 
     with asyncio.Runner(loop_factory=VirtualTimeLoop) as first:
@@ -141,16 +143,14 @@ def test_what_one_loop_left_behind_is_written_on_the_next() -> None:
         assert second.run(go_on()) is not None
 
 
-async def test_nothing_is_tried_while_the_day_s_commands_are_spent(
-    store: ChaosStore, upstream: Upstream
-) -> None:
-    here = await spent(store, upstream, policy(tags=()))
+async def test_no_write_is_tried_at_the_daily_command_limit(store: ChaosStore, upstream: Upstream) -> None:
+    here = await at_daily_limit(store, upstream, policy(tags=()))
     before = here.cache.stats()["shared"]
     await passing(HOUR)
     assert (before["waiting_writes"] > 0, here.cache.stats()["shared"]) == (True, before)
 
 
-async def test_what_waits_for_the_next_day_s_commands_is_written_then(
+async def test_writes_queued_at_the_daily_command_limit_are_sent_on_the_next_day(
     store: ChaosStore, upstream: Upstream
 ) -> None:
     here = Container(store, upstream, policy(fresh_for=timedelta(days=2), tags=()), commands_per_day=20)
@@ -162,7 +162,7 @@ async def test_what_waits_for_the_next_day_s_commands_is_written_then(
     assert (before, store.value("cache:v1:fact:E19") is not None) == (None, True)
 
 
-def test_what_ends_late_on_an_earlier_loop_changes_nothing_on_the_next() -> None:
+def test_a_write_that_ends_late_on_an_earlier_loop_changes_nothing_on_the_next() -> None:
     store = ChaosStore(FakeClock().now)
     here = Container(store, Upstream())
 
@@ -185,7 +185,7 @@ def test_what_ends_late_on_an_earlier_loop_changes_nothing_on_the_next() -> None
         assert second.run(go_on()) is not None
 
 
-async def test_a_flush_is_tried_again_while_an_entry_hangs(here: Container, store: ChaosStore) -> None:
+async def test_a_flush_is_retried_while_a_write_hangs(here: Container, store: ChaosStore) -> None:
     await here.fact("E15")
     await here.settle()
     before = store.value("cache:v1:g:area:E15")
@@ -199,7 +199,7 @@ async def test_a_flush_is_tried_again_while_an_entry_hangs(here: Container, stor
     assert store.value("cache:v1:g:area:E15") != before
 
 
-async def test_a_newer_value_keeps_the_pause_of_the_one_that_failed(
+async def test_a_newer_value_waits_for_the_pause_of_the_failed_one(
     here: Container, store: ChaosStore
 ) -> None:
     store.fault(Fault(kind="failed"), method="set")
@@ -210,7 +210,7 @@ async def test_a_newer_value_keeps_the_pause_of_the_one_that_failed(
     assert store.count("set") == 1
 
 
-async def test_a_deleted_value_leaves_no_pause_to_the_next(here: Container, store: ChaosStore) -> None:
+async def test_the_next_write_after_a_delete_has_no_pause(here: Container, store: ChaosStore) -> None:
     store.fault(Fault(kind="failed"), method="set")
     await here.fact("E15")
     await passing(0.1)
@@ -220,7 +220,7 @@ async def test_a_deleted_value_leaves_no_pause_to_the_next(here: Container, stor
     assert store.value(KEY) is not None
 
 
-async def test_a_value_deleted_while_its_write_fails_leaves_no_pause_to_the_next(
+async def test_the_next_write_after_a_delete_during_a_failing_write_has_no_pause(
     here: Container, store: ChaosStore
 ) -> None:
     store.fault(Fault(delay=0.5, kind="failed"), method="set")
@@ -233,7 +233,7 @@ async def test_a_value_deleted_while_its_write_fails_leaves_no_pause_to_the_next
     assert store.value(KEY) is not None
 
 
-async def test_drain_writes_what_waits(here: Container, store: ChaosStore) -> None:
+async def test_drain_sends_queued_writes(here: Container, store: ChaosStore) -> None:
     store.fault(Fault(kind="failed"), method="set")
     await here.fact("E15")
     await passing(0.01)
@@ -241,7 +241,7 @@ async def test_drain_writes_what_waits(here: Container, store: ChaosStore) -> No
     assert (left, store.value(KEY) is not None) == (0, True)
 
 
-async def test_drain_tells_what_it_could_not_write(here: Container, store: ChaosStore) -> None:
+async def test_drain_returns_the_number_of_unwritten_writes(here: Container, store: ChaosStore) -> None:
     await here.fact("warm")
     await here.settle()
     store.fault(Fault(kind="failed"), method="set", times=9)
@@ -249,7 +249,7 @@ async def test_drain_tells_what_it_could_not_write(here: Container, store: Chaos
     assert await here.cache.drain() == 1
 
 
-async def test_drain_takes_no_longer_than_it_may(here: Container, store: ChaosStore) -> None:
+async def test_drain_ends_within_its_timeout(here: Container, store: ChaosStore) -> None:
     await here.fact("warm")
     await here.settle()
     store.fault(Fault(hang=True), method="set")
@@ -259,7 +259,7 @@ async def test_drain_takes_no_longer_than_it_may(here: Container, store: ChaosSt
     assert asyncio.get_running_loop().time() - began == pytest.approx(0.5)
 
 
-async def test_a_write_that_hangs_takes_a_drain_s_second_try_from_no_other(
+async def test_a_write_that_hangs_does_not_keep_a_drain_from_retrying_another(
     here: Container, store: ChaosStore
 ) -> None:
     await here.fact("warm")
@@ -272,29 +272,27 @@ async def test_a_write_that_hangs_takes_a_drain_s_second_try_from_no_other(
     assert store.value(KEY) is not None
 
 
-async def test_drains_while_the_day_s_commands_are_spent_try_nothing(
+async def test_a_drain_at_the_daily_command_limit_tries_nothing(
     store: ChaosStore, upstream: Upstream
 ) -> None:
-    here = await spent(store, upstream, policy(tags=()))
+    here = await at_daily_limit(store, upstream, policy(tags=()))
     before = here.cache.stats()["shared"]
     left = await here.cache.drain()
     assert (left > 0, here.cache.stats()["shared"]) == (True, before)
 
 
-async def test_drain_asks_nothing_for_a_free_flight_that_nobody_waits_for(
-    here: Container, store: ChaosStore
-) -> None:
+async def test_drain_sends_nothing_for_a_flight_without_a_lease(here: Container, store: ChaosStore) -> None:
     here.upstream.delay = 5
-    asking = asyncio.ensure_future(here.fact("E15"))
+    lookup = asyncio.ensure_future(here.fact("E15"))
     await passing(0.1)
-    asking.cancel()
+    lookup.cancel()
     await passing(0.1)
     before = len(store.calls)
     await here.cache.drain()
     assert len(store.calls) == before
 
 
-async def test_a_write_whose_life_is_over_is_dropped(store: ChaosStore, upstream: Upstream) -> None:
+async def test_an_expired_write_is_dropped(store: ChaosStore, upstream: Upstream) -> None:
     container = Container(
         store, upstream, policy(fresh_for=timedelta(seconds=5), stale_if_error=timedelta(seconds=1))
     )
@@ -306,7 +304,7 @@ async def test_a_write_whose_life_is_over_is_dropped(store: ChaosStore, upstream
     assert container.cache.stats()["shared"]["waiting_writes"] == 0
 
 
-async def test_a_full_write_queue_drops_its_oldest(here: Container, store: ChaosStore) -> None:
+async def test_a_full_write_queue_drops_its_oldest_write(here: Container, store: ChaosStore) -> None:
     await here.fact("warm")
     await here.settle()
     store.fault(Fault(hang=True), method="set", times=400)
@@ -316,7 +314,7 @@ async def test_a_full_write_queue_drops_its_oldest(here: Container, store: Chaos
     assert (stats["waiting_writes"], stats["dropped_writes"]) == (256, 44)
 
 
-async def test_a_leftover_of_a_drain_is_tried_again_when_the_container_lives_on(
+async def test_a_write_left_by_a_drain_is_retried_if_the_container_goes_on(
     here: Container, store: ChaosStore
 ) -> None:
     await here.fact("warm")
@@ -339,7 +337,7 @@ async def test_a_flush_is_never_dropped_from_a_full_queue(here: Container, store
     assert store.value("cache:v1:g:area:E299") is not None
 
 
-async def test_a_newer_value_replaces_the_write_that_waits(here: Container, store: ChaosStore) -> None:
+async def test_a_newer_value_replaces_the_queued_write(here: Container, store: ChaosStore) -> None:
     await here.fact("warm")
     await here.settle()
     store.fault(Fault(kind="failed", delay=0.5), method="set")
@@ -350,7 +348,7 @@ async def test_a_newer_value_replaces_the_write_that_waits(here: Container, stor
     assert json.loads(store.value(KEY) or "{}")["p"]["number"] == 3
 
 
-async def test_a_write_under_way_does_not_swallow_its_successor(here: Container, store: ChaosStore) -> None:
+async def test_a_running_write_does_not_lose_its_successor(here: Container, store: ChaosStore) -> None:
     await here.fact("warm")
     await here.settle()
     store.fault(Fault(delay=0.5), method="set")
@@ -361,9 +359,9 @@ async def test_a_write_under_way_does_not_swallow_its_successor(here: Container,
     assert json.loads(store.value(KEY) or "{}")["p"]["number"] == 3
 
 
-async def test_drain_leaves_a_free_compute_alone(here: Container, store: ChaosStore) -> None:
+async def test_drain_does_not_affect_a_compute_without_a_lease(here: Container, store: ChaosStore) -> None:
     here.upstream.delay = 5
-    asking = asyncio.ensure_future(here.fact("E15"))
+    lookup = asyncio.ensure_future(here.fact("E15"))
     await passing(0.1)
     await here.cache.drain()
-    assert ((await asking).number, store.count("delete")) == (1, 0)
+    assert ((await lookup).number, store.count("delete")) == (1, 0)

@@ -1,4 +1,4 @@
-"""Typed calls that pin what a type checker knows of a decorated function; checked by mypy, never run."""
+"""Typed calls that fix the types of a decorated function; checked by mypy, never run."""
 
 from datetime import timedelta
 from typing import assert_type
@@ -11,12 +11,12 @@ HOURLY = Policy(family="area", key="area:{code}:{size}", fresh_for=timedelta(hou
 
 @cache.cached(HOURLY)
 async def area(code: str, size: int = 1) -> tuple[str, int]:
-    """Give what was asked."""
+    """Return the arguments."""
     return code, size
 
 
 async def calls() -> None:
-    """Call it in every way."""
+    """Call the function in every way."""
     assert_type(area, CachedFunction[[str, int], tuple[str, int]])  # type: ignore[assert-type]  # mypy keeps the names too
     assert_type(await area("E15"), tuple[str, int])
     assert_type(await area("E15", size=2), tuple[str, int])

@@ -12,7 +12,7 @@ from urllib.request import Request, urlopen
 import pytest
 from typer.testing import CliRunner, Result
 
-from tests.support.environment import variables
+from tests.support.environment import settings_variables
 from tests.support.gateway import Gateway
 from tests.support.servers import free_port
 from veo.cli.main import app
@@ -28,13 +28,13 @@ def veo(*arguments: str) -> Result:
 
 
 def clean() -> dict[str, str]:
-    """Give the environment of a process of its own, which asks no real provider."""
-    inherited = {name: value for name, value in os.environ.items() if name not in variables()}
+    """Return a clean environment for a separate process, with live sources off."""
+    inherited = {name: value for name, value in os.environ.items() if name not in settings_variables()}
     return {**inherited, "VEO_LIVE": "off"}
 
 
 def process(*arguments: str, **environment: str) -> subprocess.CompletedProcess[bytes]:
-    """Run one command in a process of its own."""
+    """Run one command in a separate process."""
     command = [sys.executable, *arguments]
     whole = {**clean(), **environment}
     return subprocess.run(command, env=whole, capture_output=True, timeout=60, check=False)  # noqa: S603 - our own program
@@ -52,12 +52,12 @@ def test_recommendations_begin_with_the_question() -> None:
     assert veo(*STUDENT).stdout.splitlines()[0] == "For a student with £1,000 a month to rent"
 
 
-def test_a_budget_to_buy_is_asked_by_a_flag() -> None:
+def test_a_flag_selects_buying() -> None:
     result = veo("recommend", "--persona", "developer", "--budget", "400000", "--buy")
     assert result.stdout.splitlines()[0] == "For a developer with £400,000 to buy"
 
 
-def test_a_payment_toward_a_home_is_said_to_be_monthly() -> None:
+def test_a_monthly_payment_to_buy_is_shown_as_monthly() -> None:
     shown = veo("recommend", "--persona", "developer", "--buy", "--budget", "2500").stdout
     assert shown.splitlines()[0] == "For a developer with £2,500 a month to buy"
 
@@ -175,7 +175,7 @@ def test_a_bad_question_is_one_line_and_exit_code_2(command: tuple[str, ...], me
     assert message in line
 
 
-def test_several_bad_fields_are_said_at_once() -> None:
+def test_several_bad_fields_are_reported_at_once() -> None:
     line = veo("recommend", "--persona", "x", "--budget", "1000", "--home", "castle").stderr
     assert "persona: " in line
     assert "home: " in line
@@ -187,7 +187,7 @@ SETTLED = [("area", "E15"), ("cache", "stats"), ("data", "refresh"), ("serve", "
 
 @pytest.mark.parametrize("command", SETTLED, ids=" ".join)
 @pytest.mark.parametrize("value", ["x", "[]", '{"tfl":'])
-def test_a_setting_that_is_to_hold_json_and_does_not_is_one_line_by_its_name(
+def test_a_setting_with_malformed_json_is_one_line_by_its_name(
     nothing_configured: pytest.MonkeyPatch, command: tuple[str, ...], value: str
 ) -> None:
     nothing_configured.setenv("VEO_UPSTREAMS", value)
@@ -195,13 +195,13 @@ def test_a_setting_that_is_to_hold_json_and_does_not_is_one_line_by_its_name(
     assert (result.exit_code, result.stderr) == (2, "veo: VEO_UPSTREAMS: must be a JSON object\n")
 
 
-def test_a_setting_that_is_refused_is_one_line_that_gives_the_accepted_form() -> None:
+def test_an_invalid_setting_is_one_line_that_gives_the_accepted_form() -> None:
     done = process("-m", "veo", "area", "E15", VEO_CORS_ORIGINS="veo.example")
     form = b"must be origins such as https://veo.example, separated by commas"
     assert (done.returncode, done.stderr) == (2, b"veo: VEO_CORS_ORIGINS: " + form + b"\n")
 
 
-def test_a_flush_that_reaches_nobody_is_a_failure() -> None:
+def test_a_flush_with_an_unusable_shared_tier_is_a_failure() -> None:
     broken = {"UPSTASH_REDIS_REST_URL": "ftp://x", "UPSTASH_REDIS_REST_TOKEN": "x"}
     done = process("-m", "veo", "cache", "flush", "all", **broken)
     assert (done.returncode, done.stderr.count(b"\n")) == (1, 1)
@@ -224,7 +224,7 @@ def test_no_command_at_all_is_answered_with_help() -> None:
 
 @pytest.fixture
 def configured(database: Gateway, nothing_configured: pytest.MonkeyPatch) -> Gateway:
-    """Configure a shared tier that stands at the loopback interface."""
+    """Configure a shared tier on the loopback interface."""
     nothing_configured.setenv("UPSTASH_REDIS_REST_URL", database.url)
     nothing_configured.setenv("UPSTASH_REDIS_REST_TOKEN", database.token)
     return database
@@ -250,10 +250,10 @@ def test_an_entry_is_printed_as_json() -> None:
 
 
 @pytest.mark.usefixtures("configured")
-def test_a_deletion_is_said_with_how_far_it_reaches() -> None:
+def test_a_deletion_says_how_far_it_reaches() -> None:
     veo("area", "E15")
-    said = veo("cache", "delete", "area:E15").stdout.splitlines()
-    assert said == ["area:E15: deleted", "Other containers follow within 30 s."]
+    lines = veo("cache", "delete", "area:E15").stdout.splitlines()
+    assert lines == ["area:E15: deleted", "Other containers follow within 30 s."]
 
 
 @pytest.mark.usefixtures("configured")
@@ -285,15 +285,17 @@ def test_stats_say_why_a_configured_tier_is_not_used(nothing_configured: pytest.
 
 
 @pytest.mark.parametrize(
-    ("command", "said"),
+    ("command", "expected"),
     [
-        (("delete", "area:E15"), ["area:E15: was not there", "No shared tier is configured"]),
+        (("delete", "area:E15"), ["area:E15: no entry", "No shared tier is configured"]),
         (("flush", "crime"), ["Flushed: crime", "No shared tier is configured"]),
     ],
 )
-def test_a_change_in_memory_alone_does_not_speak_of_others(command: tuple[str, ...], said: list[str]) -> None:
+def test_a_change_in_memory_alone_does_not_mention_other_containers(
+    command: tuple[str, ...], expected: list[str]
+) -> None:
     lines = veo("cache", *command).stdout.splitlines()
-    assert [line.split(": this is")[0] for line in lines] == said
+    assert [line.split(": this is")[0] for line in lines] == expected
 
 
 @pytest.mark.usefixtures("away")
@@ -321,13 +323,13 @@ def test_a_shared_tier_that_is_away_is_exit_code_1_in_json_too(command: tuple[st
 
 
 @pytest.mark.usefixtures("away")
-def test_a_shared_tier_that_is_away_does_not_keep_an_answer() -> None:
+def test_an_answer_does_not_need_the_shared_tier() -> None:
     result = veo("area", "E15")
     assert (result.exit_code, result.stderr) == (0, "")
 
 
 @pytest.mark.usefixtures("away")
-def test_a_log_level_that_is_asked_for_is_honoured(nothing_configured: pytest.MonkeyPatch) -> None:
+def test_a_configured_log_level_is_honoured(nothing_configured: pytest.MonkeyPatch) -> None:
     nothing_configured.setenv("VEO_LOG_LEVEL", "WARNING")
     assert "shared tier" in veo("area", "E15").stderr
 
@@ -391,7 +393,7 @@ def test_a_port_in_use_is_one_line_and_exit_code_1() -> None:
 
 @pytest.fixture(scope="module")
 def served() -> Iterator[str]:
-    """Serve on a free port, and give the address that is printed."""
+    """Serve on a free port, and yield the printed address."""
     command = [sys.executable, "-m", "veo", "serve", "--port", "0"]
     with subprocess.Popen(command, env=clean(), stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as server:  # noqa: S603 - our own program
         assert server.stdout is not None

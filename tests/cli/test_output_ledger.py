@@ -1,4 +1,4 @@
-"""What the ledger tells a reader at a terminal."""
+"""The ledger's figures and advice at a terminal."""
 
 from typing import Any
 
@@ -19,7 +19,7 @@ ADVICE = {
     "fresh_for_s": 21_600,
     "suggested_s": 43_200,
     "expected_saving": {"calls": 40.0, "usd": 0.4, "seconds": 80.0},
-    "reason": "5% of 100 refreshes brought something new",
+    "reason": "5% of 100 refreshes changed the value",
 }
 
 
@@ -30,7 +30,7 @@ async def test_stats_print_what_the_day_saved(capsys: pytest.CaptureFixture[str]
     output.cache_stats(await cache_admin.stats(runtime, prices=Prices(modal=0.5)))
     shown = capsys.readouterr().out
     assert "Today (this process): 75% from the cache" in shown
-    assert "Saved: 0 calls of sources, 1.50 USD" in shown
+    assert "Saved: 0 calls to sources, 1.50 USD" in shown
 
 
 async def test_stats_print_no_saving_before_the_first_question(capsys: pytest.CaptureFixture[str]) -> None:
@@ -44,20 +44,20 @@ READ: dict[str, Any] = {"of": "fleet", "reachable": True, "fault": None}
 def test_advice_prints_a_line_a_family(capsys: pytest.CaptureFixture[str]) -> None:
     output.cache_advice({**READ, "advice": [ADVICE]})
     line = capsys.readouterr().out.splitlines()[1]
-    told: list[Any] = [part for part in line.split("  ") if part]
-    assert [part.strip() for part in told] == [
+    cells: list[Any] = [part for part in line.split("  ") if part]
+    assert [part.strip() for part in cells] == [
         "research",
         "lengthen",
         "6",
         "12",
         "40 calls, 0.40 USD",
-        "5% of 100 refreshes brought something new",
+        "5% of 100 refreshes changed the value",
     ]
 
 
 def test_advice_says_when_there_is_none(capsys: pytest.CaptureFixture[str]) -> None:
     output.cache_advice({**READ, "advice": []})
-    assert capsys.readouterr().out == "Nothing was asked today (fleet), so there is nothing to advise.\n"
+    assert capsys.readouterr().out == "No questions today (fleet), so there is no advice.\n"
 
 
 @pytest.mark.parametrize("unread", [{"reachable": False}, {"reachable": None, "fault": "no such scheme"}])

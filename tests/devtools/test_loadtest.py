@@ -1,4 +1,4 @@
-"""The load test: the same questions each time, asked of a real Veo, and judged by its own word."""
+"""The load test: a reproducible plan, real requests, and figures from the responses' own metadata."""
 
 import asyncio
 import json
@@ -16,23 +16,23 @@ from typer.testing import CliRunner, Result
 from tests.support.provider import Answered, LoopbackProvider, Received
 from tests.support.servers import free_port
 from veo.cli.main import app as commands
-from veo.devtools.loadtest.plan import Question, checked, mixed, plan, universe
-from veo.devtools.loadtest.results import Limits, measured, missed, percentile
+from veo.devtools.loadtest.plan import Question, checked_url, distinct_questions, parse_mix, plan
+from veo.devtools.loadtest.results import Limits, missed_limits, percentile, summarise
 from veo.devtools.loadtest.run import Load
-from veo.devtools.loadtest.runner import IN_A_ROW, Runner, Sample
+from veo.devtools.loadtest.runner import MAX_CONSECUTIVE_FAILURES, Runner, Sample
 from veo.devtools.zipf import shares
 from veo.errors import InvalidQuestion, Unavailable
 from veo.runtime import tables
 
 pytestmark = [pytest.mark.anyio, pytest.mark.usefixtures("nothing_configured")]
 
-MIX = mixed(Load("").mix)
+MIX = parse_mix(Load("").mix)
 FORM = "must have the form http://host:port or https://host"
 
 
 def questions(count: int = 60, seed: int = 1) -> list[Question]:
-    known = tables().snapshot
-    return universe(list(known.districts), list(known.destinations), MIX, count, seed)
+    snapshot = tables().snapshot
+    return distinct_questions(list(snapshot.districts), list(snapshot.destinations), MIX, count, seed)
 
 
 def hits(count: int, seconds: float = 0.01) -> list[Sample]:
@@ -50,14 +50,14 @@ def test_zipf_asks_the_nth_question_an_nth_as_often() -> None:
     assert shares(3, 1.0) == pytest.approx([6 / 11, 3 / 11, 2 / 11])
 
 
-def test_without_skew_all_questions_are_asked_alike() -> None:
+def test_without_skew_all_questions_are_equally_popular() -> None:
     assert shares(4, 0.0) == [0.25] * 4
 
 
 def test_the_plan_draws_by_zipf_s_law() -> None:
-    asked = questions()
-    drawn = Counter(q.path + str(q.body) for q in plan(asked, 20_000, 1.0, 1))
-    first = [drawn[q.path + str(q.body)] / 20_000 for q in asked[:3]]
+    distinct = questions()
+    drawn = Counter(q.path + str(q.body) for q in plan(distinct, 20_000, 1.0, 1))
+    first = [drawn[q.path + str(q.body)] / 20_000 for q in distinct[:3]]
     assert first == pytest.approx(shares(60, 1.0)[:3], abs=0.01)
 
 
@@ -69,22 +69,24 @@ def test_another_seed_makes_other_questions() -> None:
     assert questions(seed=1) != questions(seed=2)
 
 
-def test_the_questions_are_mixed_as_told() -> None:
+def test_the_questions_have_the_proportions_of_the_mix() -> None:
     assert Counter(q.kind for q in questions(100)) == {"recommendations": 60, "areas": 25, "commutes": 15}
 
 
 @pytest.mark.parametrize("count", [1, 2, 6, 61])
-def test_the_kinds_come_to_as_many_questions_as_are_wanted(count: int) -> None:
+def test_the_kinds_add_up_to_the_requested_number_of_questions(count: int) -> None:
     assert len(questions(count)) == count
 
 
-def test_a_mix_of_one_great_share_is_as_good_as_one() -> None:
-    assert universe(["E15"], ["ucl"], mixed("areas=1e308"), 1, 1) == [Question("areas", "/api/areas/E15")]
+def test_a_mix_with_one_huge_share_is_that_kind_alone() -> None:
+    assert distinct_questions(["E15"], ["ucl"], parse_mix("areas=1e308"), 1, 1) == [
+        Question("areas", "/api/areas/E15")
+    ]
 
 
 def test_all_questions_are_different() -> None:
-    asked = questions(600)
-    assert len({q.path + str(q.body) for q in asked}) == len(asked)
+    distinct = questions(600)
+    assert len({q.path + str(q.body) for q in distinct}) == len(distinct)
 
 
 @pytest.mark.parametrize(
@@ -100,26 +102,26 @@ def test_all_questions_are_different() -> None:
         "areas=1e308,commutes=1e308",
     ],
 )
-def test_a_mix_that_makes_no_sense_is_told_its_form(text: str) -> None:
+def test_a_malformed_mix_is_refused_with_the_accepted_form(text: str) -> None:
     with pytest.raises(InvalidQuestion, match="mix: must be shares such as recommendations=60"):
-        mixed(text)
+        parse_mix(text)
 
 
 # ---- where -------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("url", ["http://127.0.0.1:8000/", "http://localhost:8000", "https://[::1]"])
-def test_this_machine_may_be_asked(url: str) -> None:
-    assert checked(url, mine=False) == url.rstrip("/")
+def test_this_machine_may_be_load_tested(url: str) -> None:
+    assert checked_url(url, mine=False) == url.rstrip("/")
 
 
 def test_another_machine_is_refused() -> None:
     with pytest.raises(InvalidQuestion, match=r"veo\.example is not this machine.*--yes-this-is-mine"):
-        checked("https://veo.example", mine=False)
+        checked_url("https://veo.example", mine=False)
 
 
-def test_another_machine_of_one_s_own_may_be_asked() -> None:
-    assert checked("https://veo.example", mine=True) == "https://veo.example"
+def test_another_machine_may_be_load_tested_with_the_option() -> None:
+    assert checked_url("https://veo.example", mine=True) == "https://veo.example"
 
 
 @pytest.mark.parametrize(
@@ -137,27 +139,27 @@ def test_another_machine_of_one_s_own_may_be_asked() -> None:
         "http://[::1",
     ],
 )
-def test_what_is_no_address_is_told_its_form(url: str) -> None:
+def test_a_malformed_url_is_refused_with_the_accepted_form(url: str) -> None:
     with pytest.raises(InvalidQuestion, match=FORM):
-        checked(url, mine=True)
+        checked_url(url, mine=True)
 
 
-# ---- asking the real app -----------------------------------------------------------------------------
+# ---- requests to the real app ------------------------------------------------------------------------
 
 
 async def test_every_repeated_question_is_a_hit(web: httpx.AsyncClient) -> None:
-    asked = plan(questions(12), 40, 1.0, 3)
-    different = len({q.path + str(q.body) for q in asked})
-    found = measured(await Runner(web, 1).run(asked), 40, 1.0)
-    assert (found["answered"], found["computationsSaved"]) == (40, 40 - different)
+    requests = plan(questions(12), 40, 1.0, 3)
+    different = len({q.path + str(q.body) for q in requests})
+    figures = summarise(await Runner(web, 1).run(requests), 40, 1.0)
+    assert (figures["answered"], figures["computationsSaved"]) == (40, 40 - different)
 
 
 async def test_questions_of_every_kind_are_answered(web: httpx.AsyncClient) -> None:
-    found = await Runner(web, 8).run(questions(20))
-    assert [sample for sample in found if sample.error is not None] == []
+    samples = await Runner(web, 8).run(questions(20))
+    assert [sample for sample in samples if sample.error is not None] == []
 
 
-# ---- what came of it ---------------------------------------------------------------------------------
+# ---- figures -----------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(("percent", "value"), [(50, 50), (95, 95), (99, 99), (100, 100)])
@@ -169,22 +171,22 @@ def test_the_percentile_of_one_value_is_that_value() -> None:
     assert percentile([7.0], 50) == 7.0
 
 
-def test_times_are_told_in_milliseconds_apart_for_cached_answers() -> None:
-    found = measured([*hits(1, seconds=0.002), *misses(1, seconds=0.2)], 2, 1.0)
-    assert (found["latency"]["cached"]["p95"], found["latency"]["uncached"]["p95"]) == (2.0, 200.0)
+def test_latencies_are_in_milliseconds_and_separate_for_cached_answers() -> None:
+    figures = summarise([*hits(1, seconds=0.002), *misses(1, seconds=0.2)], 2, 1.0)
+    assert (figures["latency"]["cached"]["p95"], figures["latency"]["uncached"]["p95"]) == (2.0, 200.0)
 
 
-def test_what_was_not_measured_has_no_times() -> None:
-    assert measured(misses(1), 1, 1.0)["latency"]["cached"] == {}
+def test_without_samples_there_are_no_latencies() -> None:
+    assert summarise(misses(1), 1, 1.0)["latency"]["cached"] == {}
 
 
 def test_stale_answers_are_counted() -> None:
-    assert measured([Sample("areas", 0.1, cached=True, stale=True)], 1, 1.0)["stale"] == 1
+    assert summarise([Sample("areas", 0.1, cached=True, stale=True)], 1, 1.0)["stale"] == 1
 
 
 def test_failures_are_counted_by_kind_and_are_no_answers() -> None:
-    found = measured([Sample("areas", 0.1, error="HTTP 500"), *hits(1)], 2, 1.0)
-    assert (found["errors"], found["hitRate"]) == ({"HTTP 500": 1}, 1.0)
+    figures = summarise([Sample("areas", 0.1, error="HTTP 500"), *hits(1)], 2, 1.0)
+    assert (figures["errors"], figures["hitRate"]) == ({"HTTP 500": 1}, 1.0)
 
 
 @pytest.mark.parametrize(
@@ -200,20 +202,20 @@ def test_failures_are_counted_by_kind_and_are_no_answers() -> None:
         (Limits(max_errors=0), True),
     ],
 )
-def test_a_limit_is_kept_to_its_last_value(limits: Limits, kept: bool) -> None:
-    assert (missed(measured(hits(1) + misses(1), 2, 1.0), limits) == []) is kept
+def test_a_limit_includes_its_own_value(limits: Limits, kept: bool) -> None:
+    assert (missed_limits(summarise(hits(1) + misses(1), 2, 1.0), limits) == []) is kept
 
 
-def test_a_limit_on_what_was_not_measured_is_missed() -> None:
-    said = missed(measured([], 1, 1.0), Limits(min_hit_rate=0.0))
-    assert said == ["--min-hit-rate 0: it was not measured"]
+def test_a_limit_without_a_measured_value_is_missed() -> None:
+    messages = missed_limits(summarise([], 1, 1.0), Limits(min_hit_rate=0.0))
+    assert messages == ["--min-hit-rate 0: it was not measured"]
 
 
 def test_requests_that_were_never_sent_count_as_errors() -> None:
-    assert missed(measured([], 1, 1.0), Limits(max_errors=0)) == ["--max-errors 0: it was 1"]
+    assert missed_limits(summarise([], 1, 1.0), Limits(max_errors=0)) == ["--max-errors 0: it was 1"]
 
 
-# ---- the command, against a server that says what a test says ----------------------------------------
+# ---- the command, against a scripted server ----------------------------------------------------------
 
 
 class Server(LoopbackProvider):
@@ -255,20 +257,20 @@ def refused(result: Result, code: int) -> str:
     return line
 
 
-def test_so_many_requests_are_sent_as_asked_for(server: Server) -> None:
+def test_the_requested_number_of_requests_is_sent(server: Server) -> None:
     loadtest(server.url, "--requests", "25")
-    assert len(server.requests) == 1 + 25  # the first asks for the health
+    assert len(server.requests) == 1 + 25  # the first is the health check
 
 
 def test_the_figures_are_one_line_of_json(server: Server) -> None:
     (line,) = loadtest(server.url, "--requests", "5", "--json").stdout.splitlines()
-    found = json.loads(line)
-    assert (found["hitRate"], found["errors"], found["missed"]) == (1.0, {}, [])
+    figures = json.loads(line)
+    assert (figures["hitRate"], figures["errors"], figures["missed"]) == (1.0, {}, [])
 
 
 def test_the_figures_are_a_table_for_a_reader(server: Server) -> None:
-    said = loadtest(server.url, "--requests", "5").stdout
-    assert "\nHit rate 100.0%; 0 stale\n" in said
+    output = loadtest(server.url, "--requests", "5").stdout
+    assert "\nHit rate 100.0%; 0 stale\n" in output
 
 
 def test_limits_that_are_kept_exit_with_0(server: Server) -> None:
@@ -284,7 +286,7 @@ def test_a_limit_that_is_missed_exits_with_1_and_says_which(server: Server) -> N
 
 def test_a_server_that_is_not_there_is_one_line() -> None:
     url = f"http://127.0.0.1:{free_port()}"
-    assert refused(loadtest(url), 1) == f"veo: {url}: no Veo answers there (ConnectError)"
+    assert refused(loadtest(url), 1) == f"veo: {url}: no Veo responds there (ConnectError)"
 
 
 @pytest.mark.parametrize(
@@ -298,18 +300,18 @@ def test_a_server_that_is_not_there_is_one_line() -> None:
 )
 def test_a_server_that_is_no_veo_is_one_line(server: Server, answer: Answered, why: str) -> None:
     server.always(answer)
-    assert refused(loadtest(server.url), 1).endswith(f"no Veo answers there ({why})")
+    assert refused(loadtest(server.url), 1).endswith(f"no Veo responds there ({why})")
 
 
-def test_a_server_that_goes_away_is_not_asked_for_ever(server: Server) -> None:
+def test_a_run_ends_when_the_server_goes_away(server: Server) -> None:
     server.queue(Answered(body={"status": "healthy"}))
     server.always(Answered(500, {}))
     result = loadtest(server.url, "--requests", "1000", "--concurrency", "1")
     assert "no question was answered" in refused(result, 1)
-    assert len(server.requests) == 1 + IN_A_ROW
+    assert len(server.requests) == 1 + MAX_CONSECUTIVE_FAILURES
 
 
-def test_a_limit_of_requests_is_told_with_what_lifts_it(server: Server) -> None:
+def test_a_rate_limit_is_reported_with_the_setting_that_lifts_it(server: Server) -> None:
     server.queue(Answered(body={"status": "healthy"}), Answered(429, {}))
     assert "VEO_RATE_LIMIT=0" in loadtest(server.url, "--requests", "5").stdout
 
@@ -334,13 +336,13 @@ async def test_an_interrupt_keeps_what_was_measured(server: Server) -> None:
         assert (len(await asking), runner.interrupted) == (3, True)
 
 
-def test_the_command_tells_what_was_measured_until_an_interrupt(server: Server) -> None:
+def test_the_command_reports_what_was_measured_until_an_interrupt(server: Server) -> None:
     command = [sys.executable, "-m", "veo", "loadtest", server.url, "--concurrency", "1", "--json"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:  # noqa: S603 - our own program
         server.on_request = lambda count: process.send_signal(signal.SIGINT) if count == 6 else None
         out, err = process.communicate()
-    found = json.loads(out)
-    assert (process.returncode, found["stoppedEarly"], 3 < found["sent"] < 1_000) == (130, True, True)
+    figures = json.loads(out)
+    assert (process.returncode, figures["stoppedEarly"], 3 < figures["sent"] < 1_000) == (130, True, True)
     assert err.endswith(b"veo: interrupted\n")
 
 
@@ -370,7 +372,7 @@ async def test_a_server_that_is_no_veo_is_unavailable(server: Server) -> None:
 
 
 @pytest.mark.parametrize(
-    ("arguments", "said"),
+    ("arguments", "messages"),
     [
         (("https://veo.example",), "URL: veo.example is not this machine"),
         (("nowhere",), FORM),
@@ -379,5 +381,5 @@ async def test_a_server_that_is_no_veo_is_unavailable(server: Server) -> None:
         (("http://127.0.0.1:1", "--min-hit-rate", "2"), "Invalid value for '--min-hit-rate'"),
     ],
 )
-def test_a_bad_option_is_one_line_and_exit_code_2(arguments: tuple[str, ...], said: str) -> None:
-    assert said in refused(loadtest(*arguments), 2)
+def test_a_bad_option_is_one_line_and_exit_code_2(arguments: tuple[str, ...], messages: str) -> None:
+    assert messages in refused(loadtest(*arguments), 2)

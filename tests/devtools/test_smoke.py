@@ -1,4 +1,4 @@
-"""The check of a deployment: it passes on a good one, and fails on each thing that is wrong."""
+"""The smoke test: it passes on a good deployment, and fails on each kind of fault."""
 
 import json
 from collections.abc import Iterator
@@ -11,7 +11,7 @@ from typer.testing import CliRunner
 from tests.support.servers import free_port
 from veo.cli import main
 from veo.devtools.smoke import Check, smoke
-from veo.modal_server import Served
+from veo.modal_server import ServerThread
 from veo.web import create_app
 
 pytestmark = [pytest.mark.anyio, pytest.mark.usefixtures("logs_as_they_were")]
@@ -19,9 +19,9 @@ pytestmark = [pytest.mark.anyio, pytest.mark.usefixtures("logs_as_they_were")]
 
 @pytest.fixture(scope="module")
 def url() -> Iterator[str]:
-    """Give the address of a running Veo."""
+    """Yield the address of a running Veo."""
     port = free_port()
-    served = Served(port, "127.0.0.1")
+    served = ServerThread(port, "127.0.0.1")
     served.start()
     yield f"http://127.0.0.1:{port}"
     served.stop()
@@ -45,10 +45,10 @@ async def test_a_good_deployment_passes() -> None:
     assert [check for check in (await checked()).values() if not check.passed] == []
 
 
-async def test_every_public_route_is_asked() -> None:
+async def test_every_public_route_is_requested() -> None:
     routes = create_app().openapi()["paths"]
-    asked = {name.partition(" ")[2] for name in await checked()}
-    assert set(routes) - asked == {"/api/health"}
+    checked_paths = {name.partition(" ")[2] for name in await checked()}
+    assert set(routes) - checked_paths == {"/api/health"}
 
 
 async def test_what_is_not_configured_is_off_and_passes() -> None:
@@ -90,17 +90,17 @@ HEADERS = {"x-request-id": "1", "x-content-type-options": "nosniff"}
     ],
     ids=lambda value: value if isinstance(value, str) else None,
 )
-async def test_what_is_wrong_fails(path: str, answer: Any, failing: str) -> None:
+async def test_a_fault_fails_its_check(path: str, answer: Any, failing: str) -> None:
     assert (await checked(**{path: answer}))[failing].passed is False
 
 
 async def test_an_embedded_answer_that_stands_in_for_a_source_passes() -> None:
-    told = {
+    response = {
         "status_code": 200,
         "json": {"metadata": {"cached": False}},
         "headers": {**HEADERS, "cache-status": "veo; fwd=miss"},
     }
-    assert (await checked(**{"/api/crime/E15": told}))["GET /api/crime/{area_code} again"].passed
+    assert (await checked(**{"/api/crime/E15": response}))["GET /api/crime/{area_code} again"].passed
 
 
 def run(*arguments: str) -> Any:
@@ -120,4 +120,4 @@ def test_the_command_prints_json(url: str) -> None:
 def test_what_does_not_answer_as_veo_is_one_line_and_exit_code_1(address: str) -> None:
     done = run(address.format(port=free_port()))
     assert (done.exit_code, done.output.count("\n")) == (1, 1)
-    assert "does not answer as Veo does" in done.output
+    assert "does not respond like a deployment of Veo" in done.output

@@ -1,4 +1,4 @@
-"""The deployment, as the modal package holds it.
+"""The deployment, as declared to the modal package.
 
 Modal offers no public view of an app that is not deployed: `_local_state` and the closures of its loaders
 (`nonlocals`) are private to the pinned minor release.
@@ -44,7 +44,7 @@ def state(app: modal.App = modal_app.app) -> Any:
 
 
 def nonlocals(thing: Any) -> dict[str, Any]:
-    """Give what a Modal object will do when it is deployed: the variables of its loader."""
+    """Return how a Modal object will be deployed: the variables of its loader."""
     return dict(inspect.getclosurevars(thing._load).nonlocals)  # noqa: SLF001 - see the module's docstring
 
 
@@ -62,7 +62,7 @@ def image() -> Any:
 
 
 def loaded_again() -> Any:
-    """Give the module as it is under the present environment."""
+    """Reload the module under the current environment."""
     spec = spec_from_file_location("modal_app_again", modal_app.__file__)
     assert spec is not None
     assert spec.loader is not None
@@ -102,7 +102,7 @@ def test_a_container_begins_from_a_memory_snapshot(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", sorted(QUESTIONS | HELPERS | {"web"}))
-def test_what_callers_start_has_a_cost_cap(name: str) -> None:
+def test_a_function_that_callers_start_has_a_cost_cap(name: str) -> None:
     assert 1 <= nonlocals(state().functions[name])["autoscaler_settings"].max_containers <= 5
 
 
@@ -134,7 +134,7 @@ def test_the_cache_is_warmed_before_every_waking_hour() -> None:
     assert info("warm_cache").schedule == "Cron('50 6-22 * * *', Europe/London)"
 
 
-def test_the_tables_are_looked_at_once_a_month() -> None:
+def test_the_tables_are_refreshed_once_a_month() -> None:
     assert info("refresh_tables").schedule == "Cron('0 4 24 * *', Europe/London)"
 
 
@@ -150,7 +150,7 @@ def test_the_one_secret_that_must_exist_is_that_of_upstash() -> None:
     assert [secret._name for secret in secrets(modal_app.app) if secret._name] == ["upstash-redis"]  # noqa: SLF001 - see the module's docstring
 
 
-def test_the_secret_must_hold_what_settings_read() -> None:
+def test_the_secret_must_hold_the_variables_that_settings_read() -> None:
     first_names = [
         alias.choices[0]
         for field in ("upstash_url", "upstash_token")
@@ -184,7 +184,7 @@ HOME = PurePosixPath("/", "root")  # where Modal puts local sources in a contain
 
 
 def uploaded() -> dict[str, Path]:
-    """Give what is mounted into a container, by its path there."""
+    """Return the files mounted into a container, by their path there."""
     files: dict[str, Path] = {}
     for entry in nonlocals(image())["mount"]._entries:  # noqa: SLF001 - see the module's docstring
         files.update({str(remote): local for local, remote in entry.get_files_to_upload()})
@@ -245,12 +245,12 @@ def parsed(name: str, *arguments: str) -> dict[str, Any]:
 
 
 def test_a_recommendation_can_be_asked_by_modal_run() -> None:
-    asked = parsed(
+    arguments = parsed(
         "fetch_recommendations_cached",
         *("--persona", "student", "--budget", "1000", "--location-type", "rent"),
         *("--max-commute", "40", "--home", "1bed"),
     )
-    assert asked == {
+    assert arguments == {
         "persona": "student",
         "budget": 1000,
         "location_type": "rent",

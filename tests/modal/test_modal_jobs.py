@@ -1,4 +1,4 @@
-"""The deployed functions, run as plain Python: what they answer, print, keep and raise."""
+"""The deployed functions, run as plain Python: what they return, print, store and raise."""
 
 import asyncio
 import json
@@ -20,7 +20,7 @@ from veo import modal_jobs
 from veo.cache import UpstreamThrottled
 from veo.cli.main import app as command_line
 from veo.errors import InvalidQuestion, NotFound, VeoError
-from veo.modal_jobs import plain
+from veo.modal_jobs import picklable
 
 pytestmark = [pytest.mark.anyio, pytest.mark.usefixtures("nothing_configured")]
 
@@ -65,16 +65,16 @@ async def test_a_function_answers_its_question(name: str, field: str, value: obj
 
 
 async def test_a_recommendation_passes_on_everything_that_was_asked() -> None:
-    asked: dict[str, Any] = {
+    fields: dict[str, Any] = {
         "destination": "UCL",
         "max_areas": 2,
         "home": "1bed",
         "max_commute": 45.0,
         "min_safety": 20.0,
     }
-    answer = await modal_app.fetch_recommendations_cached.local("student", 1500, "rent", **asked)
+    answer = await modal_app.fetch_recommendations_cached.local("student", 1500, "rent", **fields)
     quiet = await modal_app.ask.local(
-        "recommendations", {"persona": "student", "budget": 1500, "location_type": "rent", **asked}
+        "recommendations", {"persona": "student", "budget": 1500, "location_type": "rent", **fields}
     )
     assert (answer["recommendations"], quiet["metadata"]["cached"]) == (quiet["recommendations"], True)
 
@@ -148,8 +148,8 @@ async def test_refreshing_without_live_sources_says_that_nothing_was_renewed(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     await modal_app.refresh_tables.local()
-    told = json.loads(capsys.readouterr().out)
-    assert (told["districts"], told["notice"]) == (267, "Nothing was renewed: live sources are off.")
+    line = json.loads(capsys.readouterr().out)
+    assert (line["districts"], line["notice"]) == (267, "Nothing was renewed: live sources are off.")
 
 
 async def test_a_refresh_that_renews_nothing_fails_after_printing_what_it_did(
@@ -163,9 +163,9 @@ async def test_a_refresh_that_renews_nothing_fails_after_printing_what_it_did(
     nothing_configured.setenv("VEO_UPSTREAMS", json.dumps(upstreams.addresses))
     nothing_configured.setenv("VEO_TABLES", str(tmp_path))
     error = await failure("refresh_tables")
-    told = json.loads(capsys.readouterr().out)
+    line = json.loads(capsys.readouterr().out)
     assert str(error) == "nothing was renewed for: figures, schools, crime"
-    assert told["schools"] == {"renewed": 0, "failures": ["gias: HTTP 503"]}
+    assert line["schools"] == {"renewed": 0, "failures": ["gias: HTTP 503"]}
 
 
 async def test_web_serves_the_endpoints() -> None:
@@ -177,12 +177,12 @@ async def test_web_serves_the_endpoints() -> None:
 
 
 async def failure(name: str, *arguments: Any) -> VeoError:
-    """Give the error of a call after its way from the container to the caller."""
+    """Return the error of a call as it reaches the caller from the container."""
     function: Any = getattr(modal_app, name)
     with pytest.raises(VeoError) as caught:
         await function.local(*arguments)
-    arrived: VeoError = pickle.loads(pickle.dumps(caught.value))  # noqa: S301 - as Modal does
-    return arrived
+    received: VeoError = pickle.loads(pickle.dumps(caught.value))  # noqa: S301 - as Modal does
+    return received
 
 
 @pytest.mark.parametrize(
@@ -211,6 +211,6 @@ async def test_an_error_arrives_at_the_caller_as_one_line(
     assert "\n" not in str(error)
 
 
-def test_a_source_that_is_left_alone_for_a_while_is_a_plain_error_too() -> None:
-    error = plain(UpstreamThrottled("tfl failed", 30))
-    assert str(pickle.loads(pickle.dumps(error))) == "tfl failed; asked again in 30 s at the earliest"  # noqa: S301 - as Modal does
+def test_a_throttled_source_is_a_plain_error_too() -> None:
+    error = picklable(UpstreamThrottled("tfl failed", 30))
+    assert str(pickle.loads(pickle.dumps(error))) == "tfl failed; next attempt in 30 s at the earliest"  # noqa: S301 - as Modal does

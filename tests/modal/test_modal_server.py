@@ -11,7 +11,7 @@ import pytest
 
 from tests.support.gateway import Gateway
 from tests.support.servers import free_port
-from veo.modal_server import Served
+from veo.modal_server import ServerThread
 from veo.settings import Settings
 from veo.web import create_app
 
@@ -41,7 +41,7 @@ class Slow:
 
 def test_it_answers_as_soon_as_it_has_started() -> None:
     port = free_port()
-    served = Served(port, HERE)
+    served = ServerThread(port, HERE)
     served.start()
     try:
         assert httpx.get(f"http://{HERE}:{port}/api/health").json()["status"] == "healthy"
@@ -51,7 +51,7 @@ def test_it_answers_as_soon_as_it_has_started() -> None:
 
 def test_it_does_not_listen_any_more_once_it_has_stopped() -> None:
     port = free_port()
-    served = Served(port, HERE)
+    served = ServerThread(port, HERE)
     served.start()
     served.stop()
     with pytest.raises(httpx.ConnectError):
@@ -60,14 +60,14 @@ def test_it_does_not_listen_any_more_once_it_has_stopped() -> None:
 
 def test_a_port_in_use_is_an_error_at_the_start() -> None:
     with socket.create_server((HERE, 0)) as taken:
-        served = Served(taken.getsockname()[1], HERE)
+        served = ServerThread(taken.getsockname()[1], HERE)
         with pytest.raises(RuntimeError, match="does not listen"):
             served.start()
 
 
 def test_a_request_in_flight_is_answered_before_it_ends() -> None:
     port, slow = free_port(), Slow()
-    served = Served(port, HERE, lambda: slow)
+    served = ServerThread(port, HERE, lambda: slow)
     served.start()
     told: list[str] = []
     asking = threading.Thread(target=lambda: told.append(httpx.get(f"http://{HERE}:{port}/").text))
@@ -84,7 +84,7 @@ def test_a_request_in_flight_is_answered_before_it_ends() -> None:
 def test_what_waits_to_be_written_is_written_before_it_ends(database: Gateway) -> None:
     settings = Settings(upstash_url=database.url, upstash_token=database.token)
     port = free_port()
-    served = Served(port, HERE, lambda: create_app(settings))
+    served = ServerThread(port, HERE, lambda: create_app(settings))
     served.start()
     database.fault(times=2)  # the answer's reads and its first write go astray, so that a write waits
     httpx.get(f"http://{HERE}:{port}/api/areas/E15")

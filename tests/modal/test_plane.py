@@ -226,12 +226,12 @@ def test_a_function_answers_its_question_in_a_container(
 
 
 def test_a_recommendation_is_made_in_a_container(runs: dict[str, Run]) -> None:
-    found = printed(runs["fetch_recommendations_cached"].result())["recommendations"]
-    assert [item["rank"] for item in found] == [1, 2, 3, 4, 5]
+    areas = printed(runs["fetch_recommendations_cached"].result())["recommendations"]
+    assert [item["rank"] for item in areas] == [1, 2, 3, 4, 5]
 
 
 def printed(run: CompletedProcess[str]) -> dict[str, Any]:
-    """Give the answer that a run has printed: its only line of JSON that is none of the log."""
+    """Return the answer that a run printed: its only line of JSON that is not a log line."""
     assert run.returncode == 0, run.stdout + run.stderr
     lines = [json.loads(line) for line in run.stdout.splitlines() if line.startswith("{")]
     (answer,) = (line for line in lines if "logger" not in line)
@@ -240,8 +240,8 @@ def printed(run: CompletedProcess[str]) -> dict[str, Any]:
 
 def test_what_fails_in_a_container_is_one_line_on_stderr(runs: dict[str, Run]) -> None:
     run = runs["fetch_research_cached"].result()
-    told = "Error: perplexity is not configured: PERPLEXITY_API_KEY is not set"
-    assert (run.returncode, run.stderr.strip()) == (1, told)
+    message = "Error: perplexity is not configured: PERPLEXITY_API_KEY is not set"
+    assert (run.returncode, run.stderr.strip()) == (1, message)
 
 
 @pytest.mark.parametrize(
@@ -267,9 +267,9 @@ def test_an_entrypoint_prints_its_answer(name: str, line: str, runs: dict[str, R
 def test_the_container_answers_every_route(
     endpoint: Endpoint, site: httpx.Client, examples: dict[str, httpx.Request]
 ) -> None:
-    asked = examples[f"{endpoint.method} {endpoint.path}"]
+    request = examples[f"{endpoint.method} {endpoint.path}"]
     answer = site.request(
-        asked.method, asked.url.raw_path.decode(), content=asked.content, headers=asked.headers
+        request.method, request.url.raw_path.decode(), content=request.content, headers=request.headers
     )
     assert answer.status_code == (503 if endpoint.path in WITH_A_KEY else 200), answer.text
 
@@ -303,7 +303,10 @@ def test_the_warming_schedule_fires_and_prints_what_it_did(
 ) -> None:
     assert deployed["warm_cache"].HasField("schedule")
     done = json.loads(plane.fire("warm_cache")[-1])
-    assert (done["asked"] >= 36, done["failures"]) == (True, [])  # the usual, and what tests asked before
+    assert (done["asked"] >= 36, done["failures"]) == (
+        True,
+        [],
+    )  # also those of earlier tests
 
 
 def test_the_tables_schedule_fires_and_prints_what_it_did(
@@ -331,7 +334,7 @@ def test_a_container_asks_the_shared_tier_nothing_before_its_snapshot(
     plane: Plane, deployed: dict[str, pb.Function], database: Gateway
 ) -> None:
     plane.retire("ask")
-    asked: list[int] = []
-    plane.at_snapshot = lambda: asked.append(len(database.requests))
+    requests_before: list[int] = []
+    plane.at_snapshot = lambda: requests_before.append(len(database.requests))
     plane.call("ask", "area", {"code": "E15"})
-    assert (asked, len(deployed), database.requests != []) == ([0], len(ALL), True)
+    assert (requests_before, len(deployed), database.requests != []) == ([0], len(ALL), True)

@@ -63,22 +63,22 @@ def providers() -> Iterator[Upstreams]:
     served.stop()
 
 
-async def everything_said(settings: Settings, caplog: pytest.LogCaptureFixture) -> str:
-    """Ask everything, and give all answers and all that any logger said, before anything is blotted out."""
-    said = [repr(settings), str(settings)]
+async def all_output(settings: Settings, caplog: pytest.LogCaptureFixture) -> str:
+    """Send every request, and return all answers and all log records before redaction."""
+    output = [repr(settings), str(settings)]
     app = create_app(settings)
     with caplog.at_level(logging.DEBUG):
         async with client(app) as web:
             for method, url, more in ASKED:
                 answer: httpx.Response = await web.request(method, url, **more)
-                said += [answer.text, str(answer.headers)]
+                output += [answer.text, str(answer.headers)]
         await app.state.runtime.close()
-    told = [caplog.text, *(str(record.__dict__) for record in caplog.records if record.name != "httpx")]
-    return "\n".join([*said, *told])
+    records = [caplog.text, *(str(record.__dict__) for record in caplog.records if record.name != "httpx")]
+    return "\n".join([*output, *records])
 
 
 @pytest.mark.parametrize("fault", STORE, ids=["refused", "500", "another type", "no JSON"])
-async def test_a_faulty_store_brings_no_secret_to_light(
+async def test_a_faulty_store_reveals_no_secret(
     providers: Upstreams,
     database: Gateway,
     caplog: pytest.LogCaptureFixture,
@@ -89,12 +89,12 @@ async def test_a_faulty_store_brings_no_secret_to_light(
     database.fault(times=50, **fault)
     store = {"upstash_url": database.url, "upstash_token": SecretStr(database.token)}
     settings = providers.settings(cache="auto", admin_token=ADMIN, **store)
-    said = await everything_said(settings, caplog) + "".join(capfd.readouterr())
-    assert [secret for secret in SECRETS if secret in said] == []
+    output = await all_output(settings, caplog) + "".join(capfd.readouterr())
+    assert [secret for secret in SECRETS if secret in output] == []
 
 
 @pytest.mark.parametrize("provider", PROVIDERS, ids=range(len(PROVIDERS)))
-async def test_a_provider_that_quotes_a_key_brings_it_not_to_light(
+async def test_a_provider_that_quotes_a_key_does_not_reveal_it(
     providers: Upstreams,
     caplog: pytest.LogCaptureFixture,
     capfd: pytest.CaptureFixture[str],
@@ -103,9 +103,9 @@ async def test_a_provider_that_quotes_a_key_brings_it_not_to_light(
     providers.reset()
     for server in providers.servers.values():
         server.always(provider)
-    said = await everything_said(providers.settings(admin_token=ADMIN), caplog)
-    said += "".join(capfd.readouterr())
-    assert [secret for secret in SECRETS if secret in said] == []
+    output = await all_output(providers.settings(admin_token=ADMIN), caplog)
+    output += "".join(capfd.readouterr())
+    assert [secret for secret in SECRETS if secret in output] == []
 
 
 # ---- the last line of defence ------------------------------------------------------------------------
@@ -115,7 +115,7 @@ URL = "rediss://default:p%40ss%2Fword-of-the-tests@cache.example:6379"
 
 
 def line(form: str, message: str, *args: object, secrets: tuple[str, ...] = (), **extra: object) -> str:
-    """Give the line that is written for a message."""
+    """Return the log line of a message."""
     stream = io.StringIO()
     logger = logging.getLogger("veo")
     before = logger.handlers, logger.level, logger.propagate
@@ -132,11 +132,11 @@ def line(form: str, message: str, *args: object, secrets: tuple[str, ...] = (), 
     "written",
     [ADMIN, f"<{ADMIN}>", f'{{"token":"{ADMIN}"}}', f"https://x.example/?q={ADMIN}", ADMIN + ADMIN],
 )
-def test_a_configured_secret_is_blotted_out_of_a_line(form: str, written: str) -> None:
+def test_a_configured_secret_is_redacted_of_a_line(form: str, written: str) -> None:
     assert ADMIN not in line(form, "said %s", written, secrets=(ADMIN,))
 
 
-def test_a_configured_secret_is_blotted_out_of_what_comes_besides() -> None:
+def test_a_configured_secret_is_redacted_in_extra_fields() -> None:
     assert ADMIN not in line("json", "said", secrets=(ADMIN,), headers={"x": [ADMIN]})
 
 
@@ -147,16 +147,16 @@ def test_a_secret_is_found_as_json_writes_it(written: str) -> None:
 
 
 @pytest.mark.parametrize("written", [URL, "p%40ss%2Fword-of-the-tests"])
-def test_a_password_within_a_configured_url_is_blotted_out(written: str) -> None:
+def test_a_password_within_a_configured_url_is_redacted(written: str) -> None:
     assert "word-of-the-tests" not in line("text", "said %s", written, secrets=(URL,))
 
 
-def test_a_secret_in_a_traceback_is_blotted_out() -> None:
+def test_a_secret_in_a_traceback_is_redacted() -> None:
     try:
         int(ADMIN)
     except ValueError:
         record = logging.LogRecord("veo", logging.ERROR, "", 0, "failed", (), sys.exc_info())
-    shown = logs.Discreet(logs.JsonFormatter(), (ADMIN,)).format(record)
+    shown = logs.RedactingFormatter(logs.JsonFormatter(), (ADMIN,)).format(record)
     assert (ADMIN in shown, "ValueError: invalid literal" in shown) == (False, True)
 
 
@@ -171,7 +171,7 @@ def test_a_secret_in_a_traceback_is_blotted_out() -> None:
         "https://api.example/x?Access_Token=abcdefgh12345678",
     ],
 )
-def test_what_looks_like_a_secret_is_blotted_out_though_nobody_configured_it(written: str) -> None:
+def test_what_looks_like_a_secret_is_redacted_even_if_not_configured(written: str) -> None:
     assert "abcdefgh12345678" not in line("text", "said %s", written)
 
 

@@ -1,4 +1,4 @@
-"""Upkeep: the operations on the cache by name, and the check of the embedded figures."""
+"""Cache administration: statistics, operations by key, flushes, and the check of the embedded figures."""
 
 import inspect
 
@@ -21,12 +21,12 @@ DAY = 24 * HOUR
 
 @pytest.fixture
 def alone() -> Runtime:
-    """Give a runtime with memory only, and E15 in it."""
+    """Return a runtime with memory only."""
     return build(Settings(cache="memory"))
 
 
 async def shared(gateway: Gateway) -> Runtime:
-    """Give a container that has asked for E15 and written it to the shared tier."""
+    """Return a container that has computed E15 and written it to the shared tier."""
     runtime = build(Settings(upstash_url=gateway.url, upstash_token=gateway.token))
     await ask(runtime, "area", {"code": "E15"})
     await runtime.cache.drain()
@@ -34,21 +34,21 @@ async def shared(gateway: Gateway) -> Runtime:
 
 
 def unreachable() -> Runtime:
-    """Give a container whose shared tier does not answer."""
+    """Return a container whose shared tier does not respond."""
     address = f"http://127.0.0.1:{free_port()}"
     return build(Settings(upstash_url=address, upstash_token="token"))
 
 
 async def test_stats_say_that_there_is_no_shared_tier(alone: Runtime) -> None:
-    found = await cache_admin.stats(alone)
-    assert (found["store"], found["reachable"], found["shared"]) == (None, None, None)
+    stats = await cache_admin.stats(alone)
+    assert (stats["store"], stats["reachable"], stats["shared"]) == (None, None, None)
 
 
-async def test_stats_tell_the_figures_of_this_process_where_there_is_no_fleet(alone: Runtime) -> None:
+async def test_stats_give_the_figures_of_this_process_without_a_fleet(alone: Runtime) -> None:
     for _ in range(4):
         await ask(alone, "crime", {"area_code": "E15"})
-    found = await cache_admin.stats(alone)
-    assert (found["of"], found["fleet"], found["cache_hit_rate"], found["cache_hit_rate_text"]) == (
+    stats = await cache_admin.stats(alone)
+    assert (stats["of"], stats["fleet"], stats["cache_hit_rate"], stats["cache_hit_rate_text"]) == (
         "this process", None, 0.75, "75%",
     )  # fmt: skip
 
@@ -58,30 +58,30 @@ async def test_stats_say_that_the_shared_tier_is_reachable_again_after_a_fault(d
     database.fault(status=400, error="ERR syntax error")
     await ask(runtime, "area", {"code": "N1"})
     await runtime.cache.drain()
-    found = await cache_admin.stats(runtime)
+    stats = await cache_admin.stats(runtime)
     await runtime.cache.close()
-    assert (found["shared"]["faults"] > 0, found["reachable"]) == (True, True)
+    assert (stats["shared"]["faults"] > 0, stats["reachable"]) == (True, True)
 
 
-async def test_stats_tell_the_figures_of_the_fleet(database: Gateway) -> None:
+async def test_stats_give_the_figures_of_the_fleet(database: Gateway) -> None:
     first, second = await shared(database), await shared(database)
-    found = await cache_admin.stats(second)
+    stats = await cache_admin.stats(second)
     for runtime in (first, second):
         await runtime.cache.close()
-    assert (found["of"], found["fleet"]["containers"]) == ("fleet", 2)
-    assert found["fleet"]["families"]["area"]["shared"] == 1
+    assert (stats["of"], stats["fleet"]["containers"]) == ("fleet", 2)
+    assert stats["fleet"]["families"]["area"]["shared"] == 1
 
 
-async def test_stats_before_any_question_know_nothing(alone: Runtime) -> None:
-    found = await cache_admin.stats(alone)
-    assert [found[name] for name in cache_admin.OWNERS if name != "currency"] == [None] * 6
+async def test_stats_before_any_question_are_null(alone: Runtime) -> None:
+    stats = await cache_admin.stats(alone)
+    assert [stats[name] for name in cache_admin.HEADLINES if name != "currency"] == [None] * 6
 
 
 async def test_stats_of_another_day_are_the_fleets(database: Gateway) -> None:
     runtime = await shared(database)
-    found = await cache_admin.stats(runtime, "2020-02-29")
+    stats = await cache_admin.stats(runtime, "2020-02-29")
     await runtime.cache.close()
-    assert (found["fleet"]["day"], found["fleet"]["containers"]) == ("2020-02-29", 0)
+    assert (stats["fleet"]["day"], stats["fleet"]["containers"]) == ("2020-02-29", 0)
 
 
 @pytest.mark.parametrize("day", ["yesterday", "2026-02-30", "20261124", "2026-11-24:x"])
@@ -95,18 +95,18 @@ async def test_stats_say_why_a_configured_tier_is_not_used() -> None:
     assert "http" in (await cache_admin.stats(runtime))["fault"]
 
 
-async def test_stats_tell_that_the_shared_tier_answers(database: Gateway) -> None:
+async def test_stats_say_that_the_shared_tier_responds(database: Gateway) -> None:
     runtime = await shared(database)
-    found = await cache_admin.stats(runtime)
+    stats = await cache_admin.stats(runtime)
     await runtime.cache.close()
-    assert (found["store"], found["reachable"]) == ("upstash", True)
+    assert (stats["store"], stats["reachable"]) == ("upstash", True)
 
 
-async def test_stats_tell_that_the_shared_tier_does_not_answer() -> None:
+async def test_stats_say_that_the_shared_tier_does_not_respond() -> None:
     runtime = unreachable()
-    found = await cache_admin.stats(runtime)
+    stats = await cache_admin.stats(runtime)
     await runtime.cache.close()
-    assert (found["store"], found["reachable"]) == ("upstash", False)
+    assert (stats["store"], stats["reachable"]) == ("upstash", False)
 
 
 async def test_an_entry_is_shown_with_its_value(alone: Runtime) -> None:
@@ -116,9 +116,9 @@ async def test_an_entry_is_shown_with_its_value(alone: Runtime) -> None:
 
 async def test_an_entry_is_shown_with_its_life(alone: Runtime) -> None:
     await ask(alone, "area", {"code": "E15"})
-    found = await cache_admin.get(alone, "area:E15")
-    fresh, usable = found["freshSeconds"], found["usableSeconds"]
-    assert (found["ageSeconds"], fresh, usable - fresh) == pytest.approx(
+    entry = await cache_admin.get(alone, "area:E15")
+    fresh, usable = entry["freshSeconds"], entry["usableSeconds"]
+    assert (entry["ageSeconds"], fresh, usable - fresh) == pytest.approx(
         (0, HOUR, DAY), rel=0.2
     )  # an embedded answer; jitter
 
@@ -127,9 +127,9 @@ async def test_an_entry_is_shown_with_the_tier_that_has_it(database: Gateway) ->
     first = await shared(database)
     await first.cache.close()
     other = build(Settings(upstash_url=database.url, upstash_token=database.token))
-    found = await cache_admin.get(other, "area:E15")
+    entry = await cache_admin.get(other, "area:E15")
     await other.cache.close()
-    assert (found["key"], found["where"], found["negative"]) == ("area:E15", "shared", False)
+    assert (entry["key"], entry["where"], entry["negative"]) == ("area:E15", "shared", False)
 
 
 async def test_a_key_without_an_entry_is_not_found(alone: Runtime) -> None:
@@ -137,7 +137,7 @@ async def test_a_key_without_an_entry_is_not_found(alone: Runtime) -> None:
         await cache_admin.get(alone, "area:E15")
 
 
-async def test_a_key_is_not_called_absent_when_the_shared_tier_cannot_tell() -> None:
+async def test_a_key_is_not_reported_absent_while_the_shared_tier_is_unreachable() -> None:
     runtime = unreachable()
     with pytest.raises(SourceError, match="cannot be reached"):
         await cache_admin.get(runtime, "area:E15")
@@ -151,11 +151,13 @@ async def test_a_deleted_key_has_no_entry(alone: Runtime) -> None:
         await cache_admin.get(alone, "area:E15")
 
 
-@pytest.mark.parametrize(("key", "had"), [("area:E15", True), ("area:E1", False)])
-async def test_a_deletion_tells_what_there_was(alone: Runtime, key: str, *, had: bool) -> None:
+@pytest.mark.parametrize(("key", "existed"), [("area:E15", True), ("area:E1", False)])
+async def test_a_deletion_reports_whether_the_entry_existed(
+    alone: Runtime, key: str, *, existed: bool
+) -> None:
     await ask(alone, "area", {"code": "E15"})
     done = await cache_admin.delete(alone, key)
-    assert done == {"key": key, "deleted": had, "store": None, "confirmed": True, "withinSeconds": 30}
+    assert done == {"key": key, "deleted": existed, "store": None, "confirmed": True, "withinSeconds": 30}
 
 
 async def test_a_deletion_says_how_far_it_reaches(database: Gateway) -> None:
@@ -203,21 +205,21 @@ async def test_a_flush_of_an_unknown_area_is_refused(alone: Runtime) -> None:
         await cache_admin.flush(alone, "area:ZZ9")
 
 
-async def test_a_flush_tells_what_it_did(alone: Runtime) -> None:
+async def test_a_flush_reports_what_it_did(alone: Runtime) -> None:
     done = await cache_admin.operate(alone, "flush", "crime")
     assert done == {"flushed": "crime", "store": None, "confirmed": True, "withinSeconds": 30}
 
 
-def test_containers_follow_as_fast_as_is_said() -> None:
-    assert inspect.signature(Cache).parameters["sync_every"].default == cache_admin.FOLLOW
+def test_the_promised_delay_is_the_sync_interval() -> None:
+    assert inspect.signature(Cache).parameters["sync_every"].default == cache_admin.SYNC_SECONDS
 
 
 @pytest.mark.parametrize("operation", ["stats", "get", "delete", "flush"])
 async def test_an_operation_is_done_by_its_name(alone: Runtime, operation: str) -> None:
     await ask(alone, "area", {"code": "E15"})
     argument = {"get": "area:E15", "delete": "area:E15", "flush": "all"}.get(operation, "")
-    told = {"stats": "families", "get": "value", "delete": "deleted", "flush": "flushed"}
-    assert told[operation] in await cache_admin.operate(alone, operation, argument)
+    fields = {"stats": "families", "get": "value", "delete": "deleted", "flush": "flushed"}
+    assert fields[operation] in await cache_admin.operate(alone, operation, argument)
 
 
 async def test_an_operation_that_does_not_exist_is_refused(alone: Runtime) -> None:
@@ -229,6 +231,6 @@ def test_the_check_counts_the_embedded_figures() -> None:
     assert cache_admin.check() == {"districts": 267, "stations": 654, "destinations": 44}
 
 
-async def test_savings_are_told_at_the_prices_that_are_set() -> None:
+async def test_savings_use_the_configured_prices() -> None:
     runtime = build(Settings(cache="memory", price_modal_usd=0.5))
     assert (await cache_admin.stats(runtime))["prices"]["modal"] == 0.5

@@ -1,4 +1,4 @@
-"""Warming: what is asked ahead of readers, what is left alone, and where it stops."""
+"""Cache warm-up: what it computes, what it leaves as it is, and where it stops."""
 
 from collections.abc import AsyncIterator
 from dataclasses import replace
@@ -17,8 +17,8 @@ from veo.runtime import Runtime, build
 from veo.schemas.recommendations import Recommendations
 from veo.schemas.requests import RecommendationRequest
 from veo.services.dispatch import ask
-from veo.services.questions import RECOMMENDATIONS
 from veo.services.recommend import Query
+from veo.services.registry import RECOMMENDATIONS
 from veo.settings import Settings
 
 pytestmark = pytest.mark.anyio
@@ -39,7 +39,7 @@ async def shared(database: Gateway) -> AsyncIterator[Runtime]:
 
 
 def other_of(database: Gateway) -> Runtime:
-    """Give another container of the fleet."""
+    """Return another container of the fleet."""
     return build(Settings(upstash_url=database.url, upstash_token=database.token))
 
 
@@ -51,10 +51,10 @@ def other_of(database: Gateway) -> Runtime:
         {"persona": "student", "budget": 900, "destination": "UCL", "home": "1bed"},
     ],
 )
-def test_a_key_of_recommendations_tells_its_question(alone: Runtime, fields: dict[str, Any]) -> None:
+def test_a_recommendations_key_is_parsed_into_its_query(alone: Runtime, fields: dict[str, Any]) -> None:
     request = RecommendationRequest(location_type="rent", **fields)
     query = alone.recommender.query(request)
-    assert cache_warmup.query_of(alone.recommender.cached.key(query)) == query
+    assert cache_warmup.query_of(alone.recommender.ranking.key(query)) == query
 
 
 @pytest.mark.parametrize(
@@ -66,28 +66,30 @@ def test_a_key_of_recommendations_tells_its_question(alone: Runtime, fields: dic
         "recommendations",
     ],
 )
-def test_a_key_that_does_not_tell_its_question_is_left_out(key: str) -> None:
+def test_a_key_that_cannot_be_parsed_is_left_out(key: str) -> None:
     assert cache_warmup.query_of(key) is None
 
 
-async def test_what_the_fleet_was_asked_most_is_warmed_as_well(database: Gateway) -> None:
+async def test_the_most_popular_queries_of_the_fleet_are_warmed_as_well(database: Gateway) -> None:
     first = build(Settings(upstash_url=database.url, upstash_token=database.token, live="off"))
     await ask(first, "recommendations", {"persona": "student", "budget": 1234, "location_type": "rent"})
     await first.cache.close()
     other = build(Settings(upstash_url=database.url, upstash_token=database.token, live="off"))
-    (query,) = await cache_warmup.learned(other)
+    (query,) = await cache_warmup.popular_queries(other)
     await other.cache.close()
     assert (query.persona, query.budget) == ("student", 1234)
 
 
-def test_the_questions_asked_most_are_those_of_the_three_personas_at_four_universities() -> None:
-    asked = {(request.persona, request.destination) for request in cache_warmup.wanted()}
-    assert asked == {(p, u) for p in ("student", "parent", "developer") for u in cache_warmup.UNIVERSITIES}
+def test_common_requests_cover_the_three_personas_and_four_universities() -> None:
+    questions = {(request.persona, request.destination) for request in cache_warmup.common_requests()}
+    assert questions == {
+        (p, u) for p in ("student", "parent", "developer") for u in cache_warmup.UNIVERSITIES
+    }
 
 
-def test_no_question_is_warmed_twice(alone: Runtime) -> None:
-    keys = {Query.of(request, alone.tables.places).key_parts() for request in cache_warmup.wanted()}
-    assert len(keys) == len(cache_warmup.wanted()) == 36
+def test_no_query_is_warmed_twice(alone: Runtime) -> None:
+    keys = {Query.of(request, alone.tables.places).key_parts() for request in cache_warmup.common_requests()}
+    assert len(keys) == len(cache_warmup.common_requests()) == 36
 
 
 async def test_a_cold_cache_is_warmed_by_computing(alone: Runtime) -> None:
@@ -95,7 +97,7 @@ async def test_a_cold_cache_is_warmed_by_computing(alone: Runtime) -> None:
     assert (done["asked"], done["computed"], done["alreadyCached"], done["failures"]) == (36, 36, 0, [])
 
 
-async def test_a_warm_cache_is_left_alone(alone: Runtime) -> None:
+async def test_a_warm_cache_is_not_refreshed(alone: Runtime) -> None:
     await cache_warmup.warm(alone)
     done = await cache_warmup.warm(alone)
     assert (done["computed"], done["refreshed"], done["alreadyCached"]) == (0, 0, 36)
@@ -112,7 +114,7 @@ async def test_warming_goes_on_past_failures_and_names_each_once(alone: Runtime)
         raise SourceError("tfl", f"tfl is away for {query.persona}")
 
     failing: Any = SimpleNamespace(
-        cached=Cache().cached(RECOMMENDATIONS)(fail), query=alone.recommender.query
+        ranking=Cache().cached(RECOMMENDATIONS)(fail), query=alone.recommender.query
     )
     done = await cache_warmup.warm(replace(alone, recommender=failing))
     assert (done["computed"], done["failures"]) == (
@@ -121,26 +123,26 @@ async def test_warming_goes_on_past_failures_and_names_each_once(alone: Runtime)
     )
 
 
-async def test_what_is_about_to_go_stale_is_asked_again(alone: Runtime) -> None:
+async def test_an_answer_about_to_go_stale_is_refreshed(alone: Runtime) -> None:
     brief = replace(RECOMMENDATIONS, fresh_for=timedelta(minutes=20), jitter=0.0)
-    asked: list[Query] = []
+    computed: list[Query] = []
 
     async def compute(query: Query) -> Answer[Recommendations]:
-        asked.append(query)
+        computed.append(query)
         return (await alone.recommender.recommend(RecommendationRequest.model_validate(STUDENT))).value
 
-    other: Any = SimpleNamespace(cached=Cache().cached(brief)(compute), query=alone.recommender.query)
+    other: Any = SimpleNamespace(ranking=Cache().cached(brief)(compute), query=alone.recommender.query)
     await cache_warmup.warm(replace(alone, recommender=other))
     done = await cache_warmup.warm(replace(alone, recommender=other))
-    assert (done["refreshed"], len(asked)) == (36, 72)
+    assert (done["refreshed"], len(computed)) == (36, 72)
 
 
-async def test_warming_stops_at_its_budget_of_commands(shared: Runtime) -> None:
+async def test_warming_stops_at_its_command_limit(shared: Runtime) -> None:
     done = await cache_warmup.warm(shared, commands=1)
     assert (done["asked"], done["leftOut"]) == (0, 36)
 
 
-async def test_warming_tells_the_commands_that_it_sent(shared: Runtime, database: Gateway) -> None:
+async def test_warming_reports_the_commands_that_it_sent(shared: Runtime, database: Gateway) -> None:
     done = await cache_warmup.warm(shared)
     sent = [command[0] for command in database.commands]
     assert done["commands"] == len(sent) - sent.count(

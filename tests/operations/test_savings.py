@@ -31,7 +31,7 @@ def day(**groups: Any) -> Day:
     return Day("2026-11-24", 2, {"family": {"maps": SUMS}, **groups})
 
 
-def told(**groups: Any) -> dict[str, Any]:
+def report_of(**groups: Any) -> dict[str, Any]:
     return report(day(**groups), Prices())
 
 
@@ -51,15 +51,15 @@ def told(**groups: Any) -> dict[str, Any]:
     ],
 )
 def test_the_figures_of_a_day_follow_from_its_sums(name: str, figure: object) -> None:
-    assert told()[name] == figure
+    assert report_of()[name] == figure
 
 
 def test_a_family_has_figures_of_its_own() -> None:
-    assert told()["families"]["maps"]["daily_api_calls_saved"] == 240
+    assert report_of()["families"]["maps"]["daily_api_calls_saved"] == 240
 
 
-def test_a_family_tells_its_calls_by_source() -> None:
-    family = told()["families"]["maps"]
+def test_a_family_reports_its_calls_by_source() -> None:
+    family = report_of()["families"]["maps"]
     assert (family["calls_made"], family["calls_saved"]) == (
         {"google": 15, "tfl": 30},
         {"google": 80, "tfl": 160},
@@ -67,11 +67,11 @@ def test_a_family_tells_its_calls_by_source() -> None:
 
 
 @pytest.mark.parametrize("name", ["cache_hit_rate", "avg_cache_response_ms", "daily_api_calls_saved"])
-def test_what_nothing_was_seen_of_is_null(name: str) -> None:
+def test_a_figure_without_observations_is_null(name: str) -> None:
     assert report(Day("2026-11-24", 0, {}), Prices())[name] is None
 
 
-def test_a_family_that_was_not_asked_is_left_out() -> None:
+def test_a_family_without_lookups_is_left_out() -> None:
     assert report(Day("2026-11-24", 1, {"family": {"maps": {"memory": 0}}}), Prices())["families"] == {}
 
 
@@ -84,7 +84,7 @@ def test_an_answer_that_failed_is_no_hit() -> None:
     assert hit_rate({"memory": 1.0, "failed": 1.0}) == 0.5
 
 
-def test_calls_made_ahead_of_time_or_in_vain_count_against_the_cache() -> None:
+def test_calls_of_early_refreshes_and_failures_count_against_the_cache() -> None:
     assert saved({"needed:tfl": 5.0, "made:tfl": 9.0, "needed_s": 1.0, "spent_s": 3.0})[:2] == (
         {"tfl": 0},
         0.0,
@@ -101,23 +101,23 @@ def test_there_is_no_percentile_of_nothing() -> None:
     assert percentile({}, "cached", 50) is None
 
 
-def test_a_source_tells_calls_failures_and_costs() -> None:
-    source = told(source={"google": {"calls": 20.0, "failures": 2.0}})["sources"]["google"]
+def test_a_source_reports_calls_failures_and_costs() -> None:
+    source = report_of(source={"google": {"calls": 20.0, "failures": 2.0}})["sources"]["google"]
     assert source == {"calls": 20, "failures": 2, "cost_usd": 0.1, "calls_saved": 80, "saved_usd": 0.4}
 
 
 def test_a_source_without_a_price_costs_nothing() -> None:
-    assert told(source={"police": {"calls": 20.0}})["sources"]["police"]["cost_usd"] == 0
+    assert report_of(source={"police": {"calls": 20.0}})["sources"]["police"]["cost_usd"] == 0
 
 
 def test_other_prices_make_other_savings() -> None:
     assert report(day(), Prices(google=1, modal=0))["estimated_cost_savings"] == 80
 
 
-def test_the_most_asked_keys_come_first() -> None:
+def test_the_most_popular_keys_come_first() -> None:
     keys = {"maps": {"maps:N1": 1.0, "maps:E15": 3.0}, "area": {"area:E15": 2.0}}
-    assert [one["key"] for one in popular(day(key=keys))] == ["maps:E15", "area:E15", "maps:N1"]
+    assert [entry["key"] for entry in popular(day(key=keys))] == ["maps:E15", "area:E15", "maps:N1"]
 
 
-def test_the_commands_of_the_fleet_are_told() -> None:
-    assert told(container={"": {"commands": 7.0}})["commands_sent"] == 7
+def test_the_commands_of_the_fleet_are_reported() -> None:
+    assert report_of(container={"": {"commands": 7.0}})["commands_sent"] == 7

@@ -1,4 +1,4 @@
-"""The scheduled renewal: what it keeps for every container, what it flushes, and what it says of failures."""
+"""The table refresh: what it stores for every container, what it flushes, and how it reports failures."""
 
 import json
 import os
@@ -16,7 +16,7 @@ from pydantic import SecretStr
 
 from tests.support import tfl
 from tests.support.chaos import ChaosStore, Fault
-from tests.support.environment import variables
+from tests.support.environment import settings_variables
 from tests.support.gateway import Gateway
 from tests.support.land_registry import sales, written
 from tests.support.live import AREA, CRIME, SCHOOLS, Site, notices
@@ -42,7 +42,7 @@ RECOMMENDED = "recommendations:student:1000:rent:ucl:-"
 
 
 def sharing(database: Gateway) -> dict[str, Any]:
-    """Give the settings of a container on the shared tier."""
+    """Return the settings of a container on the shared tier."""
     return {"cache": "auto", "upstash_url": database.url, "upstash_token": SecretStr(database.token)}
 
 
@@ -60,21 +60,21 @@ def sell(upstreams: Upstreams, factor: float = DEARER) -> None:
 
 
 def enrol(upstreams: Upstreams, day: date | None = None) -> None:
-    """Publish a register of as many schools as are believed, all at one place, and their inspections."""
+    """Publish a register of just enough schools to be accepted, all in one place, and their inspections."""
     schools = [{"URN": str(100_000 + number)} for number in range(FEWEST)]
     upstreams.schools.register(day or today(), *schools)
     upstreams.schools.inspect({**GOOD, "URN": "100000"})
 
 
 def in_two_districts(runtime: Runtime) -> Runtime:
-    """Give a runtime that knows of two districts: all of them would take minutes at the service's rate."""
+    """Return a runtime with two districts: all of them would take minutes at the service's rate limit."""
     snapshot = runtime.tables.snapshot
     two = FrozenMap({code: snapshot.districts[code] for code in ("E15", "E20")})
     return replace(runtime, tables=replace(runtime.tables, snapshot=replace(snapshot, districts=two)))
 
 
 async def price(site: Site) -> float:
-    """Give the average price of E15 as it is answered."""
+    """Return the average price of E15 in an answer."""
     return float((await site.answer(AREA))["data"]["property"]["averagePrice"])
 
 
@@ -88,22 +88,22 @@ async def test_renewed_prices_are_answered(site: Site, upstreams: Upstreams) -> 
     assert await price(site) == round(before * DEARER)
 
 
-async def test_what_was_renewed_is_told_by_source_and_column(site: Site, upstreams: Upstreams) -> None:
+async def test_what_was_renewed_is_reported_by_source_and_column(site: Site, upstreams: Upstreams) -> None:
     sell(upstreams)
-    told = (await renew(site.runtime, ["figures"]))["figures"]
-    assert told["renewed"] == {"price-paid": ["median_price"]}
+    outcome = (await renew(site.runtime, ["figures"]))["figures"]
+    assert outcome["renewed"] == {"price-paid": ["median_price"]}
 
 
-async def test_a_column_that_is_not_believed_is_told_with_the_reason(
+async def test_a_column_that_is_implausible_is_reported_with_the_reason(
     site: Site, upstreams: Upstreams
 ) -> None:
     sell(upstreams)
-    told = " ".join((await renew(site.runtime, ["figures"]))["figures"]["failures"])
-    assert "price-paid: sales_12m is" in told
-    assert "times the embedded one in the middle" in told
+    outcome = " ".join((await renew(site.runtime, ["figures"]))["figures"]["failures"])
+    assert "price-paid: sales_12m has a median of" in outcome
+    assert "times the embedded figure" in outcome
 
 
-async def test_sources_that_fail_are_told_and_do_not_stop_the_others(
+async def test_sources_that_fail_are_reported_and_do_not_stop_the_others(
     site: Site, upstreams: Upstreams
 ) -> None:
     sell(upstreams)
@@ -117,8 +117,8 @@ async def test_prices_that_jump_are_refused_and_the_last_ones_stay(site: Site, u
     await renew(site.runtime, ["figures"])
     renewed = await price(site)
     sell(upstreams, factor=3)
-    told = (await renew(site.runtime, ["figures"]))["figures"]
-    assert (told["renewed"], await price(site)) == ({}, renewed)
+    outcome = (await renew(site.runtime, ["figures"]))["figures"]
+    assert (outcome["renewed"], await price(site)) == ({}, renewed)
 
 
 async def test_a_source_that_fails_later_keeps_its_last_table(site: Site, upstreams: Upstreams) -> None:
@@ -126,8 +126,8 @@ async def test_a_source_that_fails_later_keeps_its_last_table(site: Site, upstre
     await renew(site.runtime, ["figures"])
     renewed = await price(site)
     upstreams.down("price-paid")
-    told = (await renew(site.runtime, ["figures"]))["figures"]
-    assert (told["renewed"], await price(site)) == ({}, renewed)
+    outcome = (await renew(site.runtime, ["figures"]))["figures"]
+    assert (outcome["renewed"], await price(site)) == ({}, renewed)
 
 
 async def test_renewed_figures_reach_a_container_that_starts_later(
@@ -170,21 +170,21 @@ async def test_a_column_that_is_refused_later_keeps_its_last_figures(
     site: Site, upstreams: Upstreams
 ) -> None:
     shelf = site.runtime.sources.figures.tables["price-paid"]
-    known = tables().snapshot.districts["E15"].figures["sales_12m"]
-    sold = known.model_copy(update={"value": 999, "vintage": f"{today():%b %Y}"})
+    figure = tables().snapshot.districts["E15"].figures["sales_12m"]
+    sold = figure.model_copy(update={"value": 999, "vintage": f"{today():%b %Y}"})
     row = FrozenMap({"sales_12m": sold})
     await shelf.put(RefreshedTable(name="price-paid", made_at="2026-01-01", rows=FrozenMap({"E15": row})))
     sell(upstreams)
     await renew(site.runtime, ["figures"])
-    kept = await shelf.take()
+    kept = await shelf.newest()
     assert kept is not None
     assert (sorted(kept.rows["E15"]), kept.rows["E15"]["sales_12m"]) == (["median_price", "sales_12m"], sold)
 
 
 async def test_figures_older_than_the_kept_ones_renew_nothing(site: Site, upstreams: Upstreams) -> None:
     shelf = site.runtime.sources.figures.tables["price-paid"]
-    known = tables().snapshot.districts["E15"].figures["median_price"]
-    sold = known.model_copy(update={"vintage": f"{today():%b %Y}"})
+    figure = tables().snapshot.districts["E15"].figures["median_price"]
+    sold = figure.model_copy(update={"vintage": f"{today():%b %Y}"})
     before = RefreshedTable(
         name="price-paid",
         made_at="2026-01-01",
@@ -192,7 +192,7 @@ async def test_figures_older_than_the_kept_ones_renew_nothing(site: Site, upstre
     )
     await shelf.put(before)
     sell(upstreams)
-    assert ((await renew(site.runtime, ["figures"]))["figures"]["renewed"], await shelf.take()) == (
+    assert ((await renew(site.runtime, ["figures"]))["figures"]["renewed"], await shelf.newest()) == (
         {},
         before,
     )
@@ -205,9 +205,9 @@ async def test_a_renewed_register_names_schools(site: Site, upstreams: Upstreams
     enrol(upstreams)
     await site.answer(SCHOOLS)
     done = await renew(site.runtime, ["schools"])
-    told = await site.answer(SCHOOLS)
+    answer = await site.answer(SCHOOLS)
     assert done["schools"] == {"renewed": FEWEST, "failures": []}
-    assert told["data"]["schools"][0]["name"] == "Colegrave Primary School"
+    assert answer["data"]["schools"][0]["name"] == "Colegrave Primary School"
 
 
 async def test_a_register_that_is_too_small_is_refused(site: Site, upstreams: Upstreams) -> None:
@@ -225,16 +225,16 @@ async def test_a_register_that_fails_later_keeps_its_last_table(site: Site, upst
     assert (await site.answer(SCHOOLS))["data"]["schools"]
 
 
-async def test_schools_without_inspections_are_renewed_and_the_gap_is_told(
+async def test_schools_without_inspections_are_renewed_and_the_gap_is_reported(
     site: Site, upstreams: Upstreams
 ) -> None:
     enrol(upstreams)
     upstreams.schools.link()
     done = (await renew(site.runtime, ["schools"]))["schools"]
-    told = await site.answer(SCHOOLS)
+    answer = await site.answer(SCHOOLS)
     assert (done["renewed"], len(done["failures"])) == (FEWEST, 1)
-    assert done["failures"][0] in notices(told)
-    assert "good" not in told["data"]
+    assert done["failures"][0] in notices(answer)
+    assert "good" not in answer["data"]
 
 
 async def test_inspections_stay_when_a_later_refresh_finds_none(site: Site, upstreams: Upstreams) -> None:
@@ -243,11 +243,11 @@ async def test_inspections_stay_when_a_later_refresh_finds_none(site: Site, upst
     before = (await site.answer(SCHOOLS))["data"]
     upstreams.schools.link()
     done = (await renew(site.runtime, ["schools"]))["schools"]
-    told = await site.answer(SCHOOLS)
-    assert (done["renewed"], told["data"], told["data"]["good"]) == (FEWEST, before, 1)
+    answer = await site.answer(SCHOOLS)
+    assert (done["renewed"], answer["data"], answer["data"]["good"]) == (FEWEST, before, 1)
 
 
-async def test_inspections_that_stayed_are_told_with_their_day(site: Site, upstreams: Upstreams) -> None:
+async def test_inspections_that_stayed_are_reported_with_their_date(site: Site, upstreams: Upstreams) -> None:
     enrol(upstreams)
     await renew(site.runtime, ["schools"])
     upstreams.schools.link()
@@ -273,21 +273,21 @@ async def test_a_table_that_cannot_be_read_is_not_replaced(site: Site, upstreams
 
 
 @pytest.mark.slow
-async def test_crimes_of_every_district_land_in_the_cache(site: Site) -> None:
+async def test_crimes_of_every_district_are_cached(site: Site) -> None:
     done = await renew(in_two_districts(site.runtime), ["crime"])
     assert done["crime"] == {"renewed": 2, "failures": []}
     assert (await site.answer(CRIME))["metadata"]["cached"] is True
 
 
 @pytest.mark.slow
-async def test_a_renewal_tells_how_far_it_is(site: Site) -> None:
-    heard: list[tuple[int, int]] = []
-    await renew(in_two_districts(site.runtime), ["crime"], lambda *progress: heard.append(progress))
-    assert heard == [(1, 2), (2, 2)]
+async def test_a_refresh_reports_its_progress(site: Site) -> None:
+    progress_calls: list[tuple[int, int]] = []
+    await renew(in_two_districts(site.runtime), ["crime"], lambda *progress: progress_calls.append(progress))
+    assert progress_calls == [(1, 2), (2, 2)]
 
 
 @pytest.mark.slow
-async def test_districts_whose_crimes_fail_are_told_by_name(site: Site, upstreams: Upstreams) -> None:
+async def test_districts_whose_crimes_fail_are_reported_by_name(site: Site, upstreams: Upstreams) -> None:
     upstreams.police.always(Answered(500, {}))
     done = (await renew(in_two_districts(site.runtime), ["crime"]))["crime"]
     assert done["renewed"] == 0
@@ -295,7 +295,7 @@ async def test_districts_whose_crimes_fail_are_told_by_name(site: Site, upstream
 
 
 @pytest.mark.slow
-async def test_areas_are_composed_anew_once_their_crimes_are(site: Site) -> None:
+async def test_areas_are_flushed_once_their_crimes_are_renewed(site: Site) -> None:
     await site.answer(AREA)
     await renew(in_two_districts(site.runtime), ["crime"])
     assert not await site.runtime.cache.exists("area:E15")
@@ -311,7 +311,7 @@ async def test_nothing_is_renewed_where_live_sources_are_off(tmp_path: Path) -> 
 
 def refresh(upstreams: Upstreams, folder: Path, *options: str, **more: str) -> Any:
     """Run `veo data refresh` in a process of its own."""
-    inherited = {name: value for name, value in os.environ.items() if name not in variables()}
+    inherited = {name: value for name, value in os.environ.items() if name not in settings_variables()}
     live = {
         "VEO_LIVE": "auto",
         "VEO_UPSTREAMS": json.dumps(upstreams.addresses),

@@ -77,28 +77,28 @@ def test_a_monthly_payment_says_what_it_assumes() -> None:
 
 @pytest.mark.parametrize(("home", "cost"), [("room", 800), ("1bed", 1500), ("2bed", 1800), ("3bed", 2400)])
 def test_a_home_to_rent_costs_its_own_average(home: Home, cost: float) -> None:
-    found = cost_of(district(), "rent", home)
-    assert found is not None
-    assert found.value == cost
+    figure = cost_of(district(), "rent", home)
+    assert figure is not None
+    assert figure.value == cost
 
 
 def test_a_room_says_that_it_is_an_estimate() -> None:
-    found = cost_of(district(), "rent", "room")
-    assert found is not None
-    assert found.source == "estimate, a third of a three-bed: a register"
+    figure = cost_of(district(), "rent", "room")
+    assert figure is not None
+    assert figure.source == "estimate, a third of a three-bed: a register"
 
 
 def test_a_rent_stays_tagged_as_the_boroughs() -> None:
-    found = cost_of(district(), "rent", "room")
-    assert found is not None
-    assert found.level == "borough"
+    figure = cost_of(district(), "rent", "room")
+    assert figure is not None
+    assert figure.level == "borough"
 
 
 @pytest.mark.parametrize("home", ["room", "3bed"])
 def test_buying_costs_the_median_price_whatever_the_home(home: Home) -> None:
-    found = cost_of(district(), "buy", home)
-    assert found is not None
-    assert found.value == 500_000
+    figure = cost_of(district(), "buy", home)
+    assert figure is not None
+    assert figure.value == 500_000
 
 
 @pytest.mark.parametrize("home", ["room", "3bed"])

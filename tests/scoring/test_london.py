@@ -38,7 +38,7 @@ def london() -> Reference:
 
 
 def asking(persona: Persona, tenure: Tenure, amount: int, *, business: bool = False) -> Criteria:
-    """Ask for areas half an hour from everywhere."""
+    """Make a question for areas half an hour from everywhere."""
     return Criteria(
         persona=persona,
         weights=effective_weights(persona),
@@ -51,21 +51,21 @@ def asking(persona: Persona, tenure: Tenure, amount: int, *, business: bool = Fa
 
 @cache
 def answer(persona: Persona, tenure: Tenure, amount: int, *, whole: bool = False) -> tuple[Ranked, ...]:
-    """Give the field of an answer, or every area that can be ranked."""
-    asked = asking(persona, tenure, amount)
+    """Return the field of an answer, or every area that can be ranked."""
+    criteria = asking(persona, tenure, amount)
     if not whole:
-        return rank(london(), asked).field
-    return tuple(item for one in london().districts for item in rank(london(), asked, [one]).field)
+        return rank(london(), criteria).field
+    return tuple(item for one in london().districts for item in rank(london(), criteria, [one]).field)
 
 
-def spoken(found: Explanation) -> tuple[str, ...]:
-    return (*found.strengths, *found.weaknesses, found.explanation)
+def sentences(explanation: Explanation) -> tuple[str, ...]:
+    return (*explanation.strengths, *explanation.weaknesses, explanation.explanation)
 
 
 @cache
 def explained(persona: Persona, tenure: Tenure, amount: int) -> list[Explanation]:
-    asked = asking(persona, tenure, amount)
-    return [explain(london(), asked, item) for item in answer(persona, tenure, amount)]
+    criteria = asking(persona, tenure, amount)
+    return [explain(london(), criteria, item) for item in answer(persona, tenure, amount)]
 
 
 def area(code: str) -> District:
@@ -99,8 +99,8 @@ def test_venues_are_censored_in_115_residential_districts() -> None:
 
 
 def test_censored_districts_share_one_nightlife_score() -> None:
-    found = {score(one.code, "nightlife") for one in london().districts if venues_censored(one)}
-    assert {round(value, 1) for value in found} == {24.5}
+    scores = {score(one.code, "nightlife") for one in london().districts if venues_censored(one)}
+    assert {round(value, 1) for value in scores} == {24.5}
 
 
 def test_w8_is_dearer_than_ig11() -> None:
@@ -108,8 +108,8 @@ def test_w8_is_dearer_than_ig11() -> None:
 
 
 def test_w8_is_less_affordable_than_ig11() -> None:
-    found = {item.district.code: item for item in answer("parent", "buy", 900_000, whole=True)}
-    assert found["W8"].scores["affordability"] < found["IG11"].scores["affordability"]
+    areas = {item.district.code: item for item in answer("parent", "buy", 900_000, whole=True)}
+    assert areas["W8"].scores["affordability"] < areas["IG11"].scores["affordability"]
 
 
 def test_e15_lies_in_newham() -> None:
@@ -158,18 +158,20 @@ def test_no_area_of_an_answer_is_a_business_district(question: Question) -> None
 
 @pytest.mark.parametrize("question", QUESTIONS)
 def test_every_area_has_a_strength_or_a_weakness(question: Question) -> None:
-    assert all(found.strengths or found.weaknesses for found in explained(*question))
+    assert all(explanation.strengths or explanation.weaknesses for explanation in explained(*question))
 
 
 @pytest.mark.parametrize("question", QUESTIONS)
 def test_no_strength_is_over_budget(question: Question) -> None:
-    assert not any("over budget" in line for found in explained(*question) for line in found.strengths)
+    assert not any(
+        "over budget" in line for explanation in explained(*question) for line in explanation.strengths
+    )
 
 
 @pytest.mark.parametrize("question", QUESTIONS)
 def test_every_area_over_budget_says_so_first(question: Question) -> None:
-    for item, found in zip(answer(*question), explained(*question), strict=False):
-        first = found.weaknesses[0] if found.weaknesses else ""
+    for item, explanation in zip(answer(*question), explained(*question), strict=False):
+        first = explanation.weaknesses[0] if explanation.weaknesses else ""
         assert ("over budget" in first) == (item.over > 0), item.district.code
 
 
@@ -186,33 +188,37 @@ def test_no_area_of_an_answer_lacks_homes(question: Question) -> None:
 
 @pytest.mark.parametrize("question", QUESTIONS)
 def test_no_weakness_is_under_budget(question: Question) -> None:
-    assert not any("under budget" in line for found in explained(*question) for line in found.weaknesses)
+    assert not any(
+        "under budget" in line for explanation in explained(*question) for line in explanation.weaknesses
+    )
 
 
 @pytest.mark.parametrize("question", QUESTIONS)
 def test_no_sentence_boasts_or_compares_with_all_of_london(question: Question) -> None:
-    text = " ".join(line for found in explained(*question) for line in spoken(found))
+    text = " ".join(line for explanation in explained(*question) for line in sentences(explanation))
     assert not re.search(r"[Pp]erfect|[Aa]mazing|\b100% of London|\bNone\b|\bnan\b", text)
 
 
 @pytest.mark.parametrize("question", QUESTIONS)
 def test_every_amount_is_in_pounds_with_thousands_apart(question: Question) -> None:
-    text = " ".join(line for found in explained(*question) for line in spoken(found))
+    text = " ".join(line for explanation in explained(*question) for line in sentences(explanation))
     assert not re.search(r"£\d{4}|£[\d,]*\.\d", text)
 
 
 @pytest.mark.parametrize("tenure", ["rent", "buy"])
 def test_parents_never_read_of_nightlife(tenure: Tenure) -> None:
-    text = " ".join(line for found in explained("parent", tenure, 3000) for line in spoken(found))
+    text = " ".join(
+        line for explanation in explained("parent", tenure, 3000) for line in sentences(explanation)
+    )
     assert not re.search(r"nightlife|pubs|bars", text)
 
 
 @pytest.mark.parametrize("persona", PERSONAS)
 def test_every_group_can_be_ranked_against_the_districts(persona: Persona) -> None:
     groups = [group for group in load().groups.values() if group.figures.get("rent_3bed")]
-    asked = asking(persona, "rent", 2000)
+    criteria = asking(persona, "rent", 2000)
     minutes = FrozenMap({group.code: 20.0 for group in groups})
-    ranking = rank(london(), asked.model_copy(update={"minutes": minutes}), groups)
+    ranking = rank(london(), criteria.model_copy(update={"minutes": minutes}), groups)
     assert len(ranking.items) == len(groups)
 
 

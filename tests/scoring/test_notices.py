@@ -1,4 +1,4 @@
-"""Notices: what a reader is told of a relaxed budget and of limits that leave too little."""
+"""Notices on areas over budget and on limits that leave too few areas, and the assumptions."""
 
 from tests.support.scoring import criteria, district, spread
 from veo.models import District
@@ -12,34 +12,34 @@ def costing(*rents: float) -> list[District]:
     return [district(f"E{number}", rent_3bed=3 * rent) for number, rent in enumerate(rents, 1)]
 
 
-def said(*rents: float, asked: int | None = None, limit: float = 1200) -> tuple[str, ...]:
+def notices_on(*rents: float, count: int | None = None, limit: float = 1200) -> tuple[str, ...]:
     question = criteria(limit=limit)
-    return notices(rank(REFERENCE, question, costing(*rents)), question, asked or len(rents))
+    return notices(rank(REFERENCE, question, costing(*rents)), question, count or len(rents))
 
 
 def test_an_answer_within_budget_needs_no_notice() -> None:
-    assert said(1000, 1200) == ()
+    assert notices_on(1000, 1200) == ()
 
 
 def test_nothing_within_budget_names_the_budget_and_the_dearest_shown() -> None:
-    assert said(1390, 1400) == ("No areas under £1,200. Showing up to £1,400.",)
+    assert notices_on(1390, 1400) == ("No areas under £1,200. Showing up to £1,400.",)
 
 
 def test_the_dearest_shown_is_rounded_up() -> None:
-    assert said(1399.4) == ("No areas under £1,200. Showing up to £1,400.",)
+    assert notices_on(1399.4) == ("No areas under £1,200. Showing up to £1,400.",)
 
 
 def test_areas_over_budget_are_counted_and_named_by_the_dearest() -> None:
-    assert said(1100, 1150, 1200, 1300, 1310, 1400) == (
+    assert notices_on(1100, 1150, 1200, 1300, 1310, 1400) == (
         "3 of 6 areas are over £1,200 a month: up to £1,400.",
     )
 
 
 def test_one_area_over_budget_is_in_the_singular() -> None:
-    assert said(1100, 2500) == ("1 of 2 areas is over £1,200 a month: up to £2,500.",)
+    assert notices_on(1100, 2500) == ("1 of 2 areas is over £1,200 a month: up to £2,500.",)
 
 
-def test_areas_within_budget_that_are_not_shown_are_not_denied() -> None:
+def test_areas_within_budget_that_are_not_shown_count_as_within() -> None:
     question = criteria(limit=1200, weights={"safety": 1.0})
     shown = district("E1", rent_3bed=3 * 1201, imd_crime_decile=10)
     hidden = district("E2", rent_3bed=3 * 1100, imd_crime_decile=1)
@@ -47,7 +47,7 @@ def test_areas_within_budget_that_are_not_shown_are_not_denied() -> None:
     assert notices(ranking, question, 1) == ("The area is over £1,200 a month: up to £1,201.",)
 
 
-def test_no_areas_under_a_budget_is_said_of_those_within_the_limits() -> None:
+def test_no_areas_under_a_budget_names_the_other_limits() -> None:
     question = criteria(limit=1200, max_commute=30, min_safety=1)
     assert notices(rank(REFERENCE, question, costing(1300)), question, 1) == (
         (
@@ -76,8 +76,8 @@ def test_a_closest_miss_of_one_minute_is_in_the_singular() -> None:
     assert second == "The closest miss is E1 (Somewhere): 1 minute."
 
 
-def test_only_the_areas_shown_are_spoken_of() -> None:
-    assert said(1100, 1300, asked=1) == ()
+def test_only_the_areas_shown_have_notices() -> None:
+    assert notices_on(1100, 1300, count=1) == ()
 
 
 def test_a_budget_to_buy_is_not_monthly() -> None:
@@ -126,14 +126,14 @@ def test_a_limit_that_leaves_enough_needs_no_notice() -> None:
     assert notices(rank(REFERENCE, question, [district(), district("E2")]), question, 2) == ()
 
 
-def test_weights_that_few_areas_have_figures_for_are_said() -> None:
+def test_weights_that_few_areas_have_figures_for_have_a_notice() -> None:
     question = criteria({}, weights={"commute": 1.0})
     assert notices(rank(REFERENCE, question, [district()]), question, 1) == (
         "No areas with figures for enough of the chosen weights.",
     )
 
 
-def test_a_room_is_said_to_be_an_estimate() -> None:
+def test_a_room_is_called_an_estimate() -> None:
     question = criteria()
     assert assumptions(rank(REFERENCE, question), question) == (
         "A room is taken as a third of the average three-bed rent: an estimate.",
@@ -150,19 +150,19 @@ def test_a_mortgage_is_an_assumption() -> None:
     assert assumptions(rank(REFERENCE, question), question) == question.budget.assumptions
 
 
-def test_one_area_without_a_rent_is_said_to_be_left_out() -> None:
+def test_one_area_left_out_without_a_rent_is_counted() -> None:
     question = criteria(home="2bed")
     ranking = rank(REFERENCE, question, [district(rent_2bed=None)])
     assert assumptions(ranking, question) == ("1 area without a rent figure is left out.",)
 
 
-def test_areas_without_a_sale_are_said_to_be_left_out() -> None:
+def test_areas_left_out_without_a_sale_are_counted() -> None:
     question = criteria(home="2bed")
     ranking = rank(REFERENCE, question, [district(sales_12m=0), district("E2", sales_12m=0)])
     assert assumptions(ranking, question) == ("2 areas without a sale in 12 months are left out.",)
 
 
-def test_areas_without_a_price_are_said_to_be_left_out() -> None:
+def test_areas_left_out_without_a_price_are_counted() -> None:
     question = criteria(budget=Budget(tenure="buy", limit=500_000))
     bare = [district(f"E{number}", median_price=None) for number in (1, 2)]
     assert assumptions(rank(REFERENCE, question, bare), question) == (

@@ -27,15 +27,15 @@ def test_nothing_can_be_compared_with_nothing() -> None:
     assert Percentiles([]).of(1) is None
 
 
-def test_an_outlier_moves_nobody_else() -> None:
+def test_an_outlier_does_not_move_other_values() -> None:
     assert Percentiles([1, 2, 3, 4]).of(2) == Percentiles([1, 2, 3, 4e9]).of(2)
 
 
 @given(samples, numbers)
 def test_a_percentile_is_from_0_to_100(sample: list[float], value: float) -> None:
-    found = Percentiles(sample).of(value)
-    assert found is not None
-    assert 0 <= found <= 100
+    percentile = Percentiles(sample).of(value)
+    assert percentile is not None
+    assert 0 <= percentile <= 100
 
 
 @given(samples, numbers, numbers)

@@ -37,15 +37,15 @@ def weighing(**weights: float) -> Criteria:
 
 @given(st.sampled_from(BETTER), st.floats(0, 2000), st.floats(0, 2000))
 def test_more_of_a_good_thing_never_lowers_the_total(column: str, one: float, other: float) -> None:
-    asked = criteria(weights=EVERYTHING, budget=BUY)
-    low, high = (only(district(**{column: value}), asked, REFERENCE) for value in sorted((one, other)))
+    question = criteria(weights=EVERYTHING, budget=BUY)
+    low, high = (only(district(**{column: value}), question, REFERENCE) for value in sorted((one, other)))
     assert low.total <= high.total
 
 
 @given(st.sampled_from(WORSE), st.floats(1, 1e6), st.floats(1, 1e6))
 def test_more_of_a_burden_never_raises_the_total(column: str, one: float, other: float) -> None:
-    asked = criteria(weights=EVERYTHING, budget=BUY)
-    low, high = (only(district(**{column: value}), asked, REFERENCE) for value in sorted((one, other)))
+    question = criteria(weights=EVERYTHING, budget=BUY)
+    low, high = (only(district(**{column: value}), question, REFERENCE) for value in sorted((one, other)))
     assert low.total >= high.total
 
 
@@ -62,25 +62,25 @@ def test_the_ranking_does_not_depend_on_the_order_of_the_districts(areas: Sequen
 
 @given(st.permutations(spread(12)))
 def test_the_totals_do_not_depend_on_the_order_of_the_districts(areas: Sequence[District]) -> None:
-    found = [item.total for item in rank(Reference(areas), criteria()).items]
-    assert found == [item.total for item in rank(Reference(spread(12)), criteria()).items]
+    totals = [item.total for item in rank(Reference(areas), criteria()).items]
+    assert totals == [item.total for item in rank(Reference(spread(12)), criteria()).items]
 
 
 @given(st.floats(0, 1), st.sampled_from(PERSONAS))
 def test_adding_a_dominated_area_does_not_reorder_the_others(quality: float, persona: Persona) -> None:
-    asked = criteria(persona=persona, weights=effective_weights(persona))
+    question = criteria(persona=persona, weights=effective_weights(persona))
     poor = district(
         "E99", open_space_pct=0, imd_crime_decile=quality, pubs_bars_per_km2=0, outstanding_share=0
     )
-    before = codes(rank(REFERENCE, asked, REFERENCE.districts[:12]))
-    after = codes(rank(REFERENCE, asked, [*REFERENCE.districts[:12], poor]))
+    before = codes(rank(REFERENCE, question, REFERENCE.districts[:12]))
+    after = codes(rank(REFERENCE, question, [*REFERENCE.districts[:12], poor]))
     assert [code for code in after if code != "E99"] == before
 
 
 @given(st.sampled_from([name for name in FACTORS if name != "affordability"]), st.integers(0, 19))
 def test_a_factor_without_weight_is_ignored(factor: FactorName, index: int) -> None:
-    asked = criteria(weights=FrozenMap({name: 1 / 8 for name in FACTORS if name != factor}))
-    full = only(REFERENCE.districts[index], asked, REFERENCE)
+    question = criteria(weights=FrozenMap({name: 1 / 8 for name in FACTORS if name != factor}))
+    full = only(REFERENCE.districts[index], question, REFERENCE)
     assert math.isclose(full.total, sum(full.scores.values()) / 8)
 
 
@@ -135,8 +135,8 @@ def test_a_score_is_never_below_zero() -> None:
 
 def test_a_district_without_a_sale_in_a_year_is_no_home() -> None:
     empty, inhabited = district("TW6", sales_12m=0), district("E1", sales_12m=1)
-    asked = criteria(limit=5000, include_business=True)
-    assert codes(rank(Reference([empty, inhabited]), asked)) == ["E1"]
+    question = criteria(limit=5000, include_business=True)
+    assert codes(rank(Reference([empty, inhabited]), question)) == ["E1"]
 
 
 def test_an_unknown_count_of_sales_excludes_no_district() -> None:
@@ -145,8 +145,8 @@ def test_an_unknown_count_of_sales_excludes_no_district() -> None:
 
 @given(st.floats(100, 3000), st.sampled_from(PERSONAS))
 def test_the_same_question_gives_the_same_answer(limit: float, persona: Persona) -> None:
-    asked = criteria(limit=limit, persona=persona)
-    assert rank(REFERENCE, asked) == rank(Reference(spread()), asked)
+    question = criteria(limit=limit, persona=persona)
+    assert rank(REFERENCE, question) == rank(Reference(spread()), question)
 
 
 @given(
@@ -213,8 +213,8 @@ def test_areas_without_a_sale_are_counted_by_themselves() -> None:
 
 
 def test_an_area_without_a_sale_is_no_near_miss() -> None:
-    asked = criteria({"E1": 50}, max_commute=30)
-    assert rank(REFERENCE, asked, [district(sales_12m=0)]).nearest_commute is None
+    question = criteria({"E1": 50}, max_commute=30)
+    assert rank(REFERENCE, question, [district(sales_12m=0)]).nearest_commute is None
 
 
 def test_an_area_without_a_cost_is_left_out() -> None:
@@ -279,13 +279,15 @@ def test_a_stand_in_is_scored_without_counting_as_coverage() -> None:
 
 
 def test_a_coverage_of_60_percent_is_ranked() -> None:
-    asked = criteria({}, weights=FrozenMap({"safety": 0.3, "schools": 0.2, "amenities": 0.1, "commute": 0.4}))
-    assert codes(rank(REFERENCE, asked, [district()])) == ["E1"]
+    question = criteria(
+        {}, weights=FrozenMap({"safety": 0.3, "schools": 0.2, "amenities": 0.1, "commute": 0.4})
+    )
+    assert codes(rank(REFERENCE, question, [district()])) == ["E1"]
 
 
 def test_a_coverage_under_60_percent_is_not_ranked() -> None:
-    asked = criteria({}, weights=FrozenMap({"safety": 0.59, "commute": 0.41}))
-    assert codes(rank(REFERENCE, asked, [district()])) == []
+    question = criteria({}, weights=FrozenMap({"safety": 0.59, "commute": 0.41}))
+    assert codes(rank(REFERENCE, question, [district()])) == []
 
 
 def test_a_weighty_factor_that_fails_caps_the_shown_total() -> None:
@@ -317,9 +319,9 @@ def test_a_total_below_the_cap_is_shown_as_it_is() -> None:
 
 def test_the_cap_orders_too() -> None:
     weights: FrozenMap[FactorName, float] = FrozenMap({"commute": 0.2, "affordability": 0.8})
-    asked = criteria({"E1": 20, "E2": 74}, limit=900, weights=weights)
+    question = criteria({"E1": 20, "E2": 74}, limit=900, weights=weights)
     capped, other = district("E2", "Barnet", rent_3bed=1890), district("E1", "Ealing", rent_3bed=2430)
-    ranking = rank(Reference([capped, other]), asked)
+    ranking = rank(Reference([capped, other]), question)
     assert [(item.district.code, item.shown_total) for item in ranking.items] == [("E1", 73.3), ("E2", 60)]
 
 
@@ -348,8 +350,8 @@ def test_an_area_that_just_meets_the_limit_on_safety_is_kept() -> None:
 
 
 def test_safety_is_a_limit_even_where_it_has_no_weight() -> None:
-    asked = criteria(weights=FrozenMap({"affordability": 1.0}), min_safety=99)
-    assert codes(rank(REFERENCE, asked, [district()])) == []
+    question = criteria(weights=FrozenMap({"affordability": 1.0}), min_safety=99)
+    assert codes(rank(REFERENCE, question, [district()])) == []
 
 
 def test_an_unknown_safety_does_not_meet_a_limit() -> None:
@@ -358,8 +360,8 @@ def test_an_unknown_safety_does_not_meet_a_limit() -> None:
 
 
 def test_the_shortest_of_the_too_long_journeys_is_the_closest_miss() -> None:
-    asked = criteria({"E1": 50, "E2": 40, "E3": 60}, max_commute=30)
-    miss = rank(REFERENCE, asked, [district(f"E{number}") for number in (1, 2, 3)]).nearest_commute
+    question = criteria({"E1": 50, "E2": 40, "E3": 60}, max_commute=30)
+    miss = rank(REFERENCE, question, [district(f"E{number}") for number in (1, 2, 3)]).nearest_commute
     assert miss is not None
     assert miss.district.code == "E2"
 

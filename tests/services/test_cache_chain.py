@@ -1,4 +1,4 @@
-"""The cache on real parts: the SDK over our transport, an HTTP gateway in Upstash's manner, a Valkey."""
+"""The cache on real parts: the SDK over Veo's transport, an HTTP gateway like Upstash's, a Valkey."""
 
 import asyncio
 import json
@@ -21,7 +21,7 @@ KEY = "cache:v1:fact:E15"
 
 
 class Chain:
-    """Containers on one database, and what they asked of one source."""
+    """Containers on one database and one source that records its calls."""
 
     def __init__(self, gateway: Gateway, stack: AsyncExitStack) -> None:
         self.upstream, self.gateway, self._stack = Upstream(), gateway, stack
@@ -29,7 +29,7 @@ class Chain:
     def container(
         self, rules: Policy | None = None, **more: Any
     ) -> tuple[Cache, CachedFunction[[str], Fact]]:
-        """Give one more container of the fleet."""
+        """Return one more container of the fleet."""
         patient = {"read_timeout": 10.0, "write_timeout": 10.0}  # a busy machine is not a fault
         store = UpstashStore(self.gateway.url, self.gateway.token, timeout=10.0)
         cache = Cache(store, rng=Draws(), **{**patient, **more})
@@ -64,7 +64,7 @@ async def test_a_shared_hit_is_one_command(chain: Chain) -> None:
     assert [command[0] for command in chain.gateway.commands] == ["MGET"]
 
 
-async def test_the_physical_life_is_what_remains_until_unusable(chain: Chain, valkey: Valkey) -> None:
+async def test_the_ttl_in_the_database_is_the_time_until_unusable(chain: Chain, valkey: Valkey) -> None:
     await filled(chain)
     usable_until = json.loads(stored(valkey))["s"]
     left = int(valkey.client.pttl(KEY))
@@ -73,14 +73,14 @@ async def test_the_physical_life_is_what_remains_until_unusable(chain: Chain, va
 
 
 def stored(valkey: Valkey) -> str:
-    """Give the envelope as it stands in the database."""
+    """Return the envelope stored in the database."""
     value = valkey.client.get(KEY)
     assert isinstance(value, bytes)
     return value.decode()
 
 
 async def chain_time(valkey: Valkey) -> float:
-    """Give the server's own time in milliseconds."""
+    """Return the server's own time in milliseconds."""
     seconds, micros = valkey.client.time()
     return float(seconds) * 1000 + float(micros) / 1000
 
@@ -126,7 +126,7 @@ async def test_twenty_keys_at_once_are_one_command(chain: Chain) -> None:
     assert [command[0] for command in chain.gateway.commands] == ["MGET"]
 
 
-async def test_two_containers_ask_a_paid_source_once(chain: Chain) -> None:
+async def test_two_containers_call_a_fleet_once_source_once(chain: Chain) -> None:
     chain.upstream.delay = 0.05
     (_, one), (_, other) = (chain.container(policy(fleet_once=True)) for _ in range(2))
     facts = await asyncio.gather(one("E15"), other("E15"))
@@ -168,7 +168,7 @@ async def test_the_six_operations_work(chain: Chain) -> None:
     ],
     ids=str,
 )
-async def test_a_fault_of_the_tier_costs_no_answer(chain: Chain, fault: dict[str, Any]) -> None:
+async def test_a_fault_of_the_tier_fails_no_answer(chain: Chain, fault: dict[str, Any]) -> None:
     await filled(chain)
     _, fact = chain.container(first_timeout=0.3, read_timeout=0.3)
     chain.gateway.fault(times=50, **fault)
@@ -177,7 +177,7 @@ async def test_a_fault_of_the_tier_costs_no_answer(chain: Chain, fault: dict[str
     assert (hit.value.number, hit.origin) == (2, "source")
 
 
-async def test_a_kept_connection_that_the_server_closed_costs_nothing(chain: Chain) -> None:
+async def test_a_keep_alive_connection_closed_by_the_server_is_reopened(chain: Chain) -> None:
     await filled(chain)
     cache, fact = chain.container()
     await cache.preload()
@@ -223,7 +223,7 @@ async def test_a_read_only_token_serves_reads_and_keeps_writes_in_memory(
     assert origins == ["shared", "source", "memory"]
 
 
-async def test_no_token_is_ever_said(chain: Chain, caplog: pytest.LogCaptureFixture) -> None:
+async def test_no_token_is_ever_shown(chain: Chain, caplog: pytest.LogCaptureFixture) -> None:
     store = UpstashStore(chain.gateway.url, "a-secret-token")
     with pytest.raises(StoreError) as caught:
         await store.mget(["x"])

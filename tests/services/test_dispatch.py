@@ -10,8 +10,8 @@ from veo.cache import Hit
 from veo.errors import InvalidQuestion, SourceUnavailable
 from veo.models import Answer, Location
 from veo.runtime import Runtime, build
-from veo.services.dispatch import QUESTIONS, ask
-from veo.services.questions import POLICIES
+from veo.services.dispatch import ask
+from veo.services.registry import POLICIES, QUESTIONS
 from veo.settings import Settings
 
 pytestmark = pytest.mark.anyio
@@ -34,7 +34,10 @@ def runtime() -> Runtime:
 
 
 def test_every_family_can_be_asked_by_its_name() -> None:
-    assert set(QUESTIONS) == {policy.family for policy in POLICIES} - {"personal", "google"}
+    assert {question.name for question in QUESTIONS} == {policy.family for policy in POLICIES} - {
+        "personal",
+        "google",
+    }
 
 
 @pytest.mark.parametrize(("question", "fields"), ASKED.items())
@@ -65,7 +68,7 @@ async def test_the_level_of_boundaries_is_passed_on(runtime: Runtime) -> None:
     assert "outlines" in str(full["metadata"]["notices"])
 
 
-async def test_research_says_what_would_switch_it_on(runtime: Runtime) -> None:
+async def test_research_names_the_setting_that_switches_it_on(runtime: Runtime) -> None:
     with pytest.raises(SourceUnavailable, match="PERPLEXITY_API_KEY"):
         await ask(runtime, "research", {"area_code": "E15", "persona": "student"})
 
@@ -90,7 +93,7 @@ async def test_recommendations_echo_the_question_beside_them(runtime: Runtime) -
     assert (answer["persona"], answer["budget"], answer["locationType"]) == ("student", 1000, "rent")
 
 
-async def test_what_is_said_for_other_lengths_stays_inside(runtime: Runtime) -> None:
+async def test_notices_for_other_lengths_are_not_exposed(runtime: Runtime) -> None:
     assert "saidFor" not in await ask(runtime, "recommendations", STUDENT)
 
 
@@ -138,7 +141,7 @@ async def test_a_stale_answer_says_so_first() -> None:
         del code
         return hit
 
-    away: Any = SimpleNamespace(questions=SimpleNamespace(area=area))
+    away: Any = SimpleNamespace(questions=SimpleNamespace(area=area, places=None))
     metadata = (await ask(away, "area", {"code": "E15"}))["metadata"]
     assert (metadata["stale"], metadata["ageSeconds"], metadata["notices"]) == (
         True,

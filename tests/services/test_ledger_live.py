@@ -1,4 +1,4 @@
-"""The ledger of live sources: what was really asked of providers, and what that cost."""
+"""The ledger of live sources: the calls that providers received, and their cost."""
 
 from collections.abc import AsyncIterator, Iterator
 
@@ -22,7 +22,7 @@ def providers() -> Iterator[Upstreams]:
 
 @pytest.fixture
 async def live(providers: Upstreams) -> AsyncIterator[Runtime]:
-    """Give a runtime with every source, each on the loopback interface."""
+    """Yield a runtime with every source on the loopback interface."""
     providers.reset()
     runtime = build(providers.settings())
     yield runtime
@@ -31,8 +31,8 @@ async def live(providers: Upstreams) -> AsyncIterator[Runtime]:
 
 async def test_calls_of_a_provider_are_those_that_it_received(live: Runtime, providers: Upstreams) -> None:
     await ask(live, "commute", {"origin": "E15", "destination": "UCL"})
-    told = (await cache_admin.stats(live))["here"]
-    assert told["families"]["commute"]["calls_made"]["tfl"] == providers.asked("tfl") > 0
+    figures = (await cache_admin.stats(live))["here"]
+    assert figures["families"]["commute"]["calls_made"]["tfl"] == providers.request_count("tfl") > 0
 
 
 async def test_a_second_answer_saves_the_calls_of_the_first(live: Runtime) -> None:

@@ -67,7 +67,7 @@ LIVE = [
 
 
 def figures(value: object) -> Iterator[float]:
-    """Give every number in an answer's data."""
+    """Yield every number in an answer's data."""
     if isinstance(value, dict):
         value = list(value.values())
     if isinstance(value, list):
@@ -99,15 +99,17 @@ async def test_the_second_answer_is_the_first_from_the_cache(site: Site, ask: As
 
 
 async def test_a_commute_is_tfl_s_journey(site: Site, upstreams: Upstreams) -> None:
-    told = await site.commute()
-    assert upstreams.asked("tfl") == 1
-    assert told["data"]["routes"][0]["steps"] == [f"Central: Here to There, {told['data']['duration']} min"]
+    answer = await site.commute()
+    assert upstreams.request_count("tfl") == 1
+    assert answer["data"]["routes"][0]["steps"] == [
+        f"Central: Here to There, {answer['data']['duration']} min"
+    ]
 
 
-async def test_a_commute_says_for_which_morning_it_was_asked(site: Site) -> None:
-    told = await site.commute()
-    assert told["data"]["date"] is not None
-    assert told["metadata"]["assumptions"][0].startswith("Leaving at 08:30 on ")
+async def test_a_commute_says_which_morning_it_is_for(site: Site) -> None:
+    answer = await site.commute()
+    assert answer["data"]["date"] is not None
+    assert answer["metadata"]["assumptions"][0].startswith("Leaving at 08:30 on ")
 
 
 async def test_a_commute_shows_what_tfl_s_licence_asks_for(site: Site) -> None:
@@ -118,40 +120,43 @@ async def test_a_commute_that_tfl_does_not_know_is_modelled_and_says_so(
     site: Site, upstreams: Upstreams
 ) -> None:
     upstreams.tfl.queue(Answered(404, {"message": "No journey found for your inputs."}))
-    told = await site.commute()
-    assert told["metadata"]["sourcesUsed"] == ["modelled rail graph"]
-    assert "TfL knows no journey between these places" in notices(told)
+    answer = await site.commute()
+    assert answer["metadata"]["sourcesUsed"] == ["modelled rail graph"]
+    assert "TfL knows no journey between these places" in notices(answer)
 
 
 async def test_crime_counts_a_year_around_the_centre(site: Site, upstreams: Upstreams) -> None:
-    told = await site.answer(CRIME)
+    answer = await site.answer(CRIME)
     recorded = len(upstreams.police.crimes)
-    assert (told["data"]["totalCrimes"], told["data"]["breakdown"]) == (recorded, {"burglary": recorded})
+    assert (answer["data"]["totalCrimes"], answer["data"]["breakdown"]) == (recorded, {"burglary": recorded})
 
 
 async def test_the_rate_of_crime_stays_the_dated_one(site: Site) -> None:
-    told = await site.answer(CRIME)
-    assert (told["data"]["crimeRate"], told["data"]["figures"]["crimes_per_1000"]["live"]) == (111.9, False)
+    answer = await site.answer(CRIME)
+    assert (answer["data"]["crimeRate"], answer["data"]["figures"]["crimes_per_1000"]["live"]) == (
+        111.9,
+        False,
+    )
 
 
 async def test_crime_says_which_circle_and_months_it_counts(site: Site) -> None:
-    told = await site.answer(CRIME)
-    assert "Counts are of 2025-09 to 2026-08, within 1 mile of the centre of E15" in notices(told)
+    answer = await site.answer(CRIME)
+    assert "Counts cover 2025-09 to 2026-08, within 1 mile of the centre of E15" in notices(answer)
 
 
-async def test_a_month_that_is_not_published_is_said(site: Site, upstreams: Upstreams) -> None:
+async def test_a_notice_names_a_month_that_is_not_published(site: Site, upstreams: Upstreams) -> None:
     upstreams.police.published.remove("2026-03")
     assert "Not published for this place: 2026-03." in notices(await site.answer(CRIME))
 
 
 async def test_boundaries_have_the_outline_of_the_ward(site: Site) -> None:
-    told = await site.answer(BOUNDARIES)
-    assert told["data"]["boundary"]["properties"]["level"] == "ward"
+    answer = await site.answer(BOUNDARIES)
+    assert answer["data"]["boundary"]["properties"]["level"] == "ward"
 
 
 async def test_full_boundaries_have_every_outline(site: Site) -> None:
-    told = await site.answer(FULL)
-    assert list(told["data"]["boundaries"]) == ["lsoa", "msoa", "ward", "district"]
+    answer = await site.answer(FULL)
+    assert list(answer["data"]["boundaries"]) == ["lsoa", "msoa", "ward", "district"]
 
 
 async def test_boundaries_show_what_the_licence_asks_for(site: Site) -> None:
@@ -159,8 +164,8 @@ async def test_boundaries_show_what_the_licence_asks_for(site: Site) -> None:
 
 
 async def test_maps_count_the_places_around(site: Site) -> None:
-    told = await site.maps()
-    assert told["data"]["nearbyPlaces"] == {
+    answer = await site.maps()
+    assert answer["data"]["nearbyPlaces"] == {
         "restaurant": 7,
         "school": 87,
         "park": 77,
@@ -184,24 +189,24 @@ async def test_an_area_shows_what_the_licences_of_its_parts_ask_for(site: Site) 
 
 @pytest.mark.parametrize("ways", ["area", "maps"])
 async def test_an_answer_with_a_way_shows_what_both_licences_ask_for(site: Site, ways: str) -> None:
-    asked: dict[str, tuple[str, Json | None]] = {
+    requests: dict[str, tuple[str, Json | None]] = {
         "area": (f"{AREA}?destination=UCL", None),
         "maps": ("/api/maps/area", {**MAPS, "destination": "UCL"}),
     }
-    shown = (await site.answer(*asked[ways]))["metadata"]["attribution"]
+    shown = (await site.answer(*requests[ways]))["metadata"]["attribution"]
     assert (shown[0], shown[-1][: len(TFL)]) == (OSM, TFL)
 
 
 async def test_research_is_cited(site: Site) -> None:
-    told = await site.answer(RESEARCH)
-    assert len(told["data"]["overview"]["citations"]) == 3
-    assert "Written by a language model" in notices(told)
+    answer = await site.answer(RESEARCH)
+    assert len(answer["data"]["overview"]["citations"]) == 3
+    assert "Written by a language model" in notices(answer)
 
 
 async def test_schools_without_a_table_are_the_counts_of_the_district(site: Site) -> None:
-    told = await site.answer(SCHOOLS)
-    assert (told["data"]["count"], "schools" in told["data"]) == (14, False)
-    assert "Counts are of E15 as a whole" in notices(told)
+    answer = await site.answer(SCHOOLS)
+    assert (answer["data"]["count"], "schools" in answer["data"]) == (14, False)
+    assert "Counts are for E15 as a whole" in notices(answer)
 
 
 # ---- one source down ---------------------------------------------------------------------------------
@@ -221,8 +226,8 @@ async def test_a_source_that_failed_a_moment_ago_is_named(
 ) -> None:
     upstreams.down(down)
     await ask(site)
-    told = notices(await ask(site))
-    assert f"{name} failed a moment ago" in told or f"{name} gave no usable answer" in told
+    text = notices(await ask(site))
+    assert f"{name} failed a moment ago" in text or f"{name} gave no usable answer" in text
 
 
 @pytest.mark.parametrize(("ask", "down", "name"), FALLING_BACK)
@@ -253,19 +258,19 @@ async def test_a_source_that_is_back_answers_at_once_after_its_pause(
     await ask(site)
     upstreams.reset()
     site.clock.skew += 31
-    assert name not in notices(await ask(site)).replace("data.police.uk publishes late", "")
+    assert name not in notices(await ask(site)).replace("data.police.uk publishes with a delay", "")
 
 
 async def test_without_openstreetmap_the_fewer_counts_of_the_food_standards_agency_are_shown(
     site: Site, upstreams: Upstreams
 ) -> None:
     upstreams.down("overpass")
-    told = await site.maps()
-    assert told["data"]["nearbyPlaces"] == {"restaurant": 412, "supermarket": 9}
-    assert "OpenStreetMap gave no usable answer" in notices(told)
+    answer = await site.maps()
+    assert answer["data"]["nearbyPlaces"] == {"restaurant": 412, "supermarket": 9}
+    assert "OpenStreetMap gave no usable answer" in notices(answer)
 
 
-async def test_the_fewer_counts_are_kept_for_a_moment_only(site: Site, upstreams: Upstreams) -> None:
+async def test_the_fewer_counts_are_kept_only_briefly(site: Site, upstreams: Upstreams) -> None:
     upstreams.down("overpass")
     await site.maps()
     assert 0 < await site.runtime.cache.ttl("maps:E15") <= 30
@@ -273,45 +278,47 @@ async def test_the_fewer_counts_are_kept_for_a_moment_only(site: Site, upstreams
 
 async def test_without_both_nothing_is_counted_around(site: Site, upstreams: Upstreams) -> None:
     upstreams.down("overpass", "fsa")
-    told = await site.maps()
-    assert told["data"]["nearbyPlaces"] == {}
-    assert "OpenStreetMap gave no usable answer." in notices(told)
+    answer = await site.maps()
+    assert answer["data"]["nearbyPlaces"] == {}
+    assert "OpenStreetMap gave no usable answer." in notices(answer)
 
 
-async def test_without_google_there_is_no_geocoding_and_it_is_said(site: Site, upstreams: Upstreams) -> None:
+async def test_without_google_there_is_no_geocoding_and_a_notice_says_so(
+    site: Site, upstreams: Upstreams
+) -> None:
     upstreams.down("google-geocoding")
-    told = await site.maps()
-    assert told["data"]["geocoding"] is None
-    assert "Google Maps gave no usable answer: no geocoding." in notices(told)
+    answer = await site.maps()
+    assert answer["data"]["geocoding"] is None
+    assert "Google Maps gave no usable answer: no geocoding." in notices(answer)
 
 
 async def test_without_outlines_a_postcode_is_still_placed(site: Site, upstreams: Upstreams) -> None:
     upstreams.down("ons-geography")
-    told = await site.answer(FULL)
-    assert (told["data"]["location"]["latitude"], told["data"]["boundaries"]) == (51.519201, {})
-    assert "ONS Open Geography gave no usable answer: no outlines." in notices(told)
+    answer = await site.answer(FULL)
+    assert (answer["data"]["location"]["latitude"], answer["data"]["boundaries"]) == (51.519201, {})
+    assert "ONS Open Geography gave no usable answer: no outlines." in notices(answer)
 
 
 @pytest.mark.parametrize(
-    ("down", "told"),
+    ("down", "notice"),
     [
         ("police.uk", "data.police.uk gave no usable answer."),
         ("overpass", "OpenStreetMap gave no usable answer"),
     ],
 )
-async def test_an_area_that_had_to_leave_a_part_out_says_so_and_is_kept_for_a_moment_only(
-    site: Site, upstreams: Upstreams, down: str, told: str
+async def test_an_area_without_one_of_its_parts_says_so_and_is_kept_only_briefly(
+    site: Site, upstreams: Upstreams, down: str, notice: str
 ) -> None:
     upstreams.down(down)
-    assert told in notices(await site.answer(AREA))
+    assert notice in notices(await site.answer(AREA))
     assert 0 < await site.runtime.cache.ttl("area:E15") <= 30
 
 
 async def test_an_area_answers_while_the_source_of_the_way_is_down(site: Site, upstreams: Upstreams) -> None:
     upstreams.down("tfl")
-    told = await site.answer(f"{AREA}?destination=UCL")
-    assert "TfL gave no usable answer: this is a model of the rail network." in notices(told)
-    assert told["data"]["commute"]["modes"]
+    answer = await site.answer(f"{AREA}?destination=UCL")
+    assert "TfL gave no usable answer: this is a model of the rail network." in notices(answer)
+    assert answer["data"]["commute"]["modes"]
 
 
 async def test_research_that_fails_says_who_failed(site: Site, upstreams: Upstreams) -> None:
@@ -378,25 +385,25 @@ async def test_a_stale_live_answer_beats_the_embedded_figures(
     first = await ask(site)
     upstreams.down(down)
     site.clock.skew += after
-    told = await ask(site)
-    assert (told["data"], told["metadata"]["stale"]) == (first["data"], True)
-    assert told["metadata"]["notices"][0].startswith(LATE)
+    answer = await ask(site)
+    assert (answer["data"], answer["metadata"]["stale"]) == (first["data"], True)
+    assert answer["metadata"]["notices"][0].startswith(LATE)
 
 
-async def test_an_older_answer_of_a_slow_source_is_not_blamed_on_silence(
+async def test_an_older_answer_of_a_slow_source_does_not_claim_that_it_failed(
     site: Site, upstreams: Upstreams
 ) -> None:
     await site.commute()
     upstreams.tfl.delay = 30.0
     site.clock.skew += 8 * DAY
-    told = await site.commute()
-    assert told["metadata"]["notices"][0] == f"{LATE} 8 days ago: no newer one came in time."
+    answer = await site.commute()
+    assert answer["metadata"]["notices"][0] == f"{LATE} 8 days ago: no newer one came in time."
 
 
 @pytest.mark.parametrize(
     "answer", [Answered(403), Answered(429), Answered(503), Answered(body="<html>")], ids=str
 )
-async def test_a_source_that_refuses_or_sends_nonsense_is_not_called_silent(
+async def test_a_source_that_refuses_or_sends_nonsense_gave_no_usable_answer(
     site: Site, upstreams: Upstreams, answer: Answered
 ) -> None:
     upstreams.tfl.always(answer)
@@ -404,7 +411,7 @@ async def test_a_source_that_refuses_or_sends_nonsense_is_not_called_silent(
     assert notice in notices(await site.commute())
 
 
-async def test_a_live_answer_that_is_too_old_is_not_given(site: Site, upstreams: Upstreams) -> None:
+async def test_a_live_answer_past_its_stale_period_is_not_used(site: Site, upstreams: Upstreams) -> None:
     await site.commute()
     upstreams.down("tfl")
     site.clock.skew += 38 * DAY
@@ -424,23 +431,25 @@ HASTY = 0.05  # seconds
         pytest.param(maps, "overpass", "OpenStreetMap", id="maps"),
     ],
 )
-async def test_what_is_late_is_answered_without_it_and_says_so(
+async def test_an_answer_without_a_late_source_says_so(
     open_site: Callable[..., Site], upstreams: Upstreams, ask: Ask, server: str, name: str
 ) -> None:
     upstreams.servers[server].delay = 30.0
-    told = await ask(open_site(deadline=HASTY))
-    assert f"{name} did not answer in time" in notices(told)
+    answer = await ask(open_site(deadline=HASTY))
+    assert f"{name} did not answer in time" in notices(answer)
 
 
-async def test_what_was_late_lands_in_the_cache(open_site: Callable[..., Site], upstreams: Upstreams) -> None:
+async def test_a_late_answer_is_cached_for_the_next_request(
+    open_site: Callable[..., Site], upstreams: Upstreams
+) -> None:
     upstreams.tfl.delay = 0.2
     site = open_site(deadline=HASTY)
     await site.commute()
-    late: Any = await site.runtime.questions.cached_commute.lookup("E15", "ucl")
+    late: Any = await site.runtime.questions.cached.commute.lookup("E15", "ucl")
     assert "TfL Unified API" in late.value.sources
-    told = await site.commute()
-    assert (told["metadata"]["sourcesUsed"], told["metadata"]["cached"]) == (["TfL Unified API"], True)
-    assert upstreams.asked("tfl") == 1
+    answer = await site.commute()
+    assert (answer["metadata"]["sourcesUsed"], answer["metadata"]["cached"]) == (["TfL Unified API"], True)
+    assert upstreams.request_count("tfl") == 1
 
 
 @pytest.mark.parametrize(
@@ -450,11 +459,11 @@ async def test_what_was_late_lands_in_the_cache(open_site: Callable[..., Site], 
         pytest.param("/api/maps/area", {**MAPS, "destination": "UCL"}, "overpass", id="maps"),
     ],
 )
-async def test_a_way_does_not_wait_for_the_place_that_it_begins_at(
+async def test_a_commute_is_fetched_in_parallel_with_the_other_parts(
     open_site: Callable[..., Site], upstreams: Upstreams, path: str, body: Json | None, other: str
 ) -> None:
     upstreams.servers[other].delay = 30.0
     asking = asyncio.create_task(open_site(deadline=25).answer(path, body))
-    await until(lambda: upstreams.asked(other) and upstreams.asked("tfl"))
+    await until(lambda: upstreams.request_count(other) and upstreams.request_count("tfl"))
     assert not asking.done()
     asking.cancel()

@@ -1,4 +1,4 @@
-"""Whatever a provider answers, Veo answers in the contract's shape: never a fault of its own."""
+"""Whatever a provider sends, Veo's answer keeps the contract and is never a 500."""
 
 import copy
 import json
@@ -36,19 +36,19 @@ Damages = list[tuple[int, int]]
 
 
 def spots(value: Any) -> list[tuple[Any, Any]]:
-    """Give every place of a JSON value as its container and its key or index there."""
+    """Return every place in a JSON value as its container and its key or index there."""
     keys = list(value) if isinstance(value, dict) else range(len(value)) if isinstance(value, list) else []
     return [spot for key in keys for spot in ((value, key), *spots(value[key]))]
 
 
 def damaged(body: Any, damages: Damages) -> Any:
-    """Give a copy of an answer with other values at some places, or nothing there."""
+    """Return a copy of an answer with some values replaced or removed."""
     body = {"": copy.deepcopy(body)}
     for where, what in damages:
-        found = spots(body)
-        if not found:
+        places = spots(body)
+        if not places:
             continue
-        container, key = found[where % len(found)]
+        container, key = places[where % len(places)]
         if WRONG[what] is not REMOVED:
             container[key] = copy.deepcopy(WRONG[what])
         elif container is not body:
@@ -57,13 +57,15 @@ def damaged(body: Any, damages: Damages) -> Any:
 
 
 def contract_holds(answer: Any) -> bool:
-    """Tell whether an answer that is no picture has the envelope of the contract, and finite numbers only."""
+    """Check that an answer is a picture, or has the contract's envelope and only finite numbers."""
     if answer.headers["Content-Type"] == "image/png":
         return True
-    told: Json = json.loads(answer.text, parse_constant=pytest.fail)
+    content: Json = json.loads(answer.text, parse_constant=pytest.fail)
     if answer.status_code == 200:
-        return told["success"] is True and "metadata" in told
-    return told.keys() == {"success", "error", "metadata"} and {"code", "message"} <= told["error"].keys()
+        return content["success"] is True and "metadata" in content
+    return (
+        content.keys() == {"success", "error", "metadata"} and {"code", "message"} <= content["error"].keys()
+    )
 
 
 @pytest.mark.parametrize("name", PLACES)
@@ -71,7 +73,7 @@ def contract_holds(answer: Any) -> bool:
 @given(
     damages=st.lists(st.tuples(st.integers(0, 400), st.integers(0, len(WRONG) - 1)), min_size=1, max_size=4)
 )
-async def test_a_damaged_answer_is_no_fault_of_veo_s(
+async def test_a_damaged_answer_causes_no_error_of_veo(
     open_site: Callable[..., Site], upstreams: Upstreams, name: str, damages: Damages
 ) -> None:
     upstreams.reset()

@@ -1,4 +1,4 @@
-"""Two served processes on one shared tier ask a live source once, also when it fails."""
+"""Two served processes on one shared tier call a live source once, even if it fails."""
 
 import asyncio
 import json
@@ -13,7 +13,7 @@ import httpx
 import pytest
 
 from tests.support import google, perplexity, tfl
-from tests.support.environment import variables
+from tests.support.environment import settings_variables
 from tests.support.gateway import Gateway
 from tests.support.provider import Answered
 from tests.support.upstreams import Upstreams
@@ -21,19 +21,19 @@ from tests.support.upstreams import Upstreams
 pytestmark = [pytest.mark.anyio, pytest.mark.slow]
 
 CALLERS = 100
-YEAR = 13  # requests: which months there are, and each of them
-FAILED = Answered(500, {}, delay=0.05)  # not tried again
+YEAR = 13  # requests: the list of months, and each of them
+FAILED = Answered(500, {}, delay=0.05)  # not retried
 FAILING = "/api/research/area?area_code=N3"
 
 
 class Fleet(NamedTuple):
-    """The addresses of two containers, and the providers that they ask."""
+    """The addresses of two containers, and their providers."""
 
     addresses: tuple[str, ...]
     upstreams: Upstreams
 
     async def ask(self, path: str, callers: int = CALLERS) -> list[httpx.Response]:
-        """Ask the same so many times at once, of both in turn."""
+        """Send the same request from many callers at once, to both containers in turn."""
         limits = httpx.Limits(max_connections=callers)
         async with httpx.AsyncClient(timeout=30, limits=limits, trust_env=False) as web:
             urls = (self.addresses[number % 2] + path for number in range(callers))
@@ -42,8 +42,8 @@ class Fleet(NamedTuple):
 
 @pytest.fixture(scope="module")
 def containers(providers: Upstreams, gateway: Gateway) -> Iterator[tuple[str, ...]]:
-    """Two processes with every key, that know of no other variable."""
-    inherited = {name: value for name, value in os.environ.items() if name not in variables()}
+    """Two processes with every key and no other variable."""
+    inherited = {name: value for name, value in os.environ.items() if name not in settings_variables()}
     environment = {
         **inherited,
         "VEO_LIVE": "auto",
@@ -69,7 +69,7 @@ def containers(providers: Upstreams, gateway: Gateway) -> Iterator[tuple[str, ..
 
 
 def _address(process: "subprocess.Popen[str]") -> str:
-    """Read where a process listens from the first line that it prints."""
+    """Read a process's address from the first line that it prints."""
     assert process.stdout is not None
     return process.stdout.readline().split()[3]
 
@@ -91,32 +91,32 @@ def statuses(answers: list[httpx.Response]) -> Counter[int]:
         pytest.param("/api/research/area?area_code=E15", "perplexity", 1, id="research"),
     ],
 )
-async def test_equal_questions_to_two_processes_ask_a_source_once(
+async def test_equal_questions_to_two_processes_call_a_source_once(
     fleet: Fleet, path: str, provider: str, calls: int
 ) -> None:
-    fleet.upstreams.servers[provider].delay = 0.05  # so that all of them meet while it is asked
+    fleet.upstreams.servers[provider].delay = 0.05  # so that all callers overlap with the call
     answers = await fleet.ask(path)
-    assert (statuses(answers), fleet.upstreams.asked(provider)) == ({200: CALLERS}, calls)
+    assert (statuses(answers), fleet.upstreams.request_count(provider)) == ({200: CALLERS}, calls)
 
 
 @pytest.mark.parametrize(
-    ("path", "provider", "told"),
+    ("path", "provider", "notice"),
     [
         pytest.param("/api/areas/N1?destination=UCL", "tfl", "TfL", id="commute"),
         pytest.param("/api/crime/N2", "police.uk", "data.police.uk", id="crime"),
     ],
 )
-async def test_a_source_that_fails_is_asked_once_and_the_others_do_without_it(
-    fleet: Fleet, path: str, provider: str, told: str
+async def test_a_source_that_fails_is_called_once_and_the_others_answer_without_it(
+    fleet: Fleet, path: str, provider: str, notice: str
 ) -> None:
     fleet.upstreams.servers[provider].always(FAILED)
     answers = [*await fleet.ask(path), *await fleet.ask(path, 10)]
-    without = [told in " ".join(answer.json()["metadata"]["notices"]) for answer in answers]
+    without = [notice in " ".join(answer.json()["metadata"]["notices"]) for answer in answers]
     assert (statuses(answers), all(without)) == ({200: CALLERS + 10}, True)
-    assert fleet.upstreams.asked(provider) == 1
+    assert fleet.upstreams.request_count(provider) == 1
 
 
-async def test_research_that_fails_is_asked_once_and_the_others_are_told_when_to_come_back(
+async def test_research_that_fails_is_called_once_and_the_others_get_retry_after(
     fleet: Fleet,
 ) -> None:
     fleet.upstreams.perplexity.always(FAILED)
@@ -124,4 +124,4 @@ async def test_research_that_fails_is_asked_once_and_the_others_are_told_when_to
     answers = await fleet.ask(FAILING, 10)
     assert statuses(answers) == {503: 10}
     assert all(0 < int(answer.headers["Retry-After"]) <= 15 for answer in answers)
-    assert fleet.upstreams.asked("perplexity") == 1
+    assert fleet.upstreams.request_count("perplexity") == 1

@@ -1,4 +1,4 @@
-"""Google and Perplexity: what is kept of them, what they may cost, and that no key is ever shown."""
+"""Google and Perplexity: what is stored of them, their spend caps, and that no key is ever shown."""
 
 from collections.abc import Callable
 from typing import Any
@@ -25,7 +25,7 @@ REFUSED = "google-geocoding: refused: REQUEST_DENIED"
 
 
 def sharing(database: Gateway) -> dict[str, Any]:
-    """Give the settings of a container on the shared tier."""
+    """Return the settings of a container on the shared tier."""
     return {"cache": "auto", "upstash_url": database.url, "upstash_token": SecretStr(database.token)}
 
 
@@ -33,8 +33,8 @@ def sharing(database: Gateway) -> dict[str, Any]:
 
 
 async def test_an_area_is_geocoded_by_our_own_name_of_it(site: Site, upstreams: Upstreams) -> None:
-    told = await site.maps()
-    assert told["data"]["geocoding"] == {
+    answer = await site.maps()
+    assert answer["data"]["geocoding"] == {
         "lat": 51.5416,
         "lng": 0.0033,
         "formattedAddress": "Stratford, E15, London",
@@ -47,10 +47,10 @@ async def test_a_map_is_addressed_on_our_own_host(site: Site) -> None:
     assert (await site.maps())["data"]["staticMapUrl"] == IMAGE
 
 
-async def test_without_a_key_there_is_neither_and_it_is_said(open_site: Callable[..., Site]) -> None:
-    told = await open_site(google_key=None).maps()
-    assert (told["data"]["geocoding"], told["data"]["staticMapUrl"]) == (None, None)
-    assert "without a key of Google Maps" in notices(told)
+async def test_without_a_key_there_is_neither_and_a_notice_says_so(open_site: Callable[..., Site]) -> None:
+    answer = await open_site(google_key=None).maps()
+    assert (answer["data"]["geocoding"], answer["data"]["staticMapUrl"]) == (None, None)
+    assert "need a Google Maps key" in notices(answer)
 
 
 async def test_a_map_is_a_picture_that_nobody_may_keep(site: Site) -> None:
@@ -62,47 +62,47 @@ async def test_a_map_is_a_picture_that_nobody_may_keep(site: Site) -> None:
 async def test_a_map_is_asked_for_every_time(site: Site, upstreams: Upstreams) -> None:
     await site.ask(IMAGE)
     await site.ask(IMAGE)
-    assert upstreams.asked("google-staticmap") == 2
+    assert upstreams.request_count("google-staticmap") == 2
 
 
 async def test_a_point_is_asked_for_once(site: Site, upstreams: Upstreams) -> None:
     await site.maps()
     await site.maps()
-    assert upstreams.asked("google-geocoding") == 1
+    assert upstreams.request_count("google-geocoding") == 1
 
 
 async def test_an_area_never_asks_google(site: Site, upstreams: Upstreams) -> None:
     await site.answer(AREA)
     await site.answer(f"{AREA}?destination=UCL")
-    assert upstreams.asked("google-geocoding") == 0
+    assert upstreams.request_count("google-geocoding") == 0
 
 
 async def test_no_answer_shows_a_key(site: Site) -> None:
-    asked = [(AREA, None), (IMAGE, None), (RESEARCH, None), ("/api/maps/area", {"areaCode": "E15"})]
-    answers = [await site.ask(path, body) for path, body in asked] + [await site.ask("/api/health")]
+    requests = [(AREA, None), (IMAGE, None), (RESEARCH, None), ("/api/maps/area", {"areaCode": "E15"})]
+    answers = [await site.ask(path, body) for path, body in requests] + [await site.ask("/api/health")]
     shown = b"".join(answer.content + repr(answer.headers).encode() for answer in answers)
     assert not [key for key in KEYS if key.encode() in shown]
 
 
-# ---- what is kept ------------------------------------------------------------------------------------
+# ---- what is stored ----------------------------------------------------------------------------------
 
 
 @pytest.fixture
 async def kept(
     open_site: Callable[..., Site], database: Gateway, valkey: Valkey
 ) -> dict[str, tuple[str, int]]:
-    """Everything in the shared tier after maps and a picture were asked for: value and life in ms, by key."""
+    """Everything in the shared tier after maps and a picture: value and TTL in ms, by key."""
     site = open_site(**sharing(database))
     await site.maps()
     await site.ask(IMAGE)
     await site.runtime.cache.drain()
-    found = {}
+    entries = {}
     for key in valkey.client.scan_iter():
         hashed = valkey.client.type(key) == b"hash"  # of the ledger
         value: Any = repr(valkey.client.hgetall(key)).encode() if hashed else valkey.client.get(key)
-        life: Any = valkey.client.pttl(key)
-        found[key.decode()] = value.decode(), life
-    return found
+        ttl: Any = valkey.client.pttl(key)
+        entries[key.decode()] = value.decode(), ttl
+    return entries
 
 
 async def test_the_point_is_kept_by_itself(kept: dict[str, tuple[str, int]]) -> None:
@@ -111,8 +111,8 @@ async def test_the_point_is_kept_by_itself(kept: dict[str, tuple[str, int]]) -> 
 
 
 async def test_the_point_is_kept_for_thirty_days_at_most(kept: dict[str, tuple[str, int]]) -> None:
-    _, life = kept["veo:v1:maps:E15:google"]
-    assert 0 < life <= THIRTY_DAYS
+    _, ttl = kept["veo:v1:maps:E15:google"]
+    assert 0 < ttl <= THIRTY_DAYS
 
 
 async def test_nothing_else_of_google_s_is_kept(kept: dict[str, tuple[str, int]]) -> None:
@@ -126,48 +126,48 @@ async def test_no_key_is_kept(kept: dict[str, tuple[str, int]]) -> None:
     assert not [key for key in KEYS if key in everything]
 
 
-# ---- what it may cost --------------------------------------------------------------------------------
+# ---- spend caps --------------------------------------------------------------------------------------
 
 
-async def test_over_the_day_s_cap_there_is_no_geocoding_and_it_is_said(
+async def test_over_the_daily_cap_there_is_no_geocoding_and_a_notice_says_so(
     open_site: Callable[..., Site], upstreams: Upstreams
 ) -> None:
-    told = await open_site(google_usd_per_day=0).maps()
-    assert "Google Maps has spent the day's budget: no geocoding." in notices(told)
-    assert upstreams.asked("google-geocoding") == 0
+    answer = await open_site(google_usd_per_day=0).maps()
+    assert "The daily spending limit for Google Maps is reached: no geocoding." in notices(answer)
+    assert upstreams.request_count("google-geocoding") == 0
 
 
-async def test_over_the_day_s_cap_there_is_no_picture_and_the_setting_is_named(
+async def test_over_the_daily_cap_there_is_no_picture_and_the_setting_is_named(
     open_site: Callable[..., Site], upstreams: Upstreams
 ) -> None:
     answer = await open_site(google_usd_per_day=STATIC_MAP_USD).ask(IMAGE)
     assert answer.status_code == 200
     error = refused(await open_site(google_usd_per_day=0).ask(IMAGE), 503, "SERVICE_UNAVAILABLE")
     assert error["details"] == {"service": "google", "missing": "VEO_GOOGLE_USD_PER_DAY"}
-    assert upstreams.asked("google-staticmap") == 1
+    assert upstreams.request_count("google-staticmap") == 1
 
 
-async def test_over_the_day_s_cap_there_is_no_research_and_the_setting_is_named(
+async def test_over_the_daily_cap_there_is_no_research_and_the_setting_is_named(
     open_site: Callable[..., Site], upstreams: Upstreams
 ) -> None:
     error = refused(await open_site(perplexity_usd_per_day=0).ask(RESEARCH), 503, "SERVICE_UNAVAILABLE")
     assert error["details"] == {"service": "perplexity", "missing": "VEO_PERPLEXITY_USD_PER_DAY"}
-    assert upstreams.asked("perplexity") == 0
+    assert upstreams.request_count("perplexity") == 0
 
 
-async def test_the_cap_is_still_named_when_asked_again(open_site: Callable[..., Site]) -> None:
+async def test_the_cap_is_named_again_on_the_next_request(open_site: Callable[..., Site]) -> None:
     site = open_site(perplexity_usd_per_day=0)
     await site.ask(RESEARCH)
     error = refused(await site.ask(RESEARCH), 503, "SERVICE_UNAVAILABLE")
     assert error["details"]["missing"] == "VEO_PERPLEXITY_USD_PER_DAY"
 
 
-async def test_that_the_day_s_budget_is_spent_is_still_said_when_asked_again(
+async def test_the_notice_of_a_reached_cap_is_repeated_on_the_next_request(
     open_site: Callable[..., Site],
 ) -> None:
     site = open_site(google_usd_per_day=0)
     await site.maps()
-    assert "Google Maps has spent the day's budget: no geocoding." in notices(await site.maps())
+    assert "The daily spending limit for Google Maps is reached: no geocoding." in notices(await site.maps())
 
 
 async def test_research_is_charged_at_what_it_cost(site: Site) -> None:
@@ -192,8 +192,8 @@ async def test_a_failure_is_not_kept_as_research(site: Site, upstreams: Upstream
     upstreams.perplexity.queue(Answered(body={"status": "failed", "error": {"message": "no"}}))
     refused(await site.ask(RESEARCH), 502, "EXTERNAL_SERVICE_ERROR")
     site.clock.skew += 16
-    told = await site.answer(RESEARCH)
-    assert (told["metadata"]["cached"], upstreams.asked("perplexity")) == (False, 2)
+    answer = await site.answer(RESEARCH)
+    assert (answer["metadata"]["cached"], upstreams.request_count("perplexity")) == (False, 2)
 
 
 # ---- a key that is refused ---------------------------------------------------------------------------
@@ -211,28 +211,28 @@ async def test_a_geocoder_that_refuses_the_key_is_not_asked_again(
 ) -> None:
     await mistyped.maps()
     mistyped.clock.skew += 200
-    told = await mistyped.maps()
-    assert upstreams.asked("google-geocoding") == 1
-    assert "Google Maps gave no usable answer: no geocoding." in notices(told)
+    answer = await mistyped.maps()
+    assert upstreams.request_count("google-geocoding") == 1
+    assert "Google Maps gave no usable answer: no geocoding." in notices(answer)
 
 
 async def test_maps_that_refuse_the_key_are_not_asked_again(mistyped: Site, upstreams: Upstreams) -> None:
     for _ in range(2):
         refused(await mistyped.ask(IMAGE), 502, "EXTERNAL_SERVICE_ERROR")
-    assert upstreams.asked("google-staticmap") == 1
+    assert upstreams.request_count("google-staticmap") == 1
 
 
 async def test_research_that_refuses_the_key_is_not_asked_again(mistyped: Site, upstreams: Upstreams) -> None:
     refused(await mistyped.ask(RESEARCH), 502, "EXTERNAL_SERVICE_ERROR")
     refused(await mistyped.ask(OTHER), 502, "EXTERNAL_SERVICE_ERROR")
-    assert upstreams.asked("perplexity") == 1
+    assert upstreams.request_count("perplexity") == 1
 
 
 async def test_tfl_that_refuses_the_key_is_not_asked_again(site: Site, upstreams: Upstreams) -> None:
     upstreams.tfl.always(Answered(403, {"message": f"The key {tfl.KEY} is bad."}))
     await site.commute()
     await site.commute("E1")
-    assert upstreams.asked("tfl") == 1
+    assert upstreams.request_count("tfl") == 1
 
 
 async def test_a_key_that_is_refused_costs_nothing(mistyped: Site) -> None:
@@ -245,7 +245,7 @@ async def test_a_key_that_is_refused_costs_nothing(mistyped: Site) -> None:
 async def test_what_is_not_asked_costs_nothing(site: Site, upstreams: Upstreams) -> None:
     upstreams.down("google-geocoding", "google-staticmap")
     for _ in range(3):
-        await site.ask(IMAGE)  # it may have cost: nobody knows
+        await site.ask(IMAGE)  # it may have cost something: the outcome is unknown
     spent = site.runtime.sources.spend_caps.spent()["google"]
     assert spent == pytest.approx(3 * STATIC_MAP_USD)
     await site.ask(IMAGE)
@@ -268,12 +268,12 @@ async def test_a_point_costs_what_one_request_costs(site: Site) -> None:
 async def test_health_says_which_key_is_refused_and_why(
     mistyped: Site, ask: str, name: str, reason: str
 ) -> None:
-    asked = {
+    requests = {
         "maps": ("/api/maps/area", {"areaCode": "E15"}),
         "image": (IMAGE, None),
         "research": (RESEARCH, None),
     }
-    await mistyped.ask(*asked[ask])
+    await mistyped.ask(*requests[ask])
     whole, services = await mistyped.health()
     assert (whole, services[name]["status"], services[name]["error"]) == ("degraded", "down", reason)
 

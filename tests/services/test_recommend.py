@@ -1,4 +1,4 @@
-"""Recommendations in the cache: under whose key, and how large."""
+"""Recommendations in the cache: their keys and their size."""
 
 import json
 from itertools import product
@@ -33,8 +33,8 @@ def query(runtime: Runtime, terms: MortgageTerms | None = None, **more: Any) -> 
     return Query.of(RecommendationRequest(**{**BUYER, **more}), runtime.tables.places, terms)
 
 
-async def answer(runtime: Runtime, **asked: Any) -> Answer[Recommendations]:
-    return (await runtime.recommender.recommend(RecommendationRequest(**asked))).value
+async def answer(runtime: Runtime, **fields: Any) -> Answer[Recommendations]:
+    return (await runtime.recommender.recommend(RecommendationRequest(**fields))).value
 
 
 def test_the_usual_terms_leave_the_key_in_three_parts(runtime: Runtime) -> None:
@@ -46,9 +46,9 @@ def test_other_terms_of_a_mortgage_have_a_key_of_their_own(runtime: Runtime, oth
     assert query(runtime, MortgageTerms(**other)).key_parts() != query(runtime).key_parts()
 
 
-@pytest.mark.parametrize("asked", [{"budget": 50_000}, {"location_type": "rent"}])
-def test_terms_that_do_not_matter_are_not_in_the_key(runtime: Runtime, asked: dict[str, Any]) -> None:
-    assert query(runtime, DEAR, **asked).key_parts() == query(runtime, **asked).key_parts()
+@pytest.mark.parametrize("fields", [{"budget": 50_000}, {"location_type": "rent"}])
+def test_terms_that_do_not_matter_are_not_in_the_key(runtime: Runtime, fields: dict[str, Any]) -> None:
+    assert query(runtime, DEAR, **fields).key_parts() == query(runtime, **fields).key_parts()
 
 
 async def test_the_terms_that_are_set_are_those_of_the_answer() -> None:
@@ -72,12 +72,12 @@ async def test_what_figures_have_in_common_is_kept_once(kept: Answer[Recommendat
 
 
 @pytest.mark.parametrize("change", [{"provenance": []}, {"areas": None}, {"areas": [1]}, {"provenance": 7}])
-async def test_what_does_not_fit_together_is_refused(
+async def test_an_inconsistent_payload_is_refused(
     kept: Answer[Recommendations], change: dict[str, Any]
 ) -> None:
     data = json.loads(kept.model_dump_json())
     data["data"]["recommendations"] |= change
-    with pytest.raises(ValidationError, match="no packed recommendations"):
+    with pytest.raises(ValidationError, match="not a compact list of recommendations"):
         Answer[Recommendations].model_validate_json(json.dumps(data), strict=True)
 
 
@@ -96,6 +96,8 @@ async def test_no_entry_exceeds_80_kb(runtime: Runtime, persona: str, tenure: st
 
 
 async def test_no_entry_exceeds_80_kb_when_limits_leave_little_to_say(runtime: Runtime) -> None:
-    found = await answer(runtime, **{**BUYER, "budget": 900}, destination="E4", max_commute=60, min_safety=30)
-    assert found.data.recommendations
-    assert len(found.model_dump_json().encode()) <= 80_000
+    recommendations = await answer(
+        runtime, **{**BUYER, "budget": 900}, destination="E4", max_commute=60, min_safety=30
+    )
+    assert recommendations.data.recommendations
+    assert len(recommendations.model_dump_json().encode()) <= 80_000

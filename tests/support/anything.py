@@ -1,4 +1,4 @@
-"""Any JSON value, for what a provider never should have answered."""
+"""Any JSON value, for answers that a provider should never send."""
 
 from hypothesis import strategies as st
 
@@ -9,7 +9,7 @@ JSON = st.recursive(
     | st.just(10**400)  # more than a float can hold
     | st.floats()
     | st.text(max_size=8)
-    | st.just("\ud800"),  # half of a character
+    | st.just("\ud800"),  # a lone surrogate
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner, max_size=3),
     max_leaves=6,
 )

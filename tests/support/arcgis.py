@@ -18,7 +18,7 @@ AREAS: dict[AreaLevel, tuple[str, str, dict[str, Any]]] = {
     "ward": ("E05009334", "Spitalfields & Banglatown", POLYGON),
     "district": ("E09000030", "Tower Hamlets", MULTI_POLYGON),
 }
-"""One area of every level: code, name and an outline that is made up."""
+"""One area of every level: code, name and an invented outline."""
 
 _QUERY = re.compile(r"/(?P<service>\w+)/FeatureServer/0/query")
 _WHERE = re.compile(r"(?P<field>\w+)='(?P<code>\w+)'")
@@ -26,7 +26,7 @@ _SERVICES = {layer.service: (level, layer) for level, layer in LAYERS.items()}
 
 
 def collection(*features: dict[str, Any], more: bool = False) -> Answered:
-    """Give a page as GeoJSON; whether there is more stands in its properties."""
+    """Return a page of GeoJSON, whose properties state whether there is more."""
     page: dict[str, Any] = {"type": "FeatureCollection", "features": list(features)}
     if more:
         page["properties"] = {"exceededTransferLimit": True}
@@ -34,12 +34,12 @@ def collection(*features: dict[str, Any], more: bool = False) -> Answered:
 
 
 def error(code: object, message: object = "Invalid query parameters.") -> Answered:
-    """Give an error as the services do: with HTTP status 200."""
+    """Return an error as the services do: with HTTP status 200."""
     return Answered(body={"error": {"code": code, "message": message, "details": []}})
 
 
 def feature(level: AreaLevel, geometry: object = None, **properties: object) -> dict[str, Any]:
-    """Give the feature of a level's area, with another geometry or other properties."""
+    """Return the feature of a level's area, with another geometry or other properties."""
     code, name, outline = AREAS[level]
     layer = LAYERS[level]
     return {
@@ -51,10 +51,10 @@ def feature(level: AreaLevel, geometry: object = None, **properties: object) -> 
 
 
 class LoopbackArcGis(LoopbackProvider):
-    """Answers as the services document: an empty collection for an unknown code, errors with status 200."""
+    """The services as documented: an empty collection for an unknown code, errors with status 200."""
 
     def answer(self, request: Received) -> Answered:
-        """Follow the query of a request."""
+        """Answer the query of a request."""
         route = _QUERY.fullmatch(request.path)
         if route is None or route["service"] not in _SERVICES:
             return error(400, "Invalid URL")
@@ -63,5 +63,5 @@ class LoopbackArcGis(LoopbackProvider):
         fields = set(request.query["outFields"].split(","))
         if where is None or {where["field"], *fields} != {layer.code_field, layer.name_field}:
             return error(400, "Cannot perform query. Invalid query parameters.")
-        found = where["field"] == layer.code_field and where["code"] == AREAS[level][0]
-        return collection(*([feature(level)] if found else []))
+        matches = where["field"] == layer.code_field and where["code"] == AREAS[level][0]
+        return collection(*([feature(level)] if matches else []))

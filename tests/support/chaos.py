@@ -1,4 +1,4 @@
-"""A `Store` in process whose time and faults a test controls."""
+"""An in-process `Store` whose time and faults are controlled by a test."""
 
 import asyncio
 import json
@@ -11,7 +11,7 @@ from veo.cache.stores.protocol import Store, StoreError
 
 
 class Call(NamedTuple):
-    """One call that reached the store, also one that failed."""
+    """One call that reached the store, including failed ones."""
 
     method: str
     keys: tuple[str, ...]
@@ -19,7 +19,7 @@ class Call(NamedTuple):
 
 @dataclass(frozen=True)
 class Fault:
-    """What befalls one call; parts combine, in the order in which they stand here."""
+    """The fault of one call; its fields combine, in the order in which they are listed."""
 
     delay: float = 0.0  # seconds of the running loop
     hang: bool = False  # wait until cancelled
@@ -29,7 +29,7 @@ class Fault:
 
 
 class Entry(NamedTuple):
-    """What a key held from `written` on; times in seconds of the store, a deletion holds None."""
+    """The value of a key from `written` on, None for a deletion; times in seconds of the store."""
 
     written: float
     value: str | None
@@ -39,8 +39,8 @@ class Entry(NamedTuple):
 class ChaosStore(Store):
     """A dict with expiry, replica lag and faults.
 
-    `now` gives seconds; `lag` is how many of them `mget` and `pttl` see late; `down` makes every call
-    unreachable; `calls` lists what was asked. Faults wait in the order in which they were set.
+    `now` returns seconds; `lag` is the delay in seconds of `mget` and `hgetall`; `down` makes every call
+    unreachable; `calls` lists the calls. Faults apply in the order in which they were set.
     """
 
     def __init__(self, now: Callable[[], float]) -> None:
@@ -52,102 +52,101 @@ class ChaosStore(Store):
         self._history: dict[str, list[Entry]] = {}
 
     def fault(self, fault: Fault, *, method: str | None = None, times: int = 1) -> None:
-        """Let `fault` befall the next `times` calls, of one method only when `method` names it."""
+        """Apply `fault` to the next `times` calls, or to the next calls of `method` only."""
         self._faults += [(fault, method)] * times
 
     def heal(self) -> None:
-        """Forget the faults that have not happened yet and come up."""
+        """Remove the pending faults, and come up."""
         self._faults.clear()
         self.down = False
 
     def value(self, key: str) -> str | None:
-        """Give what the primary holds, without a call."""
+        """Return the value on the primary, without a call."""
         return self._entry(key).value
 
+    def ttl_ms(self, key: str) -> int:
+        """Return the remaining lifetime as PTTL does, without a call: -1 without expiry, -2 when absent."""
+        entry = self._entry(key)
+        if entry.value is None:
+            return -2
+        return -1 if entry.expires == math.inf else math.ceil((entry.expires - self.now()) * 1000)
+
     def put(self, key: str, value: str | None) -> None:
-        """Write, or with None remove, behind everybody's back: as eviction or another client would."""
+        """Write or, with None, remove without a call, as eviction or another client would."""
         self._write(key, value, None)
 
     def count(self, method: str | None = None) -> int:
-        """Count the calls, of one method only when `method` names it."""
+        """Count the calls, or those of `method` only."""
         return sum(method in (None, call.method) for call in self.calls)
 
     async def mget(self, keys: Sequence[str]) -> list[str | None]:
         """Read as a replica does."""
-        fault = await self._befall("mget", *keys)
+        fault = await self._call("mget", *keys)
         if fault.garbage is not None:
             return [fault.garbage] * len(keys)
         return [self._entry(key, self.lag).value for key in keys]
 
     async def set(self, key: str, value: str, px: int | None = None) -> None:
         """Write, unless the write is lost."""
-        fault = await self._befall("set", key)
+        fault = await self._call("set", key)
         if not fault.lost:
             self._write(key, value, px)
 
     async def claim(self, key: str, value: str, px: int | None = None) -> str | None:
-        """Write when the primary holds nothing."""
-        fault = await self._befall("claim", key)
-        standing = self._entry(key).value
-        if standing is None and not fault.lost:
+        """Write if the key is absent on the primary."""
+        fault = await self._call("claim", key)
+        existing = self._entry(key).value
+        if existing is None and not fault.lost:
             self._write(key, value, px)
-        return standing
+        return existing
 
     async def mset(self, values: Mapping[str, str]) -> None:
         """Write all, unless the write is lost."""
-        fault = await self._befall("mset", *values)
+        fault = await self._call("mset", *values)
         for key, value in {} if fault.lost else values.items():
             self._write(key, value, None)
 
     async def delete(self, key: str) -> bool:
         """Remove, unless the write is lost."""
-        fault = await self._befall("delete", key)
-        there = self._entry(key).value is not None
+        fault = await self._call("delete", key)
+        existed = self._entry(key).value is not None
         if not fault.lost:
             self._write(key, None, None)
-        return there
+        return existed
 
     async def add(self, key: str, amount: int, px: int) -> int:
         """Add on the primary, unless the write is lost."""
-        fault = await self._befall("add", key)
-        standing = self._entry(key)
-        total = int(standing.value or 0) + amount
+        fault = await self._call("add", key)
+        existing = self._entry(key)
+        total = int(existing.value or 0) + amount
         if not fault.lost:
-            left = px if standing.value is None else round((standing.expires - self.now()) * 1000)
+            left = px if existing.value is None else round((existing.expires - self.now()) * 1000)
             self._write(key, str(total), left)
         return total
 
     async def hset(self, key: str, field: str, value: str, px: int) -> None:
         """Write a field, unless the write is lost."""
-        fault = await self._befall("hset", key)
+        fault = await self._call("hset", key)
         if not fault.lost:
-            standing = self._entry(key)
-            fields = json.loads(standing.value or "{}")
-            left = px if field not in fields else round((standing.expires - self.now()) * 1000)
+            existing = self._entry(key)
+            fields = json.loads(existing.value or "{}")
+            left = px if field not in fields else round((existing.expires - self.now()) * 1000)
             self._write(key, json.dumps({**fields, field: value}), left)
 
     async def hgetall(self, key: str) -> dict[str, str]:
         """Read all fields as a replica does."""
-        fault = await self._befall("hgetall", key)
+        fault = await self._call("hgetall", key)
         fields: dict[str, str] = json.loads(self._entry(key, self.lag).value or "{}")
         return fields if fault.garbage is None else dict.fromkeys(fields, fault.garbage)
 
-    async def pttl(self, key: str) -> int:
-        """Read the remaining life as a replica does."""
-        await self._befall("pttl", key)
-        entry = self._entry(key, self.lag)
-        if entry.value is None:
-            return -2
-        return -1 if entry.expires == math.inf else math.ceil((entry.expires - self.now()) * 1000)
-
     async def ping(self) -> None:
-        """Answer."""
-        await self._befall("ping")
+        """Answer unless there is a fault."""
+        await self._call("ping")
 
     async def close(self) -> None:
-        """Hold nothing that must be given back."""
+        """Do nothing, as there is no connection."""
 
-    async def _befall(self, method: str, *keys: str) -> Fault:
+    async def _call(self, method: str, *keys: str) -> Fault:
         self.calls.append(Call(method, keys))
         if self.down:
             raise StoreError(f"{method}: the store is down", "unreachable")
@@ -172,7 +171,7 @@ class ChaosStore(Store):
         self._history.setdefault(key, []).append(Entry(now, value, expires))
 
     def _entry(self, key: str, lag: float = 0.0) -> Entry:
-        """Give the last entry that was written at least `lag` seconds ago and has not expired."""
+        """Return the last entry that was written at least `lag` seconds ago and has not expired."""
         now = self.now()
         for entry in reversed(self._history.get(key, [])):
             if entry.written <= now - lag:

@@ -1,6 +1,6 @@
-"""Asks the documented example questions and keeps the answers for the documentation.
+"""Answers the documented example questions, and stores the answers for the OpenAPI document.
 
-Run `python -m tests.support.examples` when an answer changes its shape.
+Run `python -m tests.support.examples` when an answer changes.
 """
 
 import asyncio
@@ -19,11 +19,11 @@ def settings() -> Settings:
 
 
 async def answers() -> dict[str, object]:
-    """Give the answer to every example question, by method and path."""
+    """Return the answer to every example question, by method and path."""
     app = create_app(settings())
     async with client(app) as web:
-        asked = example_requests(document(PUBLIC))
-        return {name: (await web.send(request)).json() for name, request in asked.items()}
+        requests = example_requests(document(PUBLIC))
+        return {name: (await web.send(request)).json() for name, request in requests.items()}
 
 
 if __name__ == "__main__":

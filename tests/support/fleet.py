@@ -1,4 +1,4 @@
-"""Containers that share one faulty store, and an upstream that does as it is told."""
+"""Containers that share one faulty store, and an upstream controlled by a test."""
 
 import asyncio
 import random
@@ -15,7 +15,7 @@ NEVER_EARLY, ALWAYS_EARLY = 0.0, 1 - 2**-53
 
 
 class Fact(Value):
-    """What the upstream gives: which fact, and the number of the call that gave it."""
+    """A value of the upstream: the code of the fact, and the number of the call that returned it."""
 
     code: str
     number: int
@@ -26,7 +26,7 @@ class Gone(Exception):
 
 
 class Upstream:
-    """A source whose delay and failure a test sets; `calls` lists the codes it was asked for."""
+    """A source whose delay and failure are set by a test; `calls` lists the codes of its calls."""
 
     def __init__(self) -> None:
         self.calls: list[str] = []
@@ -35,7 +35,7 @@ class Upstream:
         self.hang = False
 
     async def fetch(self, code: str) -> Fact:
-        """Give a new fact, or fail as told."""
+        """Return a new fact, or raise `error`."""
         self.calls.append(code)
         number = len(self.calls)
         error = self.error
@@ -48,17 +48,17 @@ class Upstream:
 
 
 class Draws(random.Random):
-    """Randomness that always draws the same: 0 makes no jitter and no early refresh."""
+    """A random generator that always returns `value`; 0 means no jitter and no early refresh."""
 
     value = NEVER_EARLY
 
     def random(self) -> float:
-        """Give the set value."""
+        """Return the set value."""
         return self.value
 
 
 def policy(**changes: Any) -> Policy:
-    """Give the policy of the facts: an hour fresh, a day stale on error."""
+    """Return the policy of the facts: an hour fresh, a day stale on error."""
     settings: dict[str, Any] = {
         "family": "fact",
         "key": "fact:{code}",
@@ -78,25 +78,25 @@ class Container:
         upstream: Upstream,
         rules: Policy | None = None,
         skew: float = 0.0,
-        **more: Any,
+        **options: Any,
     ) -> None:
         self.clock, self.draws, self.upstream = FakeClock(skew), Draws(), upstream
-        self.cache = Cache(store, self.clock, rng=self.draws, **more)
+        self.cache = Cache(store, self.clock, rng=self.draws, **options)
         self.fact: CachedFunction[[str], Fact] = self.cache.cached(rules or policy())(upstream.fetch)
 
     async def settle(self) -> None:
-        """Let what happens behind the callers happen."""
+        """Wait for background work and writes."""
         await asyncio.sleep(0.001)
         await self.cache.drain(5)
 
 
 async def passing(seconds: float) -> None:
-    """Let virtual time pass."""
+    """Wait for a virtual time."""
     await asyncio.sleep(seconds)
 
 
-async def spent(store: ChaosStore, upstream: Upstream, rules: Policy | None = None) -> Container:
-    """Give a container whose commands of the day are spent."""
+async def at_daily_limit(store: ChaosStore, upstream: Upstream, rules: Policy | None = None) -> Container:
+    """Return a container that has reached its daily command limit."""
     here = Container(store, upstream, rules, commands_per_day=20)
     for number in range(40):
         await here.fact(f"E{number}")

@@ -1,7 +1,7 @@
 """Upstash's REST interface in front of a Redis-protocol server, with faults on demand.
 
-It answers `POST /` with one JSON command, as Upstash documents it: bearer token or read-only token,
-`{"result": …}` or `{"error": …}`, base64 where `Upstash-Encoding` asks for it. For trials by hand:
+It answers `POST /` with one JSON command as Upstash documents it: bearer token or read-only token,
+`{"result": …}` or `{"error": …}`, base64 if `Upstash-Encoding` requests it. To run it by hand:
 
     python -m tests.support.gateway --redis redis://127.0.0.1:6379 --port 8079 --token secret
 """
@@ -24,13 +24,13 @@ from redis.asyncio import Redis
 from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import ResponseError
 
-READS = frozenset({"GET", "MGET", "PTTL", "TTL", "EXISTS", "PING", "TYPE", "STRLEN", "DBSIZE"})
+READS = frozenset({"GET", "MGET", "TTL", "EXISTS", "PING", "TYPE", "STRLEN", "DBSIZE"})
 HTML = b"<html><body><h1>502 Bad Gateway</h1></body></html>"
 Cut = Literal["close", "reset", "truncate", "reset midway"]
 
 
 class Request(NamedTuple):
-    """What one client sent: the command's words, the headers, and from which port."""
+    """A received request: the command's words, the headers and the client's port."""
 
     command: list[str]
     headers: Mapping[str, str]
@@ -39,9 +39,10 @@ class Request(NamedTuple):
 
 @dataclass(frozen=True)
 class Fault:
-    """What befalls one request: a pause in seconds, then an answer, or a cut connection, instead of ours.
+    """A fault of one request: a delay in seconds, then a given answer or a cut connection.
 
-    `close` and `reset` end the connection before any byte, `truncate` and `reset midway` within the body.
+    `close` and `reset` end the connection before the first byte, `truncate` and `reset midway` within the
+    body.
     """
 
     delay: float = 0.0
@@ -51,9 +52,9 @@ class Fault:
 
 
 class Gateway:
-    """One listener on a free port of the loopback interface, in a thread with its own event loop.
+    """A server on a free port of the loopback interface, in a thread with its own event loop.
 
-    `requests` lists what arrived, also where a fault followed.
+    `requests` lists all received requests, also those with a fault.
     """
 
     def __init__(self, redis_url: str, token: str = "token-of-the-tests", port: int = 0) -> None:
@@ -73,7 +74,7 @@ class Gateway:
 
     @property
     def commands(self) -> list[list[str]]:
-        """The commands that arrived, in order."""
+        """The received commands, in order."""
         return [request.command for request in self.requests]
 
     def fault(
@@ -86,23 +87,23 @@ class Gateway:
         delay: float = 0.0,
         cut: Cut | None = None,
     ) -> None:
-        """Let the next `times` requests meet a fault; `error` is a body in Upstash's form."""
+        """Inject a fault into the next `times` requests; `error` is the message of an Upstash error body."""
         if error is not None:
             body = json.dumps({"error": error}).encode()
         self._faults.extend([Fault(delay, status, body, cut)] * times)
 
     def reset(self) -> None:
-        """Forget faults and commands."""
+        """Clear faults and requests."""
         self._faults.clear()
         self.requests.clear()
 
     def start(self) -> None:
-        """Listen in the thread."""
+        """Start the thread and listen."""
         self._thread.start()
         asyncio.run_coroutine_threadsafe(self.open(), self._loop).result()
 
     def stop(self) -> None:
-        """Cancel what hangs, close connections, end the thread."""
+        """Cancel hanging requests, close the connections and end the thread."""
         asyncio.run_coroutine_threadsafe(self.close(), self._loop).result()
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join()
@@ -111,7 +112,7 @@ class Gateway:
     async def open(self) -> None:
         """Listen on the running loop."""
         self._redis = Redis.from_url(self._redis_url, protocol=2)
-        self._redis.response_callbacks.clear()  # replies as the server words them
+        self._redis.response_callbacks.clear()  # keep the raw replies
         app = web.Application(client_max_size=10 * 1024 * 1024)
         app.router.add_post("/", self._answer)
         self._runner = web.AppRunner(app, access_log=None, handler_cancellation=True, shutdown_timeout=0)
@@ -147,13 +148,13 @@ class Gateway:
                 400, f"NOPERM this user has no permissions to run the '{command[0].lower()}' command"
             )
         try:
-            reply = await self._redis.execute_command(*command)  # type: ignore[no-untyped-call]  # theirs
+            reply = await self._redis.execute_command(*command)  # type: ignore[no-untyped-call]  # untyped in redis-py
         except RedisConnectionError as error:
             return failure(503, f"ERR {error}")
         except ResponseError as error:
             return failure(400, f"ERR {error}")
         wrap = base64 if request.headers.get("Upstash-Encoding") == "base64" else plain
-        return web.json_response({"result": shaped(reply, wrap)})
+        return web.json_response({"result": json_reply(reply, wrap)})
 
 
 async def cut_off(request: web.Request, cut: Cut) -> web.StreamResponse:
@@ -172,26 +173,26 @@ async def cut_off(request: web.Request, cut: Cut) -> web.StreamResponse:
 
 
 def failure(status: int, error: str) -> web.Response:
-    """Answer with an error in Upstash's form."""
+    """Return an error response as Upstash does."""
     return web.json_response({"error": error}, status=status)
 
 
-def shaped(reply: Any, wrap: Any) -> Any:
-    """Give a reply as JSON has it."""
+def json_reply(reply: Any, wrap: Any) -> Any:
+    """Return a reply as JSON data, its bytes converted by `wrap`."""
     if isinstance(reply, list):
-        return [shaped(item, wrap) for item in reply]
+        return [json_reply(item, wrap) for item in reply]
     if isinstance(reply, bytes):
         return wrap(reply)
     return reply
 
 
 def plain(text: bytes) -> str:
-    """Give text as it is; what is not UTF-8 is lost, as it is there."""
+    """Return bytes as text, replacing invalid UTF-8 as Upstash does."""
     return text.decode(errors="replace")
 
 
 def base64(text: bytes) -> str:
-    """Give text in base64, all but OK."""
+    """Return bytes in base64, except for OK."""
     return "OK" if text == b"OK" else b64encode(text).decode()
 
 
@@ -208,7 +209,7 @@ async def serve(gateway: Gateway) -> None:
 def main() -> None:
     """Read the command line and serve."""
     parser = argparse.ArgumentParser(description="Upstash's REST interface in front of a Redis server")
-    parser.add_argument("--redis", required=True, help="redis://host:port of the server behind")
+    parser.add_argument("--redis", required=True, help="redis://host:port of the Redis server")
     parser.add_argument("--port", type=int, default=0, help="port to listen on (default: a free one)")
     parser.add_argument("--token", default="token-of-the-tests")
     options = parser.parse_args()

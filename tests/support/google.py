@@ -12,7 +12,7 @@ HTML = "<html><body><h1>502 Bad Gateway</h1></body></html>"
 
 
 def chunk(kind: bytes, data: bytes) -> bytes:
-    """Give one chunk of a PNG."""
+    """Return one chunk of a PNG."""
     return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
 
 
@@ -22,11 +22,11 @@ PNG = (
     + chunk(b"IDAT", zlib.compress(b"\x00\x00"))
     + chunk(b"IEND", b"")
 )
-"""A picture of one pixel."""
+"""An image of one pixel."""
 
 
-def found(**changes: Any) -> dict[str, Any]:
-    """Give the documented answer for Stratford; `changes` replace fields of its result."""
+def geocoded(**changes: Any) -> dict[str, Any]:
+    """Return the documented answer for Stratford; `changes` replace fields of its result."""
     result = {
         "address_components": [{"long_name": "E15", "short_name": "E15", "types": ["postal_code"]}],
         "formatted_address": STRATFORD,
@@ -45,38 +45,38 @@ def found(**changes: Any) -> dict[str, Any]:
 
 
 def country() -> dict[str, Any]:
-    """Give what Google answers when nothing but the filter of the country matched."""
-    return found(formatted_address="United Kingdom", types=["country", "political"], partial_match=True)
+    """Return Google's answer when nothing but the country filter matched."""
+    return geocoded(formatted_address="United Kingdom", types=["country", "political"], partial_match=True)
 
 
 def refused(status: str) -> dict[str, Any]:
-    """Give an error, which comes as HTTP 200; its message repeats the key."""
+    """Return an error, which has HTTP status 200 and repeats the key in its message."""
     return {"status": status, "error_message": f"The provided API key {KEY} is bad.", "results": []}
 
 
 class GoogleServer(LoopbackProvider):
-    """Knows one address and draws one picture."""
+    """Geocodes one address and returns one image."""
 
     def answer(self, request: Received) -> Answered:
-        """Answer as Google does: the geocoder's errors are HTTP 200, those of the maps are plain text."""
+        """Answer as Google does: errors of the geocoder are HTTP 200, those of the maps plain text."""
         if request.path == "/maps/api/geocode/json":
-            return Answered(body=self.geocoded(request.query))
+            return Answered(body=self.geocode(request.query))
         if request.path == "/maps/api/staticmap":
-            return self.drawn(request.query)
+            return self.static_map(request.query)
         return Answered(404, HTML, "text/html")
 
-    def geocoded(self, query: dict[str, str]) -> dict[str, Any]:
-        """Give the geocoder's body."""
+    def geocode(self, query: dict[str, str]) -> dict[str, Any]:
+        """Return the geocoder's body."""
         if query.get("key") != KEY:
             return refused("REQUEST_DENIED")
         if not query.get("address"):
             return refused("INVALID_REQUEST")
         if query.get("components") == "country:GB" and query["address"] == "Stratford, E15, London":
-            return found()
+            return geocoded()
         return {"status": "ZERO_RESULTS", "results": []}
 
-    def drawn(self, query: dict[str, str]) -> Answered:
-        """Give the picture, or say why not."""
+    def static_map(self, query: dict[str, str]) -> Answered:
+        """Return the image, or an error."""
         if query.get("key") != KEY:
             return Answered(403, f"The provided API key {KEY} is bad.", "text/plain")
         if not {"center", "zoom", "size"} <= set(query):

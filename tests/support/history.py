@@ -4,7 +4,7 @@ import asyncio
 from concurrent.futures import ThreadPoolExecutor
 from random import Random
 
-from tests.support.live import Later
+from tests.support.live import ShiftedClock
 from veo.runtime import Runtime, build
 from veo.services.dispatch import ask
 from veo.settings import Settings
@@ -22,7 +22,7 @@ def live_a_week(settings: Settings, busy: tuple[int, ...] = BUSY) -> None:
 
 async def _week(settings: Settings, busy: tuple[int, ...]) -> None:
     for ago, questions in zip(range(len(busy) - 1, -1, -1), busy, strict=True):
-        clock = Later()
+        clock = ShiftedClock()
         clock.skew = -ago * DAY
         runtime = build(settings, clock)
         await _day(runtime, Random(ago), questions)  # noqa: S311 - the same week each time

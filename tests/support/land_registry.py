@@ -1,4 +1,4 @@
-"""Loopback servers of HM Land Registry and ONS: yearly sales, monthly editions, a page of workbooks."""
+"""Loopback servers of HM Land Registry and ONS: yearly sales, monthly editions and a page of workbooks."""
 
 import csv
 from collections.abc import Iterable, Mapping, Sequence
@@ -31,7 +31,7 @@ INDEX_HEADER = (
 
 
 class FileServer(LoopbackProvider):
-    """Answers each known path with its file, and others with 404 and a page for people."""
+    """Answers each known path with its file, and others with 404 and an HTML page."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -113,7 +113,7 @@ def index(prices: Mapping[str, Mapping[str, object]]) -> str:
 
 
 def rent(code: str, month: datetime | object, growth: object, *rents: object) -> list[Any]:
-    """Make one row of the rents: of all homes, and of one to four beds; what is not given is `[x]`."""
+    """Make one row of the rents: of all homes, and of one to four beds; a missing one is `[x]`."""
     padded = [*rents, *("[x]",) * (len(BEDS) - len(rents))]
     measures = [cell for amount in padded for cell in (101.2, 0.4, growth, amount)]
     return [month, code, f"The {code}", "London", *measures]

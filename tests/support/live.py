@@ -1,4 +1,4 @@
-"""One container with live sources on the loopback interface, asked through its web app in this process."""
+"""One container with live sources on the loopback interface, called through its web app in this process."""
 
 import asyncio
 import time
@@ -11,7 +11,7 @@ from tests.support.web import Json, client
 from veo.runtime import Runtime
 from veo.web import create_app
 
-PATIENCE = 10.0  # seconds: what has not happened by then never will
+WAIT_LIMIT = 10.0  # seconds
 
 AREA = "/api/areas/E15"
 CRIME = "/api/crime/E15"
@@ -25,65 +25,65 @@ COMMUTE: Json = {"origin": "E15", "destination": "UCL"}
 MAPS: Json = {"areaCode": "E15"}
 
 
-class Later:
-    """The wall clock, set forward by a test: `skew` in seconds."""
+class ShiftedClock:
+    """The wall clock, which a test sets forward by `skew` seconds."""
 
     def __init__(self) -> None:
         self.skew = 0.0
 
     def now(self) -> float:
-        """Give seconds since the Unix epoch."""
+        """Return the seconds since the Unix epoch."""
         return time.time() + self.skew
 
 
 class Site:
-    """A runtime and its app; `clock` is the one of its cache."""
+    """A runtime and its app; `clock` is the clock of its cache."""
 
-    def __init__(self, runtime: Runtime, clock: Later) -> None:
+    def __init__(self, runtime: Runtime, clock: ShiftedClock) -> None:
         self.runtime, self.clock = runtime, clock
         self._app = create_app(runtime=runtime)
 
     async def ask(self, path: str, body: Json | None = None) -> httpx.Response:
-        """Ask once: by GET, or by POST where there is a body."""
+        """Send a request: GET, or POST if there is a body."""
         async with client(self._app) as web:
             return await (web.get(path) if body is None else web.post(path, json=body))
 
     async def answer(self, path: str, body: Json | None = None) -> Json:
-        """Ask once, and give the whole answer, which must be a good one."""
+        """Send a request and return the JSON of its answer, which must have status 200."""
         response = await self.ask(path, body)
         assert response.status_code == 200, response.text
-        told: Json = response.json()
-        return told
+        answer: Json = response.json()
+        return answer
 
     async def commute(self, origin: str = "E15", destination: str = "UCL") -> Json:
-        """Ask for a commute."""
+        """Request a commute."""
         return await self.answer("/api/commute/calculate", {"origin": origin, "destination": destination})
 
     async def maps(self) -> Json:
-        """Ask what lies around E15."""
+        """Request the map data around E15."""
         return await self.answer("/api/maps/area", MAPS)
 
     async def health(self) -> tuple[str, dict[str, Json]]:
-        """Give the state of the whole, and of each service by name."""
-        told = (await self.ask("/api/health")).json()
-        return told["status"], {service["name"]: service for service in told["services"]}
+        """Return the overall status, and each service by name."""
+        health = (await self.ask("/api/health")).json()
+        return health["status"], {service["name"]: service for service in health["services"]}
 
     async def close(self) -> None:
-        """Give up what still hangs, write what waits, and close connections."""
-        hanging = [task for task in asyncio.all_tasks() if "Engine._run" in repr(task.get_coro())]
-        for task in hanging:
+        """Cancel running computations, flush pending writes and close connections."""
+        running = [task for task in asyncio.all_tasks() if "Engine._run" in repr(task.get_coro())]
+        for task in running:
             task.cancel()
-        await asyncio.gather(*hanging, return_exceptions=True)
+        await asyncio.gather(*running, return_exceptions=True)
         await self.runtime.close()
 
 
-async def until(happened: Callable[[], Any]) -> None:
-    """Let the loop run until something has happened on another thread or in another task."""
-    async with asyncio.timeout(PATIENCE):
-        while not happened():  # noqa: ASYNC110 - a thread or a flight of the cache sets no event
+async def until(condition: Callable[[], Any]) -> None:
+    """Run the loop until a condition holds that another thread or task fulfils."""
+    async with asyncio.timeout(WAIT_LIMIT):
+        while not condition():  # noqa: ASYNC110 - neither a thread nor a flight of the cache sets an event
             await asyncio.sleep(0)
 
 
 def notices(answer: Json) -> str:
-    """Give all notices of an answer in one text."""
+    """Return all notices of an answer as one text."""
     return " ".join(answer["metadata"]["notices"])

@@ -36,11 +36,11 @@ OBJECTS: dict[str, dict[str, str]] = {
     "school": {"amenity": "school"},
     "hospital": {"amenity": "hospital"},
 }
-"""The tags of the objects that the server has of each kind."""
+"""The tags of the server's objects of each kind."""
 
 NEAR = {kind: 10 * number for number, kind in enumerate(ORDER)}
 FAR = {kind: 10 * number + 7 for number, kind in enumerate(ORDER)}
-"""How many there are within 500 m and within 1000 m."""
+"""The counts within 500 m and within 1000 m."""
 
 _STATEMENT = re.compile(
     r"nwr\(around:(?P<metres>\d+),(?P<at>[-\d.,]+)\)(?P<filters>(?:\[[^;]+\])+);out count;"
@@ -50,33 +50,33 @@ _QUERY = re.compile(r"\[out:json\]\[timeout:25\];(?P<statements>(?:nwr[^;]+;out 
 
 
 def counted(*totals: Any, **changes: Any) -> dict[str, Any]:
-    """Give the answer with these totals; `changes` replace its parts."""
+    """Return an answer with these totals; `changes` replace its fields."""
     elements = [
         {"type": "count", "id": 0, "tags": {"nodes": total, "ways": "0", "relations": "0", "total": total}}
         for total in totals
     ]
-    about = {
+    metadata = {
         "timestamp_osm_base": "2026-11-22T23:58:01Z",
         "copyright": "The data included in this document is from www.openstreetmap.org.",
     }
-    answer = {"version": 0.6, "generator": "Overpass API 0.7.62", "osm3s": about, "elements": elements}
+    answer = {"version": 0.6, "generator": "Overpass API 0.7.62", "osm3s": metadata, "elements": elements}
     return answer | changes
 
 
 def totals() -> list[str]:
-    """Give the totals that the server gives to what is asked."""
+    """Return the totals of the server's answer to the documented query."""
     return [str(number) for number in (*NEAR.values(), *FAR.values())]
 
 
 class OverpassServer(LoopbackProvider):
-    """Runs the statements of a query on the tags of one object of each kind; `objects` may be changed."""
+    """Runs the statements of a query on one object of each kind; a test may change `objects`."""
 
     def __init__(self) -> None:
         super().__init__()
         self.objects = dict(OBJECTS)
 
     def answer(self, request: Received) -> Answered:
-        """Answer as documented: a query that does not parse is a page of HTML with status 400."""
+        """Answer as documented: an invalid query gets a page of HTML with status 400."""
         form = parse_qs(request.body.decode())
         parsed = _QUERY.fullmatch(form.get("data", [""])[0])
         if request.path != "/api/interpreter" or request.method != "POST" or parsed is None:
@@ -84,19 +84,23 @@ class OverpassServer(LoopbackProvider):
         return Answered(body=counted(*map(self._total, _STATEMENT.finditer(parsed["statements"]))))
 
     def _total(self, statement: re.Match[str]) -> str:
-        there = {"500": NEAR, "1000": FAR}[statement["metres"]]
+        counts = {"500": NEAR, "1000": FAR}[statement["metres"]]
         filters = list(_FILTER.finditer(statement["filters"]))
-        kinds = [kind for kind, tags in self.objects.items() if all(_holds(asked, tags) for asked in filters)]
-        return str(sum(there[kind] for kind in kinds))
+        kinds = [
+            kind
+            for kind, tags in self.objects.items()
+            if all(_matches(tag_filter, tags) for tag_filter in filters)
+        ]
+        return str(sum(counts[kind] for kind in kinds))
 
 
-def _holds(asked: re.Match[str], tags: dict[str, str]) -> bool:
-    """Tell whether an object passes a filter; one without the key passes a negated filter."""
-    value = tags.get(asked["key"])
-    if asked["operator"] == "=":
-        return value == asked["value"]
-    matches = value is not None and re.search(asked["value"], value) is not None
-    return matches == (asked["operator"] == "~")
+def _matches(tag_filter: re.Match[str], tags: dict[str, str]) -> bool:
+    """Check whether an object passes a filter; one without the key passes a negated filter."""
+    value = tags.get(tag_filter["key"])
+    if tag_filter["operator"] == "=":
+        return value == tag_filter["value"]
+    matches = value is not None and re.search(tag_filter["value"], value) is not None
+    return matches == (tag_filter["operator"] == "~")
 
 
 FOOD = {"1": 412, "7843": 38, "7840": 9}
@@ -104,7 +108,7 @@ FOOD = {"1": 412, "7843": 38, "7840": 9}
 
 
 def rated(total: Any) -> dict[str, Any]:
-    """Give a page of one establishment out of so many."""
+    """Return a page with one establishment and a total count."""
     establishment = {"FHRSID": 611225, "BusinessName": "A café", "BusinessTypeID": 1, "RatingValue": "5"}
     meta = {
         "dataSource": "Lucene",
@@ -120,7 +124,7 @@ def rated(total: Any) -> dict[str, Any]:
 
 
 class FoodServer(LoopbackProvider):
-    """Counts by type of business; without the version header it gives nothing."""
+    """Counts businesses by type; answers 404 without the version header."""
 
     def answer(self, request: Received) -> Answered:
         """Answer as documented."""

@@ -18,13 +18,13 @@ INSIGHTS = "A university campus opened in 2023 [2]."
 
 
 def written(**changes: Any) -> str:
-    """Give what the model writes; `changes` replace fields."""
+    """Return the text of the model; `changes` replace fields."""
     text = {"overview": OVERVIEW, "summary_points": list(POINTS), "persona_insights": INSIGHTS}
     return json.dumps(text | changes)
 
 
 def searched(pages: Mapping[int, str]) -> dict[str, Any]:
-    """Give the output item of one search."""
+    """Return the output item of one search."""
     results = [
         {
             "id": number,
@@ -41,7 +41,7 @@ def searched(pages: Mapping[int, str]) -> dict[str, Any]:
 
 
 def message(*texts: str, annotated: Sequence[str] = ()) -> dict[str, Any]:
-    """Give the output item of a text, in as many parts as there are texts."""
+    """Return the output item of a message with one part per text."""
     notes = [
         {"type": "url_citation", "url": url, "title": "", "start_index": 0, "end_index": 1}
         for url in annotated
@@ -51,7 +51,7 @@ def message(*texts: str, annotated: Sequence[str] = ()) -> dict[str, Any]:
 
 
 def response(*output: dict[str, Any], **changes: Any) -> dict[str, Any]:
-    """Give a completed answer of the Agent API; `changes` replace fields."""
+    """Return a completed answer of the Agent API; `changes` replace fields."""
     cost = {
         "currency": "USD",
         "input_cost": 0.0004,
@@ -79,40 +79,25 @@ def response(*output: dict[str, Any], **changes: Any) -> dict[str, Any]:
 
 
 def researched() -> dict[str, Any]:
-    """Give the documented answer on Stratford."""
+    """Return the documented answer on Stratford."""
     return response(searched(PAGES), message(written()))
 
 
-def legacy(**changes: Any) -> dict[str, Any]:
-    """Give the same in the form of the retired chat completions; `changes` replace fields."""
-    answer = {
-        "id": "1",
-        "model": "sonar",
-        "choices": [
-            {"index": 0, "finish_reason": "stop", "message": {"role": "assistant", "content": written()}}
-        ],
-        "citations": list(PAGES.values()),
-        "search_results": [{"title": "Page", "url": url, "date": None} for url in PAGES.values()],
-        "usage": {"prompt_tokens": 400, "completion_tokens": 500, "cost": {"total_cost": 0.006}},
-    }
-    return answer | changes
-
-
 def refused(status: int) -> Answered:
-    """Give an HTTP error; its message repeats the key."""
+    """Return an HTTP error, whose message repeats the key."""
     return Answered(status, {"error": {"message": f"key {KEY} is bad", "type": "error", "code": status}})
 
 
 class PerplexityServer(LoopbackProvider):
-    """Answers every good question with research on Stratford."""
+    """Answers every valid request with research on Stratford."""
 
     def answer(self, request: Received) -> Answered:
-        """Check the key and the question as Perplexity does."""
+        """Check the key and the body as Perplexity does."""
         if (request.method, request.path) != ("POST", "/v1/agent"):
             return refused(404)
         if request.headers.get("authorization") != f"Bearer {KEY}":
             return refused(401)
-        question = json.loads(request.body)
-        if not isinstance(question.get("input"), str) or "model" not in question:
+        body = json.loads(request.body)
+        if not isinstance(body.get("input"), str) or "model" not in body:
             return refused(422)
         return Answered(body=researched())

@@ -25,7 +25,7 @@ from tests.support.plane_web import WebGateway
 from tests.support.servers import free_port
 
 ROOT = Path(__file__).parents[2]
-PATIENCE = 120  # seconds, for whatever a test waits for on a busy machine
+TIMEOUT = 120  # seconds, generous for a busy machine
 T = TypeVar("T")
 
 
@@ -71,11 +71,11 @@ class Plane:
             capture_output=True,
             text=True,
             check=False,
-            timeout=PATIENCE,
+            timeout=TIMEOUT,
         )
 
     def functions(self, app: str = "veo") -> dict[str, pb.Function]:
-        """Give what is deployed, by the functions' names."""
+        """Return the deployed functions by name."""
         ids = self.control.apps[self.control.deployed[app]].functions
         return {name: self.control.functions[function_id] for name, function_id in ids.items()}
 
@@ -88,7 +88,7 @@ class Plane:
         self._do(self._end([self._id(name, app) for name in names]))
 
     def fire(self, name: str, app: str = "veo") -> list[str]:
-        """Run a function as its schedule does, in a container of its own, and give the lines it printed."""
+        """Run a function as its schedule does, in its own container, and return the lines it printed."""
         self.retire(name, app=app)
         self.call(name, app=app)
         self.retire(name, app=app)
@@ -100,7 +100,7 @@ class Plane:
         return self.control.apps[self.control.deployed[app]].functions[name]
 
     def _do(self, work: Coroutine[Any, Any, T]) -> T:
-        return asyncio.run_coroutine_threadsafe(work, self._loop).result(PATIENCE)
+        return asyncio.run_coroutine_threadsafe(work, self._loop).result(TIMEOUT)
 
     def _environment(self, more: Mapping[str, str]) -> dict[str, str]:
         kept = {name: os.environ[name] for name in ("PATH", "LANG") if name in os.environ}
@@ -172,12 +172,12 @@ class Plane:
 
     async def _end(self, function_ids: Iterable[str]) -> None:
         """Let the containers of some functions end by themselves, and wait for that."""
-        running = {one: self._containers[one] for one in function_ids if one in self._containers}
+        running = {name: self._containers[name] for name in function_ids if name in self._containers}
         for function_id in running:
             self._calls.stop(function_id)
         await asyncio.gather(*(container.finish() for container in running.values()))
 
 
 def _merged(secrets: Iterable[Mapping[str, str]]) -> dict[str, str]:
-    """Give the variables of all secrets; a later one wins."""
+    """Return the variables of all secrets; a later one wins."""
     return {name: value for secret in secrets for name, value in secret.items()}

@@ -22,9 +22,9 @@ class RemoteError(Exception):
 
 
 class Call:
-    """One input of a function: its output when it has come, and the parts of a body in and of an answer out.
+    """One input of a function, its output, and the streamed parts of a request body and of a response.
 
-    The answer ends with None, or with a chunk of another format that tells an error.
+    The response ends with None, or with a chunk of another format that holds an error.
     """
 
     def __init__(self, call_id: str, function_id: str, given: pb.FunctionInput) -> None:
@@ -36,7 +36,7 @@ class Call:
         self.answer: asyncio.Queue[pb.DataChunk | None] = asyncio.Queue()
 
     def finish(self, result: pb.GenericResult, data_format: "pb.DataFormat.ValueType") -> None:
-        """Take the output; what comes after the first is of no use."""
+        """Set the output; later ones are ignored."""
         if not self.output.done():
             item = pb.FunctionGetOutputsItem(
                 input_id=self.input.input_id, result=result, data_format=data_format
@@ -73,11 +73,11 @@ class Calls:
         return deserialize_data_format(item.result.data, item.data_format, None)
 
     def stop(self, function_id: str) -> None:
-        """Tell a function's container to end by itself."""
+        """Ask a function's container to shut down."""
         self._waiting[function_id].put_nowait(pb.FunctionGetInputsItem(kill_switch=True))
 
     def fail(self, function_id: str, why: str) -> None:
-        """End what still waits for a container that is gone."""
+        """Fail the calls that still wait for a container that has ended."""
         self._waiting.pop(function_id, None)
         for call in self._calls.values():
             if call.function_id == function_id:
@@ -108,14 +108,14 @@ class Calls:
     # ---- a container's side --------------------------------------------------------------------------
 
     async def container_hello(self, request: Empty) -> Empty:
-        """Greet a container."""
+        """Accept a container's greeting."""
         del request
         return Empty()
 
     async def container_heartbeat(
         self, request: pb.ContainerHeartbeatRequest
     ) -> pb.ContainerHeartbeatResponse:
-        """Take note."""
+        """Accept a heartbeat."""
         del request
         return pb.ContainerHeartbeatResponse()
 
@@ -125,23 +125,23 @@ class Calls:
         return Empty()
 
     async def task_result(self, request: pb.TaskResultRequest) -> Empty:
-        """Hear that a container could not load the app; it says so in its log and ends."""
+        """Accept that a container could not load the app; its log has the reason."""
         del request
         return Empty()
 
     async def function_get_inputs(self, request: pb.FunctionGetInputsRequest) -> pb.FunctionGetInputsResponse:
-        """Give the next input."""
+        """Return the next input."""
         item = await self._waiting[request.function_id].get()
         return pb.FunctionGetInputsResponse(inputs=[item])
 
     async def function_put_outputs(self, request: pb.FunctionPutOutputsRequest) -> Empty:
-        """Take outputs."""
+        """Accept outputs."""
         for item in request.outputs:
             self._calls[item.input_id.removeprefix("in-")].finish(item.result, item.data_format)
         return Empty()
 
     async def function_call_put_data_out(self, request: pb.FunctionCallPutDataRequest) -> Empty:
-        """Take parts of an answer."""
+        """Accept parts of a response."""
         for chunk in request.data_chunks:
             self._calls[request.function_call_id].answer.put_nowait(chunk)
         return Empty()
@@ -149,7 +149,7 @@ class Calls:
     async def function_call_get_data_in(
         self, request: pb.FunctionCallGetDataRequest
     ) -> AsyncIterator[pb.DataChunk]:
-        """Give the parts of a body."""
+        """Yield the parts of a request body."""
         call = self._calls[request.function_call_id]
         while True:
             yield await call.body.get()

@@ -1,6 +1,6 @@
-"""A container: Modal's real entrypoint in a process that sees nothing but what was uploaded.
+"""A container: Modal's real entrypoint in a process that sees only the uploaded files.
 
-Its folder is rebuilt from the files of the function's mounts, its environment holds the function's secrets
+Its folder is rebuilt from the function's mounts, and its environment holds the function's secrets
 and what Modal sets. `image` is a folder that makes it see the packages of an image only.
 """
 
@@ -14,15 +14,15 @@ from pathlib import Path
 
 from modal_proto import api_pb2 as pb
 
-KEPT = ("PATH", "LANG")  # of this process's environment
+INHERITED = ("PATH", "LANG")  # variables of this process's environment
 LINE = 2**20  # bytes: an answer is printed as one line
-PATIENCE = 10  # seconds for a container to end by itself
+SHUTDOWN_TIMEOUT = 10  # seconds
 
 OnOutput = Callable[["pb.FileDescriptor.ValueType", str], Awaitable[None]]
 
 
 def rebuild(folder: Path, mounted: Sequence[pb.MountFile], contents: Mapping[str, bytes]) -> Path:
-    """Lay out mounted files below a folder, once for all containers that have the same; give their /root."""
+    """Write mounted files below a folder, shared by containers with equal mounts, and return their /root."""
     listed = "".join(sorted(f"{file.filename}{file.sha256_hex}" for file in mounted))
     place = folder / hashlib.sha256(listed.encode()).hexdigest()[:12]
     root = place / "root"
@@ -36,7 +36,7 @@ def rebuild(folder: Path, mounted: Sequence[pb.MountFile], contents: Mapping[str
 
 
 class Container:
-    """One process for one function. `ended` is done when it is gone and all its output has been passed on."""
+    """One process for one function; `ended` is done once it has exited and its output was passed on."""
 
     def __init__(
         self, root: Path, image: Path, folder: Path, arguments: pb.ContainerArguments, url: str
@@ -65,20 +65,20 @@ class Container:
         self.ended = asyncio.create_task(self._follow(on_output))
 
     def restore(self) -> None:
-        """Go on after the snapshot: nothing of the process's state has changed."""
+        """Resume after the snapshot, with unchanged process state."""
         self._state.write_text("{}")
 
     async def finish(self) -> None:
-        """Wait until the process has ended, which it was told to do; end it when it does not."""
+        """Wait for the process to shut down, and kill it after a timeout."""
         try:
-            await asyncio.wait_for(asyncio.shield(self.ended), PATIENCE)
+            await asyncio.wait_for(asyncio.shield(self.ended), SHUTDOWN_TIMEOUT)
         except TimeoutError:
             self._process.kill()
             await self.ended
 
     def _environment(self, secrets: Mapping[str, str]) -> dict[str, str]:
         return {
-            **{name: os.environ[name] for name in KEPT if name in os.environ},
+            **{name: os.environ[name] for name in INHERITED if name in os.environ},
             **secrets,
             "HOME": str(self._root),
             "PYTHONPATH": os.pathsep.join((str(self._root), str(self._image))),

@@ -1,6 +1,6 @@
-"""The packages of an image that is never built: of this interpreter's those that the image would have.
+"""The packages of an image that is never built: the subset of this interpreter's that it would have.
 
-An image has what `requirements.lock` pins, and Modal adds its own client with what that needs.
+An image has the packages that `requirements.lock` pins; Modal adds its client and its dependencies.
 """
 
 import re
@@ -23,7 +23,7 @@ class Image:
 
     @staticmethod
     def find_spec(name, path=None, target=None):
-        """Refuse what is not there, and leave the rest to the other finders."""
+        """Refuse absent packages, and leave the rest to the other finders."""
         if name.partition(".")[0] in ABSENT:
             raise ModuleNotFoundError(f"No module named {{name!r}}", name=name)
 
@@ -33,9 +33,9 @@ sys.meta_path.insert(0, Image)
 
 
 def hide_the_rest(folder: Path, lock: Path) -> None:
-    """Write a `sitecustomize` into a folder for PYTHONPATH that hides what the image would not have.
+    """Write a `sitecustomize` for PYTHONPATH that hides the packages that the image would not have.
 
-    Veo is never hidden: it is uploaded, and stands first in the path.
+    Veo is never hidden: it is uploaded and comes first in the path.
     """
     pinned = re.findall(r"^([A-Za-z0-9._-]+)==", lock.read_text(), re.MULTILINE)
     present = needed_by({"modal"}) | {canonicalize_name(name) for name in pinned}
@@ -49,14 +49,14 @@ def hide_the_rest(folder: Path, lock: Path) -> None:
 
 
 def needed_by(names: Iterable[str]) -> set[str]:
-    """Give some installed packages and all that they need, without extras."""
-    found: set[str] = set()
+    """Return some installed packages and all their dependencies, without extras."""
+    packages: set[str] = set()
     waiting = [canonicalize_name(name) for name in names]
     while waiting:
-        if (name := waiting.pop()) not in found:
-            found.add(name)
+        if (name := waiting.pop()) not in packages:
+            packages.add(name)
             waiting += [canonicalize_name(needed) for needed in _needs(name)]
-    return found
+    return packages
 
 
 def _needs(name: str) -> list[str]:

@@ -31,7 +31,7 @@ class App:
     logged: asyncio.Condition = field(default_factory=asyncio.Condition)
 
     async def log(self, batch: pb.TaskLogsBatch) -> None:
-        """Keep some output and pass it on to who follows the logs."""
+        """Store some output and pass it on to followers of the logs."""
         async with self.logged:
             self.logs.append(batch)
             batch.entry_id = str(len(self.logs))
@@ -41,7 +41,7 @@ class App:
 class ControlPlane:
     """The objects of one workspace. `secrets` are what its owner has created, by name.
 
-    `serve_web` gives the address of a web function, `end` ends the containers of some functions.
+    `serve_web` returns the address of a web function, `end` ends the containers of some functions.
     """
 
     def __init__(self, secrets: Mapping[str, Mapping[str, str]]) -> None:
@@ -58,7 +58,7 @@ class ControlPlane:
         self._count: Counter[str] = Counter()
 
     def new(self, kind: str) -> str:
-        """Give an id that is not in use."""
+        """Return an unused id."""
         self._count[kind] += 1
         return f"{kind}-{self._count[kind]}"
 
@@ -67,7 +67,7 @@ class ControlPlane:
     async def environment_get_or_create(
         self, request: pb.EnvironmentGetOrCreateRequest
     ) -> pb.EnvironmentGetOrCreateResponse:
-        """Give the one environment."""
+        """Return the only environment."""
         settings = pb.EnvironmentSettings(image_builder_version=BUILDER)
         metadata = pb.EnvironmentMetadata(name=request.deployment_name or "main", settings=settings)
         return pb.EnvironmentGetOrCreateResponse(environment_id="en-1", metadata=metadata)
@@ -75,11 +75,11 @@ class ControlPlane:
     async def app_get_by_deployment_name(
         self, request: pb.AppGetByDeploymentNameRequest
     ) -> pb.AppGetByDeploymentNameResponse:
-        """Tell which app is deployed under a name."""
+        """Return the app deployed under a name."""
         return pb.AppGetByDeploymentNameResponse(app_id=self.deployed.get(request.name, ""))
 
     async def app_get_layout(self, request: pb.AppGetLayoutRequest) -> pb.AppGetLayoutResponse:
-        """Tell what a deployment consists of, so that a new one keeps its functions' ids and addresses."""
+        """Return a deployment's layout, so that a new one keeps its functions' ids and addresses."""
         return pb.AppGetLayoutResponse(app_layout=self.layout(request.app_id))
 
     async def app_create(self, request: pb.AppCreateRequest) -> pb.AppCreateResponse:
@@ -89,14 +89,14 @@ class ControlPlane:
         return pb.AppCreateResponse(app_id=app_id, app_page_url=f"http://127.0.0.1/{app_id}")
 
     async def app_publish(self, request: pb.AppPublishRequest) -> pb.AppPublishResponse:
-        """Make the functions callable, and a deployment known by its name."""
+        """Make the functions callable, and register a deployment by its name."""
         self.apps[request.app_id].functions = dict(request.function_ids)
         if request.app_state == pb.APP_STATE_DEPLOYED:
             self.deployed[request.name] = request.app_id
         return pb.AppPublishResponse(url="http://127.0.0.1", deployed_at=time.time())
 
     async def app_heartbeat(self, request: pb.AppHeartbeatRequest) -> Empty:
-        """Take note."""
+        """Accept a heartbeat."""
         del request
         return Empty()
 
@@ -113,7 +113,7 @@ class ControlPlane:
         app, seen = self.apps[request.app_id], int(request.last_entry_id or 0)
         while not (seen and app.logs[seen - 1].app_done):
             async with app.logged:
-                await app.logged.wait_for(lambda: len(app.logs) > seen)  # noqa: B023 - called within the turn
+                await app.logged.wait_for(lambda: len(app.logs) > seen)  # noqa: B023 - called within the iteration
             yield app.logs[seen]
             seen += 1
 
@@ -154,18 +154,18 @@ class ControlPlane:
     async def mount_batched_check_existence(
         self, request: pb.MountBatchedCheckExistenceRequest
     ) -> pb.MountBatchedCheckExistenceResponse:
-        """Tell which files have to be uploaded."""
+        """Return which files have to be uploaded."""
         missing = [digest for digest in request.sha256_hex_hashes if digest not in self.files]
         return pb.MountBatchedCheckExistenceResponse(missing_sha256_hex_hashes=missing)
 
     async def mount_put_file(self, request: pb.MountPutFileRequest) -> pb.MountPutFileResponse:
-        """Keep a file; without content it is a question."""
+        """Store a file; without content, return whether it exists."""
         if request.WhichOneof("data_oneof") is not None:
             self.files[request.sha256_hex] = request.data
         return pb.MountPutFileResponse(exists=request.sha256_hex in self.files)
 
     async def image_get_or_create(self, request: pb.ImageGetOrCreateRequest) -> pb.ImageGetOrCreateResponse:
-        """Take an image for built: its packages are those of this interpreter."""
+        """Treat an image as built: its packages are those of this interpreter."""
         digest = hashlib.sha256(request.image.SerializeToString(deterministic=True)).hexdigest()
         python = f"Python {sys.version.split()[0]}"
         metadata = pb.ImageMetadata(image_builder_version=BUILDER, python_version_info=python)
@@ -174,7 +174,7 @@ class ControlPlane:
     # ---- functions -----------------------------------------------------------------------------------
 
     async def function_precreate(self, request: pb.FunctionPrecreateRequest) -> pb.FunctionPrecreateResponse:
-        """Give a function its id; one of an earlier deployment stays as it is for now."""
+        """Assign a function its id; a function of an earlier deployment stays unchanged for now."""
         function_id = request.existing_function_id or self.new("fu")
         self.app_of[function_id] = request.app_id
         begun = pb.Function(
@@ -186,7 +186,7 @@ class ControlPlane:
         return pb.FunctionPrecreateResponse(function_id=function_id, handle_metadata=self.handle(function_id))
 
     async def function_create(self, request: pb.FunctionCreateRequest) -> pb.FunctionCreateResponse:
-        """Keep everything that was declared of a function; its containers of before end."""
+        """Store a function's declaration, and end its earlier containers."""
         function_id, function = request.existing_function_id, request.function
         await self.end([function_id])
         if function.webhook_config.type:
@@ -201,7 +201,7 @@ class ControlPlane:
         )
 
     def handle(self, function_id: str) -> pb.FunctionHandleMetadata:
-        """Give what a caller has to know of a function."""
+        """Return a function's metadata for callers."""
         function = self.functions[function_id]
         return pb.FunctionHandleMetadata(
             function_name=function.function_name,
@@ -215,7 +215,7 @@ class ControlPlane:
         )
 
     def layout(self, app_id: str) -> pb.AppLayout:
-        """Give all objects of an app, as a container gets them."""
+        """Return all objects of an app, as a container receives them."""
         functions = self.apps[app_id].functions
         objects = {
             function_id: pb.Object(object_id=function_id, function_handle_metadata=self.handle(function_id))

@@ -1,6 +1,6 @@
 """Methods on messages as grpclib serves them: under the names of Modal's RPCs.
 
-An RPC `AppCreate` is answered by a method `app_create`, and so on; grpclib refuses what has no method as
+A method `app_create` implements the RPC `AppCreate`, and so on; grpclib refuses an RPC without a method as
 not implemented. The protocol is private to the pinned minor release of modal.
 """
 
@@ -13,25 +13,25 @@ from modal_proto.api_grpc import ModalClientBase
 
 
 class Names:
-    """Give every attribute as its own name, so that the generated table tells the names of its RPCs."""
+    """Returns every attribute's own name, so that the generated table yields the names of its RPCs."""
 
     def __getattr__(self, name: str) -> str:
-        """Give the name."""
+        """Return the name."""
         return name
 
 
 class Service:
-    """What grpclib serves: the methods of some objects under the names of Modal's RPCs."""
+    """A grpclib service: the methods of some objects under the names of Modal's RPCs."""
 
     def __init__(self, *parts: object) -> None:
         self._parts = parts
 
     def __mapping__(self) -> dict[str, Handler]:
-        """Give the handler of every RPC that a part answers, by its path."""
-        known = ModalClientBase.__mapping__(cast("ModalClientBase", Names()))
+        """Return the handler of every RPC that a part implements, by its path."""
+        rpcs = ModalClientBase.__mapping__(cast("ModalClientBase", Names()))
         return {
             path: Handler(_streamed(method, rpc.cardinality), *rpc[1:])
-            for path, rpc in known.items()
+            for path, rpc in rpcs.items()
             if (method := self._method(rpc.func)) is not None
         }
 
@@ -41,7 +41,7 @@ class Service:
 
 
 def _streamed(method: Callable[[Any], Any], cardinality: Cardinality) -> Callable[[Any], Any]:
-    """Give a method on messages as grpclib calls it: with a stream."""
+    """Wrap a method on messages as grpclib calls it: with a stream."""
 
     async def once(stream: Any) -> None:
         await stream.send_message(await method(await stream.recv_message()))

@@ -1,4 +1,4 @@
-"""The way of a web request to a function's container: over HTTP in front, as Modal's ASGI messages behind."""
+"""Web requests to a function's container: HTTP in front, Modal's ASGI messages behind."""
 
 from collections.abc import Callable
 from typing import Any
@@ -20,7 +20,7 @@ class WebGateway:
         self._runners: dict[str, web.AppRunner] = {}
 
     async def open(self, function_id: str) -> str:
-        """Listen for a function, if not yet; give the address."""
+        """Listen for a function if not yet, and return the address."""
         if function_id not in self._runners:
             app = web.Application()
             app.router.add_route("*", "/{path:.*}", self._handler(function_id))

@@ -1,4 +1,4 @@
-"""data.police.uk on the loopback interface: crimes at points, looked up by circle or polygon."""
+"""data.police.uk on the loopback interface: crimes at points, queried by circle or polygon."""
 
 from itertools import count
 from math import cos, hypot, pi, radians, sin
@@ -23,7 +23,7 @@ Point = tuple[float, float]
 
 
 class Crime(NamedTuple):
-    """One crime at a point, in the little that is looked up by."""
+    """One crime at a point, with the fields that queries use."""
 
     number: int
     month: str
@@ -32,7 +32,7 @@ class Crime(NamedTuple):
     lng: float
 
     def item(self) -> dict[str, Any]:
-        """Give it as documented: latitude and longitude are texts."""
+        """Return the crime as documented: latitude and longitude are strings."""
         return {
             "category": self.category,
             "location_type": "Force",
@@ -50,34 +50,34 @@ class Crime(NamedTuple):
         }
 
 
-def away(metres: float, turn: float) -> Point:
-    """Give the point so far from the centre, `turn` (1 is all around) clockwise from the north."""
+def away(metres: float, share: float) -> Point:
+    """Return a point at a distance from the centre, a `share` of the full circle clockwise from north."""
     degrees = metres / METRES_PER_DEGREE
-    east = degrees * sin(2 * pi * turn) / cos(radians(CENTRE.lat))
-    return CENTRE.lat + degrees * cos(2 * pi * turn), CENTRE.lng + east
+    east = degrees * sin(2 * pi * share) / cos(radians(CENTRE.lat))
+    return CENTRE.lat + degrees * cos(2 * pi * share), CENTRE.lng + east
 
 
 class PoliceServer(LoopbackProvider):
-    """Knows twelve months and the crimes it is told; over `most` in a place it answers 503."""
+    """Holds twelve months and the recorded crimes; above `most` crimes in a place it answers 503."""
 
     def __init__(self) -> None:
         super().__init__()
         self.forget()
 
     def forget(self) -> None:
-        """Know no crime, and every month of the year."""
+        """Remove all crimes, and publish every month of the year."""
         self.crimes: list[Crime] = []
         self.published = list(YEAR)
         self.most = MOST
         self._numbers = count(116_000_000)
 
     def record(self, month: str, category: str, *points: Point) -> None:
-        """Let crimes happen at points, or one at the centre."""
+        """Record crimes at points, or one at the centre."""
         for lat, lng in points or [(CENTRE.lat, CENTRE.lng)]:
             self.crimes.append(Crime(next(self._numbers), month, category, lat, lng))
 
     def answer(self, request: Received) -> Answered:
-        """Follow the route of a request."""
+        """Answer by the path of a request."""
         if (
             len(request.path) + sum(len(f"{name}={value}&") for name, value in request.query.items())
             > LONGEST_GET
@@ -87,11 +87,11 @@ class PoliceServer(LoopbackProvider):
             rows = [{"date": month, "stop-and-search": ["metropolitan"]} for month in self.published]
             return Answered(body=rows)
         if request.path == "/crimes-street/all-crime":
-            return self.found(request.query)
+            return self.crimes_in(request.query)
         return Answered(404, {"error": "not found"})
 
-    def found(self, query: dict[str, str]) -> Answered:
-        """Give the crimes of a month and place, or 503 with nothing of use when there are too many."""
+    def crimes_in(self, query: dict[str, str]) -> Answered:
+        """Return the crimes of a month and place, or a 503 without data when there are too many."""
         month = query.get("date") or max(self.published)
         here = [crime for crime in self.crimes if crime.month == month and _inside(crime, query)]
         if len(here) > self.most:
@@ -109,13 +109,13 @@ def _inside(crime: Crime, query: dict[str, str]) -> bool:
 
 
 def _flat(lat: float, lng: float) -> Point:
-    """Give metres east and north of the centre."""
+    """Return metres east and north of the centre."""
     east = (lng - CENTRE.lng) * METRES_PER_DEGREE * cos(radians(CENTRE.lat))
     return east, (lat - CENTRE.lat) * METRES_PER_DEGREE
 
 
 def _within(point: Point, corners: list[Point]) -> bool:
-    """Tell whether a convex polygon, its corners clockwise, holds a point; its edges are 2 m wide."""
+    """Check whether a convex polygon, its corners clockwise, contains a point; its edges are 2 m wide."""
     pairs = zip(corners, corners[1:] + corners[:1], strict=True)
     return all(_right_of(point, start, end) >= -2 for start, end in pairs)
 

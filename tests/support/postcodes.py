@@ -1,11 +1,8 @@
 """postcodes.io on the loopback interface, with a handful of postcodes."""
 
-import json
 from typing import Any
 
 from tests.support.provider import Answered, LoopbackProvider, Received
-
-LARGEST_BULK = 100
 
 LIVERPOOL_STREET: dict[str, Any] = {
     "postcode": "E1 6AN",
@@ -77,58 +74,34 @@ TERMINATED: dict[str, Any] = {
     "latitude": 51.50801,
 }
 
-SW1A: dict[str, Any] = {
-    "outcode": "SW1A",
-    "longitude": -0.13226037062937065,
-    "latitude": 51.504530636363654,
-    "eastings": 529727,
-    "northings": 180053,
-    "admin_district": ["Westminster", "Wandsworth"],
-    "parish": ["Westminster, unparished area"],
-    "admin_county": [],
-    "admin_ward": ["Nine Elms", "St James's"],
-    "country": ["England"],
-}
-
-
-_KNOWN = {"E16AN": LIVERPOOL_STREET, "JE23XP": JERSEY}
+_POSTCODES = {"E16AN": LIVERPOOL_STREET, "JE23XP": JERSEY}
 
 
 def ok(result: object) -> Answered:
-    """Give the envelope of an answer that was found."""
+    """Return the envelope of a result."""
     return Answered(body={"status": 200, "result": result})
 
 
 def refused(status: int, reason: str) -> Answered:
-    """Give the envelope of a refusal."""
+    """Return the envelope of an error."""
     return Answered(status, {"status": status, "error": reason})
 
 
 class LoopbackPostcodes(LoopbackProvider):
-    """Answers as the service documents: spaces and case do not matter, 404 for what is not there."""
+    """The service as documented: it ignores spaces and case, and answers 404 for unknown postcodes."""
 
     def answer(self, request: Received) -> Answered:
-        """Follow the route of a request."""
-        kind, _, asked = request.path.strip("/").partition("/")
+        """Answer by the path of a request."""
+        kind, _, text = request.path.strip("/").partition("/")
+        postcode = _compact(text)
         if kind == "postcodes":
-            return self._bulk(request) if request.method == "POST" else self._one(asked)
-        if kind == "terminated_postcodes" and _compact(asked) == "E1W1UU":
+            result = _POSTCODES.get(postcode)
+            return refused(404, "Postcode not found") if result is None else ok(result)
+        if kind == "terminated_postcodes" and postcode == "E1W1UU":
             return ok(TERMINATED)
         if kind == "terminated_postcodes":
             return refused(404, "Terminated postcode not found")
-        if kind == "outcodes" and asked.upper() == "SW1A":
-            return ok(SW1A)
-        return refused(404, "Outcode not found" if kind == "outcodes" else "Resource not found")
-
-    def _one(self, asked: str) -> Answered:
-        found = _KNOWN.get(_compact(asked))
-        return refused(404, "Postcode not found") if found is None else ok(found)
-
-    def _bulk(self, request: Received) -> Answered:
-        asked = json.loads(request.body)["postcodes"]
-        if len(asked) > LARGEST_BULK:
-            return refused(400, "Too many postcodes submitted")
-        return ok([{"query": text, "result": _KNOWN.get(_compact(text))} for text in asked])
+        return refused(404, "Resource not found")
 
 
 def _compact(text: str) -> str:

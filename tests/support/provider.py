@@ -1,4 +1,4 @@
-"""A provider on the loopback interface: it answers as its subclass documents, or as a test says."""
+"""A provider on the loopback interface, which answers as its subclass or a test defines."""
 
 import asyncio
 import json
@@ -14,7 +14,7 @@ from tests.support.gateway import cut_off
 
 
 class Received(NamedTuple):
-    """One request as it arrived: the path decoded, the names of headers in lower case."""
+    """One request: its path is decoded, and its header names are in lower case."""
 
     method: str
     path: str
@@ -24,9 +24,9 @@ class Received(NamedTuple):
 
 
 class Answered(NamedTuple):
-    """One answer. A body that is neither text nor bytes is sent as JSON; `cut` breaks it off midway.
+    """One answer. A body that is neither text nor bytes is sent as JSON; `cut` truncates it.
 
-    `delay` is in seconds, before the first byte.
+    `delay` is the time before the first byte, in seconds.
     """
 
     status: int = 200
@@ -38,7 +38,7 @@ class Answered(NamedTuple):
 
 
 class LoopbackProvider:
-    """One listener on a free port, in a thread with its own event loop; `requests` lists what arrived.
+    """A server on a free port, in a thread with its own event loop; `requests` lists those received.
 
     `damage` changes the JSON of documented answers before they are sent.
     """
@@ -55,7 +55,7 @@ class LoopbackProvider:
 
     @property
     def url(self) -> str:
-        """The base for `Http`."""
+        """The base address for `Http`."""
         return f"http://127.0.0.1:{self.port}"
 
     def answer(self, request: Received) -> Answered:
@@ -63,26 +63,26 @@ class LoopbackProvider:
         raise NotImplementedError
 
     def queue(self, *answers: Answered) -> None:
-        """Give these answers next, in order."""
+        """Send these answers next, in order."""
         self._queue.extend(answers)
 
     def always(self, answer: Answered | None) -> None:
-        """Give this answer to everything, or with None the documented ones again."""
+        """Send this answer to every request; with None, send documented answers again."""
         self._always = answer
 
     def reset(self) -> None:
-        """Forget requests and what tests said."""
+        """Clear the received requests and the answers that tests have set."""
         self.requests.clear()
         self._queue.clear()
         self._always, self.delay, self.damage = None, 0.0, None
 
     def start(self) -> None:
-        """Listen in the thread."""
+        """Start the thread and listen."""
         self._thread.start()
         asyncio.run_coroutine_threadsafe(self._open(), self._loop).result()
 
     def stop(self) -> None:
-        """Cancel what hangs, close connections, end the thread."""
+        """Cancel open requests, close connections and end the thread."""
         asyncio.run_coroutine_threadsafe(self._runner.cleanup(), self._loop).result()
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join()

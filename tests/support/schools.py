@@ -94,10 +94,10 @@ REPORT_CARD = {
 
 
 class SchoolServer(FileServer):
-    """All three: the register by day, the page, and the files that it links to."""
+    """Serves the register by day, the page of inspections, and the files that it links to."""
 
     def open(self) -> Http:
-        """Give a client whose providers are all this server."""
+        """Return a client whose providers are all this server."""
         return Http({"gias": self.url, "gov-uk": self.url, "ofsted": self.url})
 
     def register(self, day: date, *changes: Mapping[str, str]) -> None:
@@ -105,7 +105,7 @@ class SchoolServer(FileServer):
         self.serve(registered(day), register(*changes))
 
     def inspect(self, *changes: Mapping[str, str], titles: int = 0) -> str:
-        """Serve the inspections of a month below rows of title, and link to them; give their path."""
+        """Serve the inspections of a month below title rows, link to them, and return their path."""
         path = asset("31_August_2026")
         self.serve(path, inspections(*changes, titles=titles))
         self.link(path)
@@ -118,23 +118,23 @@ class SchoolServer(FileServer):
 
 
 def registered(day: date) -> str:
-    """Give the path of a day's register."""
+    """Return the path of a day's register."""
     return f"/edubase/downloads/public/edubasealldata{day:%Y%m%d}.csv"
 
 
 def asset(as_at: str, part: str = "68c2f1a4b3d1e2a9f7c0d581") -> str:
-    """Give the path of a month's inspections."""
+    """Return the path of a month's inspections."""
     name = f"Management_information_-_state-funded_schools_-_latest_inspections_as_at_{as_at}.csv"
     return f"/media/{part}/{name}"
 
 
 def register(*changes: Mapping[str, str]) -> bytes:
-    """Write a register as DfE does: in Windows' Latin alphabet, every cell in quotes."""
+    """Write a register as DfE does: in Windows-1252, with every cell in quotes."""
     return _table(ENTRY, changes).encode("cp1252")
 
 
 def inspections(*changes: Mapping[str, str], titles: int = 0) -> bytes:
-    """Write inspections as Ofsted does: in Latin-1, some months below rows of title."""
+    """Write inspections as Ofsted does: in Latin-1, in some months below title rows."""
     padding = "," * (len(INSPECTION) - 1)
     title = f"Management information: state-funded schools{padding}\r\n" * titles
     return (title + _table(INSPECTION, changes)).encode("latin-1")

@@ -56,9 +56,9 @@ def district(code: str = "E1", borough: str = "Newham", /, **given: Any) -> Dist
 
 
 def censored(code: str = "E1", /, **given: Any) -> District:
-    """Make a district of which only fewer than 150 food venues are known."""
+    """Make a district with fewer than 150 food venues, whose exact count is not known."""
     base = district(code, **given)
-    figures = {column: known for column, known in base.figures.items() if column not in OF_VENUES}
+    figures = {column: figure for column, figure in base.figures.items() if column not in OF_VENUES}
     figures["food_venues"] = figure("food_venues", 150, "below")
     return base.model_copy(update={"figures": FrozenMap(figures)})
 
@@ -77,7 +77,7 @@ def spread(count: int = 20) -> list[District]:
 
 
 def criteria(minutes: Mapping[str, float] | None = None, limit: float = 1000, **given: Any) -> Criteria:
-    """Ask as a student who rents a room, half an hour from everywhere, with some parts replaced."""
+    """Make the question of a student who rents a room half an hour from everywhere, with parts replaced."""
     persona = given.get("persona", "student")
     parts: dict[str, Any] = {
         "persona": persona,
@@ -89,8 +89,8 @@ def criteria(minutes: Mapping[str, float] | None = None, limit: float = 1000, **
     return Criteria(**{**parts, **given})
 
 
-def only(district: District, asked: Criteria | None = None, reference: Reference | None = None) -> Ranked:
+def only(district: District, question: Criteria | None = None, reference: Reference | None = None) -> Ranked:
     """Rank one district by itself."""
-    found = rank(reference or Reference(spread()), asked or criteria(), [district])
-    (item,) = found.items
+    ranking = rank(reference or Reference(spread()), question or criteria(), [district])
+    (item,) = ranking.items
     return item

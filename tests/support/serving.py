@@ -1,4 +1,4 @@
-"""The real server in a process of its own."""
+"""The real server in a separate process."""
 
 import os
 import subprocess
@@ -7,18 +7,18 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from tests.support.environment import variables
+from tests.support.environment import settings_variables
 
 
 @contextmanager
 def serving(log: Path = Path(os.devnull), **settings: str) -> Iterator[str]:
-    """Serve on a free port with live sources off and these settings, and give the address."""
-    kept = {name: value for name, value in os.environ.items() if name not in variables()}
+    """Serve on a free port with live sources off and the given settings; yield the address."""
+    environment = {name: value for name, value in os.environ.items() if name not in settings_variables()}
     command = [sys.executable, "-m", "veo", "serve", "--port", "0"]
     with (
-        log.open("wb") as written,
-        subprocess.Popen(  # noqa: S603 - our own program
-            command, env={**kept, "VEO_LIVE": "off", **settings}, stdout=subprocess.PIPE, stderr=written
+        log.open("wb") as stderr,
+        subprocess.Popen(  # noqa: S603 - a fixed command
+            command, env={**environment, "VEO_LIVE": "off", **settings}, stdout=subprocess.PIPE, stderr=stderr
         ) as server,
     ):
         try:

@@ -1,4 +1,4 @@
-"""Small embedded tables, written to a folder: two stations, one link, one destination, one district."""
+"""Small embedded tables for tests: two stations, one link, one destination, one district."""
 
 import csv
 from collections.abc import Mapping, Sequence
@@ -55,8 +55,8 @@ SMALL: dict[str, list[Cells]] = {
 }
 
 
-def written(folder: Path, changes: Mapping[str, Sequence[Cells]]) -> Path:
-    """Write the small tables, some of them replaced."""
+def write_tables(folder: Path, changes: Mapping[str, Sequence[Cells]]) -> Path:
+    """Write the small tables, some of them replaced, and return the folder."""
     for name, rows in (SMALL | dict(changes)).items():
         with (folder / name).open("w", encoding="utf-8", newline="") as file:
             table = csv.DictWriter(file, SMALL[name][0])

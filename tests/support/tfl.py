@@ -1,4 +1,4 @@
-"""TfL's journey planner and stop search on the loopback interface, answering as they document."""
+"""TfL's journey planner on the loopback interface, answering as TfL documents."""
 
 import re
 from typing import Any
@@ -11,20 +11,20 @@ KEY = "tfl-key-of-the-tests"
 STRATFORD = Location(lat=51.541601, lng=-0.003299)
 WHITE_CITY = Location(lat=51.512004, lng=-0.224201)
 HEATHROW = Location(lat=51.4706, lng=-0.4546)
-"""A point that it takes for several places, as it does with names."""
+"""A point for which TfL offers several places, as it does for names."""
 
 AT_SEA = Location(lat=51.5, lng=1.5)
 PARIS = Location(lat=48.85, lng=2.35)
 
 TERMINAL_2 = "51.47130,-0.45270"
-"""Where the best match for that point lies."""
+"""The point of the best match for `HEATHROW`."""
 
 _POINT = re.compile(r"-?\d+\.\d{5},-?\d+\.\d{5}")
 _NAMESPACE = "Tfl.Api.Presentation.Entities"
 
 
 def end(name: str) -> dict[str, Any]:
-    """Give one end of a leg."""
+    """Return one end of a leg."""
     return {
         "$type": f"{_NAMESPACE}.StopPoint, {_NAMESPACE}",
         "platformName": "",
@@ -39,7 +39,7 @@ def end(name: str) -> dict[str, Any]:
 def leg(
     mode: str, minutes: int, start: str, finish: str, line: str = "", /, **changes: Any
 ) -> dict[str, Any]:
-    """Give a leg; `changes` replace its fields."""
+    """Return a leg; `changes` replace its fields."""
     fields = {
         "$type": f"{_NAMESPACE}.JourneyPlanner.Leg, {_NAMESPACE}",
         "duration": minutes,
@@ -59,7 +59,7 @@ def leg(
 
 
 def journey(minutes: int, /, *legs: dict[str, Any], **changes: Any) -> dict[str, Any]:
-    """Give a journey, of one tube leg unless it says others; `changes` replace its fields."""
+    """Return a journey, by default with one tube leg; `changes` replace its fields."""
     fields = {
         "$type": f"{_NAMESPACE}.JourneyPlanner.Journey, {_NAMESPACE}",
         "startDateTime": "2026-11-25T08:31:00",
@@ -72,7 +72,7 @@ def journey(minutes: int, /, *legs: dict[str, Any], **changes: Any) -> dict[str,
 
 
 def results(*journeys: Any) -> dict[str, Any]:
-    """Give the body of an answer."""
+    """Return the body of an answer."""
     return {
         "$type": f"{_NAMESPACE}.JourneyPlanner.ItineraryResult, {_NAMESPACE}",
         "journeys": list(journeys),
@@ -101,17 +101,17 @@ ELIZABETH = journey(
 BUS = journey(95, leg("bus", 95, "Stratford Bus Station", "White City Bus Station", "25"))
 
 RESULTS = results(CENTRAL, ELIZABETH, BUS)
-"""What it answers between the two places, not in the order of their durations."""
+"""The answer for the two places, not in the order of the durations."""
 
 
 def option(value: str, quality: int, lat: float | None = None, lon: float | None = None) -> dict[str, Any]:
-    """Give one place of several that may be meant."""
+    """Return one of several places to choose from."""
     place = {"commonName": value, "placeType": "StopPoint", "lat": lat, "lon": lon}
     return {"parameterValue": value, "uri": f"/x/{value}", "place": place, "matchQuality": quality}
 
 
 def side(status: str, *options: dict[str, Any]) -> dict[str, Any]:
-    """Give what it says of one end."""
+    """Return the part of a choice about one end."""
     return {"matchStatus": status} | ({"disambiguationOptions": list(options)} if options else {})
 
 
@@ -125,53 +125,30 @@ CLEAR = side("identified")
 
 
 def choice(start: dict[str, Any] | None, finish: dict[str, Any] | None) -> dict[str, Any]:
-    """Give the body with which it asks for a choice; an end of None is not mentioned."""
+    """Return the body of an answer that asks to choose; an end of None is left out."""
     sides = {"fromLocationDisambiguation": start, "toLocationDisambiguation": finish}
     body = {name: value for name, value in sides.items() if value is not None}
     return {"viaLocationDisambiguation": side("empty"), "recommendedMaxAgeMinutes": 1440} | body
 
 
 def absent(message: str) -> Answered:
-    """Give a refusal as it words them."""
+    """Return an error as TfL words it."""
     body = {"httpStatusCode": 404, "httpStatus": "NotFound", "exceptionType": "EntityNotFoundException"}
     return Answered(404, body | {"message": message})
 
 
-def match(name: str = "Stratford", **changes: Any) -> dict[str, Any]:
-    """Give one match of a search; `changes` replace its fields."""
-    fields = {
-        "$type": f"{_NAMESPACE}.SearchMatch, {_NAMESPACE}",
-        "icsId": "1000226",
-        "modes": ["tube", "dlr", "elizabeth-line"],
-        "zone": "2+3",
-        "id": "HUBSRA",
-        "name": name,
-        "lat": 51.541806,
-        "lon": -0.003458,
-    }
-    return fields | changes
-
-
-def search(*matches: Any) -> dict[str, Any]:
-    """Give the body of a search."""
-    return {"query": "", "total": len(matches), "matches": list(matches)}
-
-
 class LoopbackTfl(LoopbackProvider):
-    """Plans between points, asks which terminal Heathrow is, and finds one station."""
+    """Plans journeys between points, and asks to choose a terminal of Heathrow."""
 
     def answer(self, request: Received) -> Answered:
-        """Follow the route of a request."""
+        """Answer by the path of a request."""
         if request.path.startswith("/Journey/JourneyResults/"):
             start, _, finish = request.path.removeprefix("/Journey/JourneyResults/").partition("/to/")
-            return self._planned(start, finish)
-        if request.path.startswith("/StopPoint/Search/"):
-            wanted = request.path.removeprefix("/StopPoint/Search/").casefold()
-            return Answered(body=search(*([match()] if wanted in "stratford" else [])))
+            return self._journeys(start, finish)
         return absent("No such resource.")
 
-    def _planned(self, start: str, finish: str) -> Answered:
-        sides = _said(start), _said(finish)
+    def _journeys(self, start: str, finish: str) -> Answered:
+        sides = _side(start), _side(finish)
         if sides != (CLEAR, CLEAR):
             return Answered(300, choice(*sides))
         if any(point.startswith("48.") for point in (start, finish)):
@@ -179,9 +156,9 @@ class LoopbackTfl(LoopbackProvider):
         return Answered(body=RESULTS)
 
 
-def _said(asked: str) -> dict[str, Any]:
-    if asked == "51.47060,-0.45460":
+def _side(place: str) -> dict[str, Any]:
+    if place == "51.47060,-0.45460":
         return TERMINALS
-    if asked == "51.50000,1.50000" or not _POINT.fullmatch(asked):
+    if place == "51.50000,1.50000" or not _POINT.fullmatch(place):
         return side("notidentified")
     return CLEAR

@@ -1,11 +1,11 @@
-"""A clock for what reads the time without waiting for it."""
+"""A clock for code that reads the time but does not sleep."""
 
 
 class Timer:
-    """A clock that a test moves; in seconds."""
+    """A clock in seconds that a test advances by setting `now`."""
 
     now = 0.0
 
     def __call__(self) -> float:
-        """Give the time."""
+        """Return the time."""
         return self.now

@@ -19,10 +19,10 @@ from veo.settings import Settings
 
 
 class PlanningTfl(LoopbackTfl):
-    """Plans between any two points, faster by the minute the shorter the text of the path."""
+    """Plans a journey between any two points; its minutes depend on the text of the path."""
 
     def answer(self, request: Received) -> Answered:
-        """Give a journey whose minutes depend on the ends alone."""
+        """Return a journey whose minutes depend on the two points alone."""
         if not request.path.startswith("/Journey/JourneyResults/"):
             return super().answer(request)
         minutes = 20 + sum(map(ord, request.path)) % 40
@@ -30,7 +30,7 @@ class PlanningTfl(LoopbackTfl):
 
 
 class Upstreams:
-    """One server per provider; `down` lets some of them fail with 503."""
+    """One server per provider; `down` makes some of them fail with 503."""
 
     def __init__(self) -> None:
         self.tfl, self.police, self.postcodes = PlanningTfl(), PoliceServer(), LoopbackPostcodes()
@@ -45,7 +45,7 @@ class Upstreams:
 
     @property
     def servers(self) -> dict[str, LoopbackProvider]:
-        """Give the server of every provider by its name in `VEO_UPSTREAMS`."""
+        """Return the server of every provider by its name in `VEO_UPSTREAMS`."""
         return {
             "tfl": self.tfl,
             "police.uk": self.police,
@@ -66,21 +66,21 @@ class Upstreams:
 
     @property
     def addresses(self) -> dict[str, str]:
-        """Give where they listen."""
+        """Return the address of every provider by its name."""
         return {name: server.url for name, server in self.servers.items()}
 
     def start(self) -> None:
-        """Listen with all of them."""
+        """Start all servers."""
         for server in set(self.servers.values()):
             server.start()
 
     def stop(self) -> None:
-        """End all of them."""
+        """Stop all servers."""
         for server in set(self.servers.values()):
             server.stop()
 
     def reset(self) -> None:
-        """Forget what was asked and said; know a year of crimes around every place's centre."""
+        """Forget all requests and prepared answers, and record a year of crimes around one centre."""
         for server in set(self.servers.values()):
             server.reset()
         self.police.forget()
@@ -88,21 +88,21 @@ class Upstreams:
             self.police.record(month, "burglary", *[(51.5416, 0.0033)] * (number + 1))
 
     def down(self, *names: str) -> None:
-        """Let providers fail until the next reset."""
+        """Make providers fail until the next reset."""
         for name in names:
             self.servers[name].always(Answered(503, {"message": "down"}))
 
     def slow(self, seconds: float) -> None:
-        """Let every answer take so long."""
+        """Delay every answer by some seconds."""
         for server in self.servers.values():
             server.delay = seconds
 
-    def asked(self, name: str) -> int:
-        """Tell how many requests a provider has received."""
+    def request_count(self, name: str) -> int:
+        """Return how many requests a provider has received."""
         return len(self.servers[name].requests)
 
     def settings(self, **more: Any) -> Settings:
-        """Give settings with every key, in memory only unless told otherwise."""
+        """Return settings with every key; `more` replaces single ones. There is no shared tier by default."""
         keys = {
             "tfl_key": SecretStr(tfl.KEY),
             "google_key": SecretStr(google.KEY),

@@ -1,6 +1,6 @@
-"""The virtual-time loop of the simulation, in the words of the tests.
+"""The virtual-time loop of the simulation, for tests.
 
-For a folder or module of tests without real sockets:
+Use it in a folder or module of tests without real sockets:
 
     @pytest.fixture
     def anyio_backend() -> tuple[str, dict[str, Any]]:

@@ -12,7 +12,7 @@ from fastapi import FastAPI
 from tests.support.gateway import Gateway
 from tests.support.servers import free_port
 from tests.support.web import ask, client, refused
-from veo.operations.cache_admin import FOLLOW
+from veo.operations.cache_admin import SYNC_SECONDS
 from veo.runtime import Runtime, build
 from veo.services.dispatch import ask as asked
 from veo.settings import Settings
@@ -193,7 +193,7 @@ OUTSIDE = [
 @pytest.mark.parametrize("key", OUTSIDE)
 async def test_a_key_of_no_question_is_refused(admin: httpx.AsyncClient, method: str, key: str) -> None:
     error = refused(await admin.request(method, f"/admin/cache/entries/{key}"), 400, "VALIDATION_ERROR")
-    assert error["details"]["errors"][0].startswith("key: must be such as area:E15")
+    assert error["details"]["errors"][0].startswith("key: must look like area:E15")
 
 
 # ---- what it changes ---------------------------------------------------------------------------------
@@ -226,7 +226,7 @@ async def test_a_flush_says_within_how_many_seconds_every_container_has_followed
     admin: httpx.AsyncClient,
 ) -> None:
     done = await data(await admin.post("/admin/cache/flush", json={"all": True}))
-    assert (done["withinSeconds"], done["confirmed"]) == (FOLLOW, True)
+    assert (done["withinSeconds"], done["confirmed"]) == (SYNC_SECONDS, True)
 
 
 @pytest.mark.parametrize(

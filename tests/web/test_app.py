@@ -118,7 +118,7 @@ async def test_logs_are_as_configured_while_the_app_runs(
     async with app.router.lifespan_context(app):
         assert veo_logger.level == logging.ERROR
         formatter = veo_logger.handlers[0].formatter
-        assert isinstance(formatter, logs.Discreet)
+        assert isinstance(formatter, logs.RedactingFormatter)
         assert isinstance(formatter.inner, logs.JsonFormatter)
 
 

@@ -91,10 +91,10 @@ async def test_ranks_count_from_one(web: httpx.AsyncClient) -> None:
 async def test_notices_are_those_of_the_areas_that_are_shown(app: FastAPI, web: httpx.AsyncClient) -> None:
     asked: dict[str, Any] = {"persona": "student", "budget": 350_000, "locationType": "buy"}
     request = RecommendationRequest.model_validate(asked)
-    said_for = (await app.state.runtime.recommender.recommend(request)).value.data.said_for
+    notices_by_count = (await app.state.runtime.recommender.recommend(request)).value.data.notices_by_count
     told = [(await recommended(web, **asked, maxAreas=most))["metadata"]["notices"] for most in range(1, 21)]
-    assert len(set(said_for)) > 1
-    assert told == [list(said) for said in said_for]
+    assert len(set(notices_by_count)) > 1
+    assert told == [list(said) for said in notices_by_count]
 
 
 async def test_nothing_under_the_budget_is_said_with_the_gap(web: httpx.AsyncClient) -> None:
@@ -371,7 +371,10 @@ async def test_the_duration_to_a_destination_is_that_of_the_commute(web: httpx.A
 
 async def test_a_distance_is_said_to_be_a_straight_line(web: httpx.AsyncClient) -> None:
     answer = await web.post("/api/maps/area", json={"areaCode": "E15", "destination": "UCL"})
-    assert "The distance to the destination is a straight line." in answer.json()["metadata"]["notices"]
+    assert (
+        "The distance to the destination is measured in a straight line."
+        in answer.json()["metadata"]["notices"]
+    )
 
 
 async def test_personas_come_in_the_order_of_the_contract(web: httpx.AsyncClient) -> None:

@@ -10,13 +10,14 @@ from fastapi import FastAPI
 from tests.support.web import ask, refused
 from veo.cache import Cache, UpstreamThrottled
 from veo.errors import NotFound, SourceError, SourceUnavailable
+from veo.facts.commute import CommuteData
+from veo.facts.crime import CrimeData
 from veo.models import Answer
 from veo.runtime import build
-from veo.schemas.responses import CommuteData, CrimeData
-from veo.services.questions import COMMUTE, CRIME
+from veo.services.registry import COMMUTE, CRIME
 from veo.settings import Settings
 from veo.web import create_app
-from veo.web.errors import Errors
+from veo.web.errors import ErrorHandler
 
 pytestmark = pytest.mark.anyio
 
@@ -37,8 +38,8 @@ def failing(error: Exception, *, crime_too: bool = True) -> FastAPI:
 
     cache = Cache()
     if crime_too:
-        runtime.questions.cached_crime = cache.cached(CRIME)(crime)
-    runtime.questions.cached_commute = cache.cached(COMMUTE)(commute)
+        vars(runtime.questions.cached)["crime"] = cache.cached(CRIME)(crime)
+    vars(runtime.questions.cached)["commute"] = cache.cached(COMMUTE)(commute)
     return create_app(runtime=runtime)
 
 
@@ -165,7 +166,7 @@ async def test_an_answer_that_has_begun_is_broken_off_not_answered_twice() -> No
         sent.append(message["type"])
 
     with pytest.raises(RuntimeError, match="half-way"):
-        await Errors(breaks)({"type": "http"}, AsyncMock(), send)
+        await ErrorHandler(breaks)({"type": "http"}, AsyncMock(), send)
     assert sent == ["http.response.start"]
 
 

@@ -9,9 +9,9 @@ import pytest
 
 from tests.support.web import ask
 from veo.cache import Hit
+from veo.facts.crime import CrimeData
 from veo.models import Answer
 from veo.runtime import build
-from veo.schemas.responses import CrimeData
 from veo.settings import Settings
 from veo.web import create_app
 
@@ -36,7 +36,7 @@ async def told(hit: Hit[Answer[CrimeData]], **headers: str) -> httpx.Response:
         return hit
 
     held: Any = type("Held", (), {"lookup": staticmethod(lookup)})
-    runtime.questions.cached_crime = held
+    vars(runtime.questions.cached)["crime"] = held
     return await ask(create_app(runtime=replace(runtime)), "GET", "/api/crime/E15", headers=headers)
 
 

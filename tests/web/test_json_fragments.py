@@ -9,18 +9,26 @@ from starlette.requests import Request
 
 from veo.cache import Hit
 from veo.errors import InvalidQuestion
+from veo.facts.research import Overview, ResearchData
 from veo.facts.sources import SNAPSHOT
 from veo.models import Answer
 from veo.runtime import Runtime, build
 from veo.schemas.recommendations import Recommendations
 from veo.schemas.requests import RecommendationRequest, read
-from veo.schemas.responses import Overview, ResearchData
 from veo.scoring import PERSONAS_BY_NAME
 from veo.settings import Settings
 from veo.sources.embedded.place_resolver import Places
 from veo.web import composite
-from veo.web.body import SHORT, remembered
-from veo.web.envelope import Metadata, Recommended, Success, answered, known, of_the_moment, recommended
+from veo.web.body import MEMO_MAX_BYTES, memoised
+from veo.web.envelope import (
+    Metadata,
+    Recommended,
+    Success,
+    recommendations_response,
+    static_hit,
+    success_response,
+    uncacheable_hit,
+)
 
 pytestmark = pytest.mark.anyio
 
@@ -34,7 +42,7 @@ def runtime() -> Runtime:
 
 def request() -> Request:
     return Request(
-        {"type": "http", "method": "GET", "path": "/", "query_string": b"", "headers": [], "veo.began": 0.0}
+        {"type": "http", "method": "GET", "path": "/", "query_string": b"", "headers": [], "veo.started": 0.0}
     )
 
 
@@ -43,16 +51,16 @@ async def researched(runtime: Runtime) -> Hit[Answer[Any]]:
     del runtime
     overview = Overview(content="“Stratford”: £1\n", citations=("https://a.example",), summary_points=("a",))
     data = ResearchData(area_code="E15", research_type="area", overview=overview, timestamp="")
-    return of_the_moment(data)
+    return uncacheable_hit(data)
 
 
 async def personas(runtime: Runtime) -> Hit[Answer[Any]]:
     del runtime
-    return known(tuple(PERSONAS_BY_NAME.values()))
+    return static_hit(tuple(PERSONAS_BY_NAME.values()))
 
 
 async def destinations(runtime: Runtime) -> Hit[Answer[Any]]:
-    return known(tuple(runtime.tables.snapshot.destinations.values()), SNAPSHOT)
+    return static_hit(tuple(runtime.tables.snapshot.destinations.values()), SNAPSHOT)
 
 
 ROUTES: dict[str, Asked] = {
@@ -89,7 +97,7 @@ def metadata(hit: Hit[Answer[Any]], told: Any, *notices: str) -> Metadata:
 def check(hit: Hit[Answer[Any]], *notices: str) -> None:
     """Compare an answer with its model, when it is written for the first time and when it is known."""
     for _ in range(2):
-        told = json.loads(bytes(answered(request(), hit).body))
+        told = json.loads(bytes(success_response(request(), hit).body))
         model = Success[Any](data=hit.value.data, metadata=metadata(hit, told, *notices))
         assert told == json.loads(model.model_dump_json())
 
@@ -115,7 +123,7 @@ async def test_an_answer_grows_staler_each_time(runtime: Runtime) -> None:
 
 async def test_a_notice_that_is_added_is_told(runtime: Runtime) -> None:
     hit = await runtime.questions.crime("E15")
-    check(composite.noted(hit, "One more."), *hit.value.notices, "One more.")
+    check(composite.with_notice(hit, "One more."), *hit.value.notices, "One more.")
 
 
 async def test_a_partial_answer_means_what_its_model_means(runtime: Runtime) -> None:
@@ -126,7 +134,7 @@ async def test_a_partial_answer_means_what_its_model_means(runtime: Runtime) -> 
 
 async def test_data_without_a_model_is_told(runtime: Runtime) -> None:
     del runtime
-    check(of_the_moment({"found": 1, "never": float("inf"), "names": ("a", "£")}))
+    check(uncacheable_hit({"found": 1, "never": float("inf"), "names": ("a", "£")}))
 
 
 async def listed(runtime: Runtime, **more: Any) -> Hit[Answer[Recommendations]]:
@@ -141,8 +149,8 @@ async def test_a_list_of_any_length_means_what_its_model_means(
 ) -> None:
     hit = await listed(runtime, budget=budget)
     data = hit.value.data
-    told = json.loads(bytes(recommended(request(), hit, most).body))
-    notices = (*hit.value.notices, *data.said_for[most - 1])
+    told = json.loads(bytes(recommendations_response(request(), hit, most).body))
+    notices = (*hit.value.notices, *data.notices_by_count[most - 1])
     model = Recommended(
         persona=data.persona,
         budget=data.budget,
@@ -154,7 +162,7 @@ async def test_a_list_of_any_length_means_what_its_model_means(
 
 async def test_a_relaxed_list_says_so_for_each_length(runtime: Runtime) -> None:
     data = (await listed(runtime, budget=500)).value.data
-    assert len(set(data.said_for)) > 1  # else the test above compares nothing
+    assert len(set(data.notices_by_count)) > 1  # else the test above compares nothing
 
 
 # ---- what was asked ----------------------------------------------------------------------------------
@@ -176,21 +184,21 @@ class Reader:
 
 def test_a_short_question_is_read_once(runtime: Runtime) -> None:
     reader = Reader()
-    reading = remembered(reader)
+    reading = memoised(reader)
     assert [reading(b"a", runtime.tables.places) for _ in range(3)] == [b"a"] * 3
     assert reader.read == 1
 
 
 def test_a_long_question_is_not_remembered(runtime: Runtime) -> None:
     reader = Reader()
-    reading = remembered(reader)
+    reading = memoised(reader)
     for _ in range(2):
-        reading(b"a" * (SHORT + 1), runtime.tables.places)
+        reading(b"a" * (MEMO_MAX_BYTES + 1), runtime.tables.places)
     assert reader.read == 2
 
 
 def test_a_bad_question_is_refused_each_time(runtime: Runtime) -> None:
-    reading = remembered(Reader())
+    reading = memoised(Reader())
     for _ in range(2):
         with pytest.raises(InvalidQuestion):
             reading(b"!", runtime.tables.places)

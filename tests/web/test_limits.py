@@ -11,10 +11,10 @@ from fastapi import FastAPI
 from tests.support.web import refused
 from veo.settings import Settings
 from veo.web import create_app
-from veo.web.client_ip import client_of
-from veo.web.rate_limit import LONGEST_QUERY, PAID, PAID_SHARE, WRONG_TOKENS
+from veo.web.client_ip import client_address
+from veo.web.rate_limit import MAX_QUERY_BYTES, PAID_PATHS, PAID_SHARE, WRONG_TOKENS
 from veo.web.routes import PUBLIC
-from veo.web.sliding_window import MOST_CLIENTS, SlidingWindow
+from veo.web.sliding_window import MAX_CLIENTS, SlidingWindow
 
 pytestmark = pytest.mark.anyio
 
@@ -99,7 +99,7 @@ async def test_what_costs_money_may_be_asked_less_often() -> None:
         assert await statuses(web, 1) == [200]
 
 
-@pytest.mark.parametrize("path", PAID)
+@pytest.mark.parametrize("path", PAID_PATHS)
 def test_what_costs_money_is_a_route(path: str) -> None:
     assert any(endpoint.path.startswith(path) for endpoint in PUBLIC)
 
@@ -158,17 +158,17 @@ def scope(peer: str, *forwarded: str) -> dict[str, Any]:
     ],
 )
 def test_only_what_trusted_proxies_say_counts(hops: int, forwarded: tuple[str, ...], client: str) -> None:
-    assert client_of(scope(PEER, *forwarded), hops) == client
+    assert client_address(scope(PEER, *forwarded), hops) == client
 
 
 @pytest.mark.parametrize("peer", ["2001:db8:1:2::1", "2001:db8:1:2:ffff::9", "2001:db8:1:2::1%eth0"])
 def test_addresses_of_one_ipv6_network_are_one_client(peer: str) -> None:
-    assert client_of(scope(peer), 0) == "2001:db8:1:2::/64"
+    assert client_address(scope(peer), 0) == "2001:db8:1:2::/64"
 
 
 @pytest.mark.parametrize("client", [None, ("", 0), ("a-socket", 0)])
 def test_a_peer_without_an_address_is_a_client_all_the_same(client: tuple[str, int] | None) -> None:
-    assert client_of({**scope(PEER), "client": client}, 0) == (client[0] if client else "")
+    assert client_address({**scope(PEER), "client": client}, 0) == (client[0] if client else "")
 
 
 async def test_a_forged_header_does_not_help(web: httpx.AsyncClient) -> None:
@@ -218,7 +218,7 @@ async def test_the_right_token_is_taken_after_many_wrong_ones() -> None:
 
 
 async def test_a_question_that_is_too_long_is_refused(web: httpx.AsyncClient) -> None:
-    answer = await web.get("/api/personas", params={"x": "y" * LONGEST_QUERY})
+    answer = await web.get("/api/personas", params={"x": "y" * MAX_QUERY_BYTES})
     error = refused(answer, 400, "VALIDATION_ERROR")
     assert error["details"]["errors"] == ["query: path and query must be at most 8,192 bytes"]
 
@@ -284,6 +284,6 @@ def test_two_quiet_minutes_forget_everything(clock: Clock) -> None:
 
 def test_the_client_that_asked_longest_ago_is_forgotten_first(clock: Clock) -> None:
     window = SlidingWindow(1, clock)
-    for number in range(MOST_CLIENTS + 1):
+    for number in range(MAX_CLIENTS + 1):
         window.add(str(number))
     assert (window.wait("0"), window.wait("1") > 0) == (0, True)

@@ -7,9 +7,10 @@ import pytest
 
 from tests.support.web import ask, client
 from veo.cache import Hit
+from veo.facts.commute import CommuteData
+from veo.facts.crime import CrimeData
 from veo.models import Answer
 from veo.runtime import build
-from veo.schemas.responses import CommuteData, CrimeData
 from veo.settings import Settings
 from veo.web import create_app
 
@@ -36,7 +37,7 @@ COMMUTE = CommuteData(origin="Here", destination="There", duration=9, modes=("wa
 async def metadata_of(url: str, **held: Held) -> Any:
     runtime = build(Settings(cache="memory"))
     for name, question in held.items():
-        setattr(runtime.questions, f"cached_{name}", question)
+        setattr(runtime.questions.cached, name, question)
     return (await ask(create_app(runtime=runtime), "GET", url)).json()["metadata"]
 
 

@@ -8,11 +8,11 @@ from pathlib import Path
 import httpx
 import pytest
 
-from veo.operations.cache_admin import FOLLOW
+from veo.operations.cache_admin import SYNC_SECONDS
 from veo.operations.cache_warmup import COMMANDS
 from veo.runtime import tables
-from veo.web.admin import LONGEST_WARMING
-from veo.web.html_pages import FOLDER, HEADERS, london
+from veo.web.admin import WARM_UP_SECONDS
+from veo.web.html_pages import FOLDER, HEADERS, map_data
 
 pytestmark = pytest.mark.anyio
 
@@ -171,23 +171,23 @@ def test_no_script_keeps_anything_in_the_browser(path: Path) -> None:
 
 
 def test_what_a_flush_is_said_to_do_is_what_it_does() -> None:
-    assert f"within {FOLLOW} seconds" in (FOLDER / "changes.js").read_text(encoding="utf-8")
+    assert f"within {SYNC_SECONDS} seconds" in (FOLDER / "changes.js").read_text(encoding="utf-8")
 
 
 def test_what_a_warming_is_said_to_cost_is_what_it_may_cost() -> None:
     text = (FOLDER / "changes.js").read_text(encoding="utf-8")
-    assert f"some {COMMANDS:,} commands" in text
-    assert f"waited for {LONGEST_WARMING:.0f} seconds" in text
+    assert f"about {COMMANDS:,} commands" in text
+    assert f"after {WARM_UP_SECONDS:.0f} seconds" in text
 
 
 def test_the_map_shows_every_district() -> None:
     snapshot = tables().snapshot
-    assert [district["code"] for district in london(snapshot)["districts"]] == list(snapshot.districts)
+    assert [district["code"] for district in map_data(snapshot)["districts"]] == list(snapshot.districts)
 
 
 def test_the_map_knows_every_station_that_a_way_can_pass() -> None:
     snapshot = tables().snapshot
-    assert london(snapshot)["stations"].keys() == snapshot.stations.keys()
+    assert map_data(snapshot)["stations"].keys() == snapshot.stations.keys()
 
 
 async def test_an_area_says_where_its_figures_stand_in_london(web: httpx.AsyncClient) -> None:

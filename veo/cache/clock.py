@@ -1,14 +1,14 @@
-"""Wall-clock time, injected so that tests own it."""
+"""Wall-clock time, injected so that tests control it."""
 
 import time
 from typing import Protocol
 
 
 class Clock(Protocol):
-    """Gives the wall-clock time in seconds since the epoch, comparable between containers."""
+    """A source of wall-clock time that is comparable between containers."""
 
     def now(self) -> float:
-        """Give seconds since the epoch."""
+        """Return seconds since the epoch."""
         ...
 
 

@@ -1,4 +1,4 @@
-"""Values to JSON and back, with a fingerprint of their schema."""
+"""Encoding of values to JSON and back, with a fingerprint of their schema."""
 
 import hashlib
 import json
@@ -7,15 +7,15 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, TypeAdapter
 
-NO_SCHEMA = "json"  # the fingerprint of values that were set without a type
+NO_SCHEMA = "json"  # the fingerprint of values set by key without a type
 
 
 class Unserialisable(Exception):
-    """A value that JSON cannot hold, or that would not come back as it was."""
+    """A value that JSON cannot represent or that would not survive a round trip."""
 
 
 class Codec:
-    """Turns values of one type into JSON text and validates them back; built lazily, at first use."""
+    """A codec between values of one type and JSON text, which it validates; built lazily, at first use."""
 
     def __init__(self, annotation: Any) -> None:
         self._annotation = annotation
@@ -30,31 +30,31 @@ class Codec:
 
     @cached_property
     def fingerprint(self) -> str:
-        """Give a short digest of the schema without its titles and descriptions."""
-        schema = _bare(self._adapter.json_schema(mode="serialization"))
+        """Return a short digest of the schema, ignoring titles and descriptions."""
+        schema = _without_texts(self._adapter.json_schema(mode="serialization"))
         return hashlib.sha256(json.dumps(schema, sort_keys=True).encode()).hexdigest()[:12]
 
     def dump(self, value: Any) -> str:
-        """Give compact JSON; raise Unserialisable for what JSON cannot hold."""
+        """Return compact JSON; raise Unserialisable for a value JSON cannot represent."""
         try:
             text = self._adapter.dump_json(value, warnings="error").decode()
         except Exception as error:  # pydantic and custom serialisers raise many kinds
             raise Unserialisable(f"{type(error).__name__}: {error}") from error
         if "NaN" in text or "Infinity" in text:
-            _refuse_constants(text)
+            _reject_constants(text)
         return text
 
     def load(self, payload: str) -> Any:
-        """Give the value back; raise ValueError for a payload of another shape."""
+        """Return the value of a payload; raise ValueError when it does not match the schema."""
         return self._adapter.validate_json(payload, strict=True)
 
     def plain(self, value: Any) -> Any:
-        """Give the value as plain JSON data."""
+        """Return the value as plain JSON data."""
         return self._adapter.dump_python(value, mode="json")
 
 
 class PlainCodec(Codec):
-    """Keeps JSON text as it is: for values that were set by key, without a type."""
+    """A codec that keeps JSON text as it is, for values set by key without a type."""
 
     fingerprint = NO_SCHEMA
 
@@ -62,41 +62,41 @@ class PlainCodec(Codec):
         super().__init__(None)
 
     def dump(self, value: str) -> str:
-        """Give the text itself."""
+        """Return the text unchanged."""
         return value
 
     def load(self, payload: str) -> str:
-        """Give the payload itself, once it is known to be JSON."""
+        """Return the payload unchanged; raise ValueError when it is not JSON."""
         json.loads(payload)
         return payload
 
     def plain(self, value: str) -> Any:
-        """Give a private copy of the data."""
+        """Return a private copy of the data."""
         return json.loads(value)
 
 
 def to_json(value: Any) -> str:
-    """Give any JSON-like value as text; raise Unserialisable for what JSON cannot hold."""
+    """Return a JSON-like value as compact text; raise Unserialisable for one JSON cannot represent."""
     try:
         return json.dumps(value, allow_nan=False, separators=(",", ":"))
     except (TypeError, ValueError, RecursionError) as error:
         raise Unserialisable(str(error)) from error
 
 
-def _refuse_constants(text: str) -> None:
-    def refuse(constant: str) -> float:
-        raise Unserialisable(f"JSON cannot hold {constant}")
+def _reject_constants(text: str) -> None:
+    def reject(constant: str) -> float:
+        raise Unserialisable(f"JSON cannot represent {constant}")
 
-    json.loads(text, parse_constant=refuse)
+    json.loads(text, parse_constant=reject)
 
 
-def _bare(schema: Any) -> Any:
+def _without_texts(schema: Any) -> Any:
     if isinstance(schema, dict):
         return {
-            k: _bare(v)
+            k: _without_texts(v)
             for k, v in schema.items()
             if k not in ("title", "description") or not isinstance(v, str)
         }
     if isinstance(schema, list):
-        return [_bare(item) for item in schema]
+        return [_without_texts(item) for item in schema]
     return schema

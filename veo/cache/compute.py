@@ -1,8 +1,9 @@
-"""The end of the way of a lookup: ask the source, fill both tiers, or answer stale for its failure."""
+"""The last step of a lookup: call the source, fill both tiers, or answer stale if the source fails."""
 
 import asyncio
 import logging
 import random
+from collections.abc import Mapping
 from typing import Any
 
 from veo.cache import lease_record
@@ -10,7 +11,7 @@ from veo.cache.clock import Clock
 from veo.cache.codec import Unserialisable
 from veo.cache.entry import Entry, encode
 from veo.cache.l2 import L2
-from veo.cache.lease import Note, lease_key
+from veo.cache.lease import FailureWrite, lease_key
 from veo.cache.memory import Memory
 from veo.cache.policy import Policy
 from veo.cache.single_flight import Call, Flight, FlightResult, Throttles
@@ -21,11 +22,11 @@ from veo.cache.writebehind import EntryWrite
 
 log = logging.getLogger("veo.cache")
 
-LARGEST = 8 * 2**20  # bytes of a payload that still go to the shared tier in one request
+MAX_SHARED_BYTES = 8 * 2**20  # the largest payload that one request to the shared tier can carry
 
 
 class Compute:
-    """Asks the decorated functions of one cache, and keeps what they give."""
+    """The computes of one cache: they call decorated functions and store the results."""
 
     def __init__(
         self,
@@ -38,161 +39,170 @@ class Compute:
         rng: random.Random,
         meter: Meter | None,
     ) -> None:
-        self._memory, self._tier, self._generations = memory, tier, tag_versions
+        self._memory, self._tier, self._tag_versions = memory, tier, tag_versions
         self._throttles, self._clock, self._rng, self._meter = throttles, clock, rng, meter
 
-    async def compute(self, bound: WrappedFunction, flight: Flight) -> FlightResult:
-        """Ask the source; fill both tiers; on a failure answer stale, or raise it."""
-        policy, counters = bound.policy, bound.counters
-        held = None if flight.held is None or flight.held.negative else flight.held
-        asked = Revalidation(None if held is None else held.etag)
-        revalidation.set(asked)
+    async def run(self, wrapped: WrappedFunction, flight: Flight) -> FlightResult:
+        """Call the source and fill both tiers; if it fails, return a stale entry or raise the error."""
+        policy, counters = wrapped.policy, wrapped.counters
+        previous = None if flight.cached is None or flight.cached.negative else flight.cached
+        conditional = Revalidation(None if previous is None else previous.etag)
+        revalidation.set(conditional)
         counters.computes += 1
         computed, started = self._clock.now(), flight.loop.time()
-        calls = bound.usage.asking(self._meter)
+        calls = wrapped.usage.start_compute(self._meter)
         try:
-            try:
-                async with asyncio.timeout(policy.give_up.total_seconds()):
-                    value = await bound.function(*flight.call.args, **flight.call.kwargs)
-            finally:
-                bound.usage.asked(calls, flight.loop.time() - started)
-            codec = bound.codec
+            value, codec = await self._call(wrapped, flight, calls, started), wrapped.codec
         except NotModified:
-            if held is None:
+            if previous is None:
                 raise
-            value, codec, asked.etag = held.value, held.codec, asked.etag or asked.sent
+            value, codec = previous.value, previous.codec
+            conditional.etag = conditional.etag or conditional.sent
         except policy.negative_on as absence:
-            value, codec = Negative(type(absence).__name__, str(absence)), bound.negative
+            value, codec = Negative(type(absence).__name__, str(absence)), wrapped.negative
         except source_errors(policy) as error:
             counters.compute_failures += 1
-            return self._after_failure(bound, flight, error)
+            return self._after_failure(wrapped, flight, error)
         except asyncio.CancelledError as error:
             if (task := asyncio.current_task()) is not None and task.cancelling():
                 raise
             counters.compute_failures += 1  # the source cancelled itself; its callers were not cancelled
-            gone = TimeoutError(f"{flight.key}: the source gave up")
-            gone.__cause__ = error
-            return self._after_failure(bound, flight, gone)
+            cancelled = TimeoutError(f"{flight.key}: the source cancelled its own call")
+            cancelled.__cause__ = error
+            return self._after_failure(wrapped, flight, cancelled)
         except Exception:
             counters.compute_failures += 1
             log.exception("%s: the function failed", flight.key, extra={"event": "bug", "key": flight.key})
             raise
         cost = flight.loop.time() - started
-        life, wanted = self._terms(bound, value, negative=codec is bound.negative)
+        negative = codec is wrapped.negative
+        life, cacheable = self._life(wrapped, value, negative=negative)
         entry = Entry(
             value,
             codec,
             computed=computed,
             fresh=computed + life,
-            usable=computed
-            + life
-            + (0 if codec is bound.negative else policy.stale_if_error.total_seconds()),
+            usable=computed + life + (0 if negative else policy.stale_if_error.total_seconds()),
             cost=cost,
             calls=calls,
-            stamps=flight.stamps,
-            etag=None if codec is bound.negative else asked.etag,
-            negative=codec is bound.negative,
+            versions=flight.versions,
+            etag=None if negative else conditional.etag,
+            negative=negative,
         )
         self._throttles.clear(flight.key)
-        if held is not None and not entry.negative:
-            self._compare(bound, held.value, entry.value)
-        if self._keep(bound, flight.call, entry, wanted=wanted):
-            # a lease that outlives its entry would make others wait for nobody
-            flight.settled = entry.fresh - self._clock.now() > flight.lease_until - flight.loop.time()
+        if previous is not None and not negative:
+            self._compare(wrapped, previous.value, entry.value)
+        if self._store(wrapped, flight.call, entry, cacheable=cacheable):
+            # a lease that outlives its entry has to be released: others would wait in vain
+            remaining = entry.fresh - self._clock.now()
+            flight.lease_settled = remaining > flight.lease_until - flight.loop.time()
         miss = {"event": "miss", "family": policy.family, "key": flight.key, "ms": round(cost * 1000)}
         log.info("miss %s", flight.key, extra=miss)
         return FlightResult(entry, "source")
 
-    def _after_failure(self, bound: WrappedFunction, flight: Flight, error: Exception) -> FlightResult:
-        """Leave the source alone for a while; answer with what is in hand, or raise the failure itself."""
-        policy, counters, now = bound.policy, bound.counters, self._clock.now()
-        pause = self._throttles.strike(
+    async def _call(
+        self, wrapped: WrappedFunction, flight: Flight, calls: Mapping[str, int], started: float
+    ) -> Any:
+        """Call the function within the give-up time, and record the calls it made."""
+        try:
+            async with asyncio.timeout(wrapped.policy.give_up.total_seconds()):
+                return await wrapped.function(*flight.call.args, **flight.call.kwargs)
+        finally:
+            wrapped.usage.finish_compute(calls, flight.loop.time() - started)
+
+    def _after_failure(self, wrapped: WrappedFunction, flight: Flight, error: Exception) -> FlightResult:
+        """Pause calls to the source; return the stale entry, or raise the error if there is none."""
+        policy, counters, now = wrapped.policy, wrapped.counters, self._clock.now()
+        pause = self._throttles.record_failure(
             flight.key, now, policy.throttle.total_seconds(), policy.throttle_at_most.total_seconds()
         )
-        if self._tier is not None and flight.leads():
+        if self._tier is not None and flight.holds_lease():
             failure = lease_record.FailureNote(type(error).__name__, now + pause)
             counters.commands += 1
-            self._tier.writes.put(lease_key(flight.key), Note(flight.key, flight.owner or "", failure))
-            flight.settled = True
-        held = self.in_hand(flight)
+            self._tier.writes.put(
+                lease_key(flight.key), FailureWrite(flight.key, flight.owner or "", failure)
+            )
+            flight.lease_settled = True
+        stale = self.usable_entry(flight)
         fault = {
             "event": "source_fault",
             "family": policy.family,
             "key": flight.key,
-            "stale": held is not None,
+            "stale": stale is not None,
         }
         log.warning("%s failed: %s", flight.key, type(error).__name__, extra=fault)
-        if held is None:
+        if stale is None:
             raise error
-        return FlightResult(held, "stale")
+        return FlightResult(stale, "stale")
 
-    def _compare(self, bound: WrappedFunction, old: Any, new: Any) -> None:
-        """Count whether a refresh brought anything new, in what the policy says is the content."""
-        content = bound.policy.content
+    def _compare(self, wrapped: WrappedFunction, old: Any, new: Any) -> None:
+        """Count whether a refresh changed the content of the value, as defined by the policy."""
+        content = wrapped.policy.content
         try:
             changed = old != new if content is None else content(old) != content(new)
         except Exception:
-            fault = {"event": "bug", "family": bound.policy.family}
-            log.exception("%s: its policy failed", bound.policy.family, extra=fault)
+            fault = {"event": "bug", "family": wrapped.policy.family}
+            log.exception("%s: its policy failed", wrapped.policy.family, extra=fault)
         else:
-            bound.usage.replaced(changed=bool(changed))
+            wrapped.usage.count_refresh(changed=bool(changed))
 
-    def _keep(self, bound: WrappedFunction, call: Call, entry: Entry, *, wanted: bool) -> bool:
-        """Fill both tiers, unless the policy refuses or something newer came; tell whether it did."""
-        policy, key, refused = bound.policy, call.key, None
-        standing = self._memory.get(key)
-        if not wanted:
-            refused = "policy"
-        elif not self._generations.current(entry.stamps, call.tags):
-            refused = "flushed meanwhile"
-        elif standing is not None and self._generations.valid(standing) and standing.newer_than(entry):
-            refused = "overtaken"
+    def _store(self, wrapped: WrappedFunction, call: Call, entry: Entry, *, cacheable: bool) -> bool:
+        """Fill both tiers; return False if the entry is rejected by the policy, flushed or overtaken."""
+        policy, key, rejected = wrapped.policy, call.key, None
+        existing = self._memory.get(key)
+        if not cacheable:
+            rejected = "policy"
+        elif not self._tag_versions.current(entry.versions, call.tags):
+            rejected = "flushed"
+        elif existing is not None and self._tag_versions.valid(existing) and existing.newer_than(entry):
+            rejected = "overtaken"
         else:
             try:
                 payload = entry.codec.dump(entry.value)
             except Unserialisable as error:
-                refused = "unserialisable"
+                rejected = "unserialisable"
                 log.warning("%s is not stored: %s", key, error, extra={"event": "unserialisable", "key": key})
-        if refused is not None:
-            bound.counters.not_stored += 1
+        if rejected is not None:
+            wrapped.counters.not_stored += 1
             return False
-        self.settle(bound, entry, self._clock.now())
+        self.set_local_life(wrapped, entry, self._clock.now())
         self._memory.put(key, entry, len(payload))
-        known = all(stamp is not None or is_key_tag(tag) for tag, stamp in entry.stamps.items())
-        if self._tier is not None and policy.shared and known and len(payload) <= LARGEST:
-            bound.counters.commands += 1
+        complete = all(version is not None or is_key_tag(tag) for tag, version in entry.versions.items())
+        if self._tier is not None and policy.shared and complete and len(payload) <= MAX_SHARED_BYTES:
+            wrapped.counters.commands += 1
             self._tier.writes.put(key, EntryWrite(key, encode(entry, payload), entry.computed, entry.usable))
         return True
 
-    def in_hand(self, flight: Flight) -> Entry | None:
-        """Give the held value if it may still answer: usable, and not flushed meanwhile."""
-        held = flight.held
-        usable = held is not None and not held.negative and self._clock.now() < held.usable
-        return held if held is not None and usable and self._generations.valid(held) else None
+    def usable_entry(self, flight: Flight) -> Entry | None:
+        """Return the cached entry if it may answer, even stale: usable, not negative, not flushed."""
+        entry = flight.cached
+        if entry is None or entry.negative or self._clock.now() >= entry.usable:
+            return None
+        return entry if self._tag_versions.valid(entry) else None
 
-    def settle(self, bound: WrappedFunction, entry: Entry, now: float) -> None:
-        """Give an entry its local life: without a shared tier, all of its life."""
-        local = entry.fresh if self._tier is None else now + bound.policy.local_life.total_seconds()
-        entry.local_until, entry.quiet_until = min(entry.fresh, local), float("-inf")
+    def set_local_life(self, wrapped: WrappedFunction, entry: Entry, now: float) -> None:
+        """Limit how long memory serves an entry without checking the shared tier, if there is one."""
+        local = entry.fresh if self._tier is None else now + wrapped.policy.local_life.total_seconds()
+        entry.local_until, entry.trusted_until = min(entry.fresh, local), float("-inf")
 
-    def _terms(self, bound: WrappedFunction, value: Any, *, negative: bool) -> tuple[float, bool]:
-        """Give a value's life in seconds and whether to keep it: no, where the policy fails to say."""
-        policy = bound.policy
-        life, wanted = policy.negative_for if negative else policy.fresh_for, not policy.sensitive
+    def _life(self, wrapped: WrappedFunction, value: Any, *, negative: bool) -> tuple[float, bool]:
+        """Return a value's life in seconds and whether to store it: not if a function of the policy fails."""
+        policy = wrapped.policy
+        life, cacheable = policy.negative_for if negative else policy.fresh_for, not policy.sensitive
         try:
             if not negative and policy.lifetime is not None:
                 own = policy.lifetime(value)
-                # only shorter: an invalidation's stamp lives as long as the policy says
+                # only shorter: the tag version of an invalidated key lives as long as the policy says
                 life = life if own is None else min(own, life)
             if not negative and policy.cache_if is not None:
-                wanted = wanted and bool(policy.cache_if(value))
+                cacheable = cacheable and bool(policy.cache_if(value))
         except Exception:
             fault = {"event": "bug", "family": policy.family}
             log.exception("%s: its policy failed", policy.family, extra=fault)
-            wanted = False
-        return life.total_seconds() * (1.0 - policy.jitter * self._rng.random()), wanted
+            cacheable = False
+        return life.total_seconds() * (1.0 - policy.jitter * self._rng.random()), cacheable
 
 
 def source_errors(policy: Policy) -> tuple[type[Exception], ...]:
-    """Give the failures that a stale value may hide."""
+    """Return the failures for which a stale value may answer."""
     return (TimeoutError, *policy.stale_on)

@@ -1,7 +1,7 @@
-"""The gate of one `many`: a few computes side by side, in turn, and nobody waits for a turn in earnest.
+"""The concurrency limit of one `many` call: a few computes at a time, the others queue for a slot.
 
-A flight that is queued here may be asked for from outside, even by a compute that holds a turn: it is then
-let through at once, and the gate makes up for it by letting others in later.
+A caller outside that `many` may join a queued flight, even a compute that holds a slot. The flight then gets
+its slot at once, beyond the limit, and the limit is restored by delaying the next flight in the queue.
 """
 
 import asyncio
@@ -9,44 +9,44 @@ from collections import deque
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-Slot = asyncio.Future[None]
+Slot = asyncio.Future[None]  # done once the slot is granted
 
 
 class ConcurrencyLimit:
-    """Gives out turns, `most` at a time."""
+    """A queue that grants slots, `most` at a time."""
 
     def __init__(self, most: int) -> None:
         self._free = most
         self._queue: deque[Slot] = deque()
 
     @asynccontextmanager
-    async def held(self, turn: Slot) -> AsyncIterator[None]:
-        """Wait for a turn, and hold it within this."""
-        self.enter(turn)
+    async def hold(self, slot: Slot) -> AsyncIterator[None]:
+        """Wait for a slot, and release it at the end of the block."""
+        self.request(slot)
         try:
-            await turn
+            await slot
             yield
         finally:
-            self.leave(turn)
+            self.release(slot)
 
-    def enter(self, turn: Slot) -> None:
-        """Grant the turn now, or when its time has come."""
-        if turn.done() or self._free > 0:
-            self._grant(turn)
+    def request(self, slot: Slot) -> None:
+        """Grant a slot now if one is free, else queue for it."""
+        if slot.done() or self._free > 0:
+            self._grant(slot)
         else:
-            self._queue.append(turn)
+            self._queue.append(slot)
 
-    def lift(self, turn: Slot) -> None:
-        """Grant a turn out of turn, also before its flight has asked for it."""
-        if turn in self._queue:
-            self._queue.remove(turn)
-            self._grant(turn)
-        elif not turn.done():
-            turn.set_result(None)
+    def grant_now(self, slot: Slot) -> None:
+        """Grant a slot beyond the limit, whether or not it has been requested yet."""
+        if slot in self._queue:
+            self._queue.remove(slot)
+            self._grant(slot)
+        elif not slot.done():
+            slot.set_result(None)
 
-    def leave(self, turn: Slot) -> None:
-        """Take a turn back, for the next one in the queue."""
-        if turn.cancelled():
+    def release(self, slot: Slot) -> None:
+        """Free a slot, and grant it to the next in the queue."""
+        if slot.cancelled():
             return  # it was never granted
         self._free += 1
         while self._free > 0 and self._queue:
@@ -54,7 +54,7 @@ class ConcurrencyLimit:
             if not following.done():
                 self._grant(following)
 
-    def _grant(self, turn: Slot) -> None:
+    def _grant(self, slot: Slot) -> None:
         self._free -= 1
-        if not turn.done():
-            turn.set_result(None)
+        if not slot.done():
+            slot.set_result(None)

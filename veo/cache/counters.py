@@ -1,15 +1,15 @@
-"""What happened, per family: plain integers, cheap enough for the hot path."""
+"""Event counters per family and of the shared tier: plain integers, cheap enough for the hot path."""
 
 from dataclasses import dataclass
 
 
 class _Counts:
-    """Counts that are named by their class."""
+    """A set of counts, named by the slots of its class."""
 
     __slots__: tuple[str, ...] = ()
 
     def as_dict(self) -> dict[str, int]:
-        """Give the counts by name."""
+        """Return the counts by name."""
         return {name: getattr(self, name) for name in self.__slots__}
 
 
@@ -17,9 +17,9 @@ class _Counts:
 class Counters(_Counts):
     """Events of one family since start.
 
-    Every lookup ends as one of memory, shared, source, stale or failed; `negative` are those of them
-    that ended in a remembered "there is none". `commands` are those for answers; a read that several share
-    counts for each.
+    Every lookup ends as exactly one of memory, shared, source, stale or failed; `negative` counts those
+    that ended in a cached "there is none". `commands` counts the commands sent to answer lookups; a read
+    shared by several lookups counts for each of them.
     """
 
     memory: int = 0
@@ -39,7 +39,7 @@ class Counters(_Counts):
 
 @dataclass(slots=True)
 class L2Counters(_Counts):
-    """What this container sent to the shared tier since start."""
+    """Calls of this container to the shared tier since start, and their faults."""
 
     reads: int = 0
     writes: int = 0

@@ -1,6 +1,7 @@
-"""The cache and its decorator: the memory hit, flat and synchronous, in front of the engine."""
+"""The cache and its decorator. A memory hit is answered here, without the engine."""
 
 import asyncio
+import inspect
 import random
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from typing import Any, Generic, NamedTuple, ParamSpec, Protocol, TypeVar, cast
@@ -8,7 +9,7 @@ from typing import Any, Generic, NamedTuple, ParamSpec, Protocol, TypeVar, cast
 from veo.cache.by_key import ByKey
 from veo.cache.clock import Clock, SystemClock
 from veo.cache.concurrency import ConcurrencyLimit
-from veo.cache.engine import Engine, Found
+from veo.cache.engine import Engine, LookupResult
 from veo.cache.keys import LONGEST
 from veo.cache.l2_guard import L2Guard
 from veo.cache.memory import Memory
@@ -43,14 +44,14 @@ class Hit(NamedTuple, Generic[T]):
 
 
 class CachedFunction(Protocol[P, T]):
-    """A cached function: called as before, with these besides."""
+    """A cached function: called like the original, with these methods in addition."""
 
     async def __call__(self, *args: P.args, **kwargs: P.kwargs) -> T:
-        """Give the value, from the nearest tier that has it."""
+        """Return the value, from the nearest tier that has it."""
         ...
 
     async def lookup(self, *args: P.args, **kwargs: P.kwargs) -> Hit[T]:
-        """Give the value with its origin and age."""
+        """Return the value with its origin and age."""
         ...
 
     async def refresh(self, *args: P.args, **kwargs: P.kwargs) -> T:
@@ -58,7 +59,7 @@ class CachedFunction(Protocol[P, T]):
         ...
 
     async def renew(self, *args: P.args, **kwargs: P.kwargs) -> Hit[T]:
-        """Do the same, with origin and age: where the source failed, an older answer is stale."""
+        """Do the same and return the origin and age; if the source failed, an older answer is stale."""
         ...
 
     async def invalidate(self, *args: P.args, **kwargs: P.kwargs) -> bool:
@@ -77,18 +78,18 @@ class CachedFunction(Protocol[P, T]):
     async def lookups(
         self, calls: Iterable[tuple[Any, ...]], *, within: float | None = None
     ) -> list[Hit[T] | Exception]:
-        """Do the same, with origins and ages."""
+        """Do the same and return origins and ages."""
         ...
 
     async def preload(self, calls: Iterable[tuple[Any, ...]]) -> int:
-        """Bring into memory what the shared tier has of some calls, in one read; no source is asked.
+        """Load the entries of some calls from the shared tier into memory, in one read, without computing.
 
-        Gives how many there were.
+        Return how many there were.
         """
         ...
 
     def key(self, *args: P.args, **kwargs: P.kwargs) -> str:
-        """Give the key of a call, without the cache's prefix."""
+        """Return the key of a call, without the cache's prefix."""
         ...
 
 
@@ -135,37 +136,40 @@ class Cache(ByKey):
         super().__init__(Engine(memory, tier or None, clock, rng, sync_every, meter=meter), ledger_every)
 
     def cached(self, policy: Policy) -> Callable[[Callable[P, Awaitable[T]]], CachedFunction[P, T]]:
-        """Decorate an async function with a policy.
+        """Decorate an async function with a policy; `veo.cache.cached` is the same for methods.
 
         Raises TypeError for a return type that can be changed in place and ValueError for a policy
         that does not fit the function or shares its family; both name the field.
         """
 
         def decorate(function: Callable[P, Awaitable[T]]) -> CachedFunction[P, T]:
-            if policy.family in self._bounds:
-                raise ValueError(f"family: {policy.family!r} already belongs to another function")
-            bound = WrappedFunction(policy, function)
-            self._bounds[policy.family] = bound
-            return cast("CachedFunction[P, T]", _decorated(self._engine, bound))
+            if next(iter(inspect.signature(function).parameters), "") == "self":
+                raise TypeError("self: decorate a method with `veo.cache.cached`, which needs no cache yet")
+            registered = self._functions.get(policy.family)
+            if registered is None:
+                wrapped = self._functions[policy.family] = WrappedFunction(policy, function)
+            else:
+                wrapped = registered.for_instance_of(policy, function)
+            return cast("CachedFunction[P, T]", _decorated(self._engine, wrapped))
 
         return decorate
 
 
-def _decorated(engine: Engine, bound: WrappedFunction) -> Any:  # noqa: C901 - one closure per way to call it
-    """Give the function that callers see: a plain one, because a call through a class costs half a hit."""
+def _decorated(engine: Engine, wrapped: WrappedFunction) -> Any:  # noqa: C901 - one closure per way to call it
+    """Return the function that callers use; as a class it would take half as long again per hit."""
     get, now, tag_versions, new_hit = engine.memory.get, engine.clock.now, engine.tag_versions, tuple.__new__
     memo: dict[tuple[Any, ...], str] = {}
-    numbers = bound.keys.numbers
-    places = numbers or ()
+    int_positions = wrapped.keys.int_positions
+    places = int_positions or ()
 
     async def call(*args: Any, **kwargs: Any) -> Any:
         try:
             key = memo.get(args)
-        except TypeError:  # not hashable: it makes no key, or one by the policy's own function
+        except TypeError:  # not hashable: refused later, or turned into a key by the policy's own function
             key = None
         if key is not None and not kwargs:
             entry = get(key)
-            if entry is not None and entry.epoch == tag_versions.epoch and now() < entry.quiet_until:
+            if entry is not None and entry.epoch == tag_versions.epoch and now() < entry.trusted_until:
                 for place in places:
                     if type(args[place]) is not int:
                         break
@@ -177,44 +181,44 @@ def _decorated(engine: Engine, bound: WrappedFunction) -> Any:  # noqa: C901 - o
     async def lookup(*args: Any, **kwargs: Any) -> Hit[Any]:
         try:
             key = memo.get(args)
-        except TypeError:  # not hashable: it makes no key, or one by the policy's own function
+        except TypeError:  # not hashable: refused later, or turned into a key by the policy's own function
             key = None
         if key is not None and not kwargs:
             entry, moment = get(key), now()
-            if entry is not None and entry.epoch == tag_versions.epoch and moment < entry.quiet_until:
+            if entry is not None and entry.epoch == tag_versions.epoch and moment < entry.trusted_until:
                 for place in places:
                     if type(args[place]) is not int:
                         break
                 else:
                     entry.hits += 1
-                    known = (entry.value, "memory", moment - entry.computed, True, False)
-                    return new_hit(Hit, (*known, entry.computed, entry.fresh))
+                    fields = (entry.value, "memory", moment - entry.computed, True, False)
+                    return new_hit(Hit, (*fields, entry.computed, entry.fresh))
         return _hit(await look(args, kwargs))
 
-    async def look(args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Found:
-        call = bound.call(args, kwargs)
-        if numbers is not None and not kwargs and len(memo) < MEMO and len(call.key) < LONGEST:
+    async def look(args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> LookupResult:
+        call = wrapped.call(args, kwargs)
+        if int_positions is not None and not kwargs and len(memo) < MEMO and len(call.key) < LONGEST:
             memo[args] = call.key  # a short key has short arguments
-        return await engine.lookup(bound, call)
+        return await engine.lookup(wrapped, call)
 
     async def refresh(*args: Any, **kwargs: Any) -> Any:
         return (await renew(*args, **kwargs)).value
 
     async def renew(*args: Any, **kwargs: Any) -> Hit[Any]:
-        return _hit(await engine.lookup(bound, bound.call(args, kwargs), force=True))
+        return _hit(await engine.lookup(wrapped, wrapped.call(args, kwargs), force=True))
 
     async def invalidate(*args: Any, **kwargs: Any) -> bool:
-        key, _ = bound.keys.make(args, kwargs)
+        key, _ = wrapped.keys.make(args, kwargs)
         engine.memory.drop(key)
-        return await engine.flush([key_tag(key)], bound.policy.kept_for.total_seconds())
+        return await engine.flush([key_tag(key)], wrapped.policy.kept_for.total_seconds())
 
     async def lookups(calls: Iterable[tuple[Any, ...]], *, within: float | None = None) -> list[Any]:
-        gate, loop = ConcurrencyLimit(AT_ONCE), asyncio.get_running_loop()
+        limit, loop = ConcurrencyLimit(AT_ONCE), asyncio.get_running_loop()
         end = None if within is None else loop.time() + within
 
         async def one(args: tuple[Any, ...]) -> Hit[Any]:
             async with asyncio.timeout_at(end):
-                return _hit(await engine.lookup(bound, bound.call(args, {}), gate=gate))
+                return _hit(await engine.lookup(wrapped, wrapped.call(args, {}), limit=limit))
 
         return list(await asyncio.gather(*(one(args) for args in calls), return_exceptions=True))
 
@@ -222,18 +226,18 @@ def _decorated(engine: Engine, bound: WrappedFunction) -> Any:  # noqa: C901 - o
         return [hit.value if isinstance(hit, Hit) else hit for hit in await lookups(calls, within=within)]
 
     async def preload(calls: Iterable[tuple[Any, ...]]) -> int:
-        return await engine.preload(bound, [bound.call(args, {}) for args in calls])
+        return await engine.preload(wrapped, [wrapped.call(args, {}) for args in calls])
 
     extras = (lookup, refresh, renew, invalidate, lookups, many, preload)
     for extra in extras:
         setattr(call, extra.__name__, extra)
-    call.key = lambda *args, **kwargs: bound.keys.make(args, kwargs)[0]  # type: ignore[attr-defined]  # Aside says its type
-    call.__name__, call.__doc__ = bound.policy.family, bound.function.__doc__
+    call.key = lambda *args, **kwargs: wrapped.keys.make(args, kwargs)[0]  # type: ignore[attr-defined]  # typed by CachedFunction
+    call.__name__, call.__doc__ = wrapped.policy.family, wrapped.function.__doc__
     return call
 
 
-def _hit(found: Found) -> Hit[Any]:
-    entry, origin = found.entry, found.origin
+def _hit(result: LookupResult) -> Hit[Any]:
+    entry, origin = result.entry, result.origin
     return Hit(
-        entry.value, origin, found.age, origin != "source", origin == "stale", entry.computed, entry.fresh
+        entry.value, origin, result.age, origin != "source", origin == "stale", entry.computed, entry.fresh
     )

@@ -1,4 +1,4 @@
-"""What may be handed out by reference: a return type is walked once, when a function is decorated."""
+"""The check that a return type is deeply immutable, made once when a function is decorated."""
 
 import dataclasses
 import datetime as dt
@@ -18,10 +18,10 @@ _SCALARS = (
 
 
 def check_frozen(annotation: Any, path: str = "return") -> None:
-    """Raise TypeError, naming the field, unless the type is immutable all the way down.
+    """Raise TypeError, naming the field, unless the type is deeply immutable.
 
-    Memory shares one object between all callers, and frozen models are only shallowly so: a dict in a
-    field could be changed under everybody. Models must also forbid inf and NaN, which JSON cannot hold.
+    All callers share the object in memory, and a frozen model is only shallowly immutable: one caller could
+    change a dict in a field for all others. Models must also forbid inf and NaN, which JSON cannot represent.
     """
     _walk(annotation, path, set())
 
@@ -47,15 +47,15 @@ def _walk(annotation: Any, path: str, seen: set[Any]) -> None:
 
 def _fields(kind: Any, path: str) -> dict[str, Any]:
     if not isinstance(kind, type):
-        raise TypeError(f"{path}: {_name(kind)} can be changed in place; use an immutable type")
+        raise TypeError(f"{path}: {_name(kind)} is not an immutable type")
     if issubclass(kind, BaseModel) and kind.model_config.get("frozen"):
         if kind.model_config.get("allow_inf_nan", True):
-            raise TypeError(f"{path}: {_name(kind)} must set allow_inf_nan=False, JSON cannot hold them")
+            raise TypeError(f"{path}: {_name(kind)} must set allow_inf_nan=False: JSON has no inf or NaN")
         return {name: field.annotation for name, field in kind.model_fields.items()}
     frozen_dataclass = dataclasses.is_dataclass(kind) and kind.__dataclass_params__.frozen  # type: ignore[attr-defined]  # typeshed hides it
     if frozen_dataclass or (issubclass(kind, tuple) and hasattr(kind, "_fields")):
         return get_type_hints(kind)
-    raise TypeError(f"{path}: {_name(kind)} can be changed in place; use an immutable type")
+    raise TypeError(f"{path}: {_name(kind)} is not an immutable type")
 
 
 def _is_frozen_mapping(kind: Any) -> bool:

@@ -1,4 +1,4 @@
-"""Keys: from a call's arguments to one unambiguous text."""
+"""Cache keys: one unambiguous text for the arguments of a call."""
 
 import hashlib
 import inspect
@@ -15,19 +15,19 @@ LONGEST = 200  # characters; longer keys end in a digest
 
 
 def encode(part: str | int | None) -> str:
-    """Percent-encode one part so that it can hold no separator; None is `-`, the text "-" is `%2D`."""
+    """Percent-encode one part, so that it contains no separator; None becomes `-` and the text "-" `%2D`."""
     if part is None:
         return "-"
     if part == "-":
         return "%2D"
     text = str(part)
-    if text.isascii() and text.isalnum():  # as most are: `quote` would look at each character
+    if text.isascii() and text.isalnum():  # the common case; `quote` would check each character
         return text
     return quote(text, safe="", errors="surrogatepass")
 
 
 def shorten(key: str) -> str:
-    """Keep a key within 200 characters: what is too long ends in its SHA-256."""
+    """Limit a key to 200 characters: the end of a longer one is replaced by its SHA-256."""
     if len(key) <= LONGEST:
         return key
     digest = hashlib.sha256(key.encode()).hexdigest()
@@ -35,10 +35,10 @@ def shorten(key: str) -> str:
 
 
 class KeyMaker:
-    """Builds the key and the tags of calls to one function under one policy.
+    """A builder of the keys and tags of calls to one function under one policy.
 
-    Arguments that make a key are str, int or None, exactly as annotated: `1`, `"1"` and `True` never
-    meet in one key. Raises ValueError at construction when a template names an unknown argument, and
+    Arguments that are part of a key are str, int or None, exactly as annotated: `1`, `"1"` and `True` never
+    share a key. Raises ValueError at construction when a template names an unknown argument, and
     TypeError at a call with an argument of another type.
     """
 
@@ -47,81 +47,82 @@ class KeyMaker:
         self._signature = inspect.signature(function)
         self._names = tuple(self._signature.parameters)
         self._hints = get_type_hints(function)
-        self._key = self._checked(policy.key) if isinstance(policy.key, str) else policy.key
+        self._key = self._parse_key_template(policy.key) if isinstance(policy.key, str) else policy.key
         self._tags = _tags(policy, self._signature)
-        self.numbers = self._numbers()
+        self.int_positions = self._int_positions()
 
-    def _checked(self, text: str) -> "Segments":
-        """Read the key's template; an argument left out, or another family's name, would mix up answers."""
+    def _parse_key_template(self, text: str) -> "Segments":
+        """Parse the key's template, which must contain every argument and begin with its own family."""
         segments = _template("key", text, self._signature)
-        left_out = set(self._names) - {name for _, name in segments}
-        if left_out:
-            raise ValueError(f"key: {text!r} leaves out {', '.join(sorted(left_out))}")
+        missing = set(self._names) - {name for _, name in segments}
+        if missing:
+            raise ValueError(f"key: {text!r} leaves out {', '.join(sorted(missing))}")
         if segments[0] != (self._policy.root, None):
             raise ValueError(f"key: {text!r} does not begin with its family, {self._policy.root!r}")
         return segments
 
-    def _numbers(self) -> tuple[int, ...] | None:
-        """Give the positions of whole numbers where all arguments are texts, numbers or frozen models.
+    def _int_positions(self) -> tuple[int, ...] | None:
+        """Return the positions of int arguments, or None unless all are str, int or frozen models.
 
-        Keys of such calls may be remembered by their arguments: equal texts are the same text, equal models
-        were validated to be, and a number needs only a look at its type, because 1, 1.0 and True are equal
-        to a dict. None for other calls.
+        The keys of such calls may be memoised by their arguments, because equal arguments make equal keys.
+        Only the type of an int has to be checked, as 1, 1.0 and True are the same key of a dict.
         """
         parameters = list(self._signature.parameters.values())
         kinds = [self._hints.get(parameter.name) for parameter in parameters]
-        by_place = all(parameter.kind is parameter.POSITIONAL_OR_KEYWORD for parameter in parameters)
-        if not by_place or not all(kind in {str, int} or _is_frozen(kind) for kind in kinds):
+        positional = all(parameter.kind is parameter.POSITIONAL_OR_KEYWORD for parameter in parameters)
+        if not positional or not all(kind in {str, int} or _is_frozen(kind) for kind in kinds):
             return None
-        return tuple(place for place, kind in enumerate(kinds) if kind is int)
+        return tuple(position for position, kind in enumerate(kinds) if kind is int)
 
     def make(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> tuple[str, tuple[str, ...]]:
-        """Give the key and the tags of a call."""
-        if not kwargs and len(args) == len(self._names):  # binding costs more than the rest together
-            given = dict(zip(self._names, args, strict=True))
+        """Return the key and the tags of a call."""
+        if not kwargs and len(args) == len(self._names):  # `bind` takes longer than all the rest
+            arguments: Mapping[str, Any] = dict(zip(self._names, args, strict=True))
         else:
             bound = self._signature.bind(*args, **kwargs)
             bound.apply_defaults()
-            given = bound.arguments
+            arguments = bound.arguments
         if callable(self._key):
             parts: Parts = self._key(*args, **kwargs)
             key = ":".join((self._policy.root, *map(encode, parts)))
         else:
-            for name, value in given.items():
+            for name, value in arguments.items():
                 _check(name, value, self._hints.get(name))
-            key = _fill(self._key, given)
-        return shorten(key), self._tags(given)
+            key = _fill(self._key, arguments)
+        return shorten(key), self._tags(arguments)
 
     def tags_of(self, key: str) -> tuple[str, ...] | None:
-        """Give the tags of a key made from the template, None when the key does not fit it."""
+        """Return the tags of a key made from the template, or None if the key does not match it."""
         if callable(self._key):
             return None if self._policy.tags else ()
-        pieces = key.split(":")
-        if len(pieces) != len(self._key):
+        parts = key.split(":")
+        if len(parts) != len(self._key):
             return None
-        given: dict[str, str] = {}
-        for (literal, name), piece in zip(self._key, pieces, strict=True):
-            if name is None and literal != piece:
+        arguments: dict[str, str] = {}
+        for (literal, name), part in zip(self._key, parts, strict=True):
+            if name is None and literal != part:
                 return None
             if name is not None:
-                given[name] = unquote(piece)
-        return self._tags(given)
+                arguments[name] = unquote(part)
+        return self._tags(arguments)
 
 
 def _tags(policy: Policy, signature: inspect.Signature) -> Callable[[Mapping[str, Any]], tuple[str, ...]]:
-    given_tags = policy.tags
-    if callable(given_tags):
-        make = given_tags
-        return lambda given: make(*(given[name] for name in signature.parameters if name in given))
-    templates = [_template("tags", tag, signature) for tag in given_tags]
-    return lambda given: tuple(_fill(tag, given) for tag in templates)
+    tags = policy.tags
+    if callable(tags):
+        make = tags
+        return lambda arguments: make(
+            *(arguments[name] for name in signature.parameters if name in arguments)
+        )
+    templates = [_template("tags", tag, signature) for tag in tags]
+    return lambda arguments: tuple(_fill(template, arguments) for template in templates)
 
 
 def _is_frozen(kind: Any) -> bool:
     return isinstance(kind, type) and issubclass(kind, BaseModel) and bool(kind.model_config.get("frozen"))
 
 
-Segments = tuple[tuple[str, str | None], ...]  # per segment: a literal text, or the argument that fills it
+Segments = tuple[tuple[str, str | None], ...]  # for each segment a literal text, or the name of an argument
 
 
 def _template(field: str, text: str, signature: inspect.Signature) -> Segments:
@@ -137,8 +138,8 @@ def _template(field: str, text: str, signature: inspect.Signature) -> Segments:
     return tuple(segments)
 
 
-def _fill(segments: Segments, given: Mapping[str, Any]) -> str:
-    return ":".join(literal if name is None else encode(given[name]) for literal, name in segments)
+def _fill(segments: Segments, arguments: Mapping[str, Any]) -> str:
+    return ":".join(literal if name is None else encode(arguments[name]) for literal, name in segments)
 
 
 def _check(name: str, value: object, hint: Any) -> None:

@@ -1,4 +1,4 @@
-"""The shared side of one cache: the tier itself, the writes that wait for it, the stamps kept in step."""
+"""The parts of a cache beyond memory: the guarded shared tier, write-behind and invalidation sync."""
 
 from typing import NamedTuple
 
@@ -10,20 +10,20 @@ from veo.cache.writebehind import WriteBehind
 
 
 class L2(NamedTuple):
-    """What a cache has besides memory."""
+    """The shared tier of one cache."""
 
     shared: L2Guard
     writes: WriteBehind
     tag_sync: TagSync
 
     def start(self) -> None:
-        """Begin on a new event loop: old connections and timers are gone."""
+        """Start on a new event loop: connections and timers of the old one are gone."""
         self.shared.reconnect()
         self.writes.restart()
         self.tag_sync.start()
 
 
 def make_l2(shared: L2Guard, memory: Memory, clock: Clock, sync_every: float) -> L2:
-    """Wire the shared side."""
+    """Wire up the shared tier."""
     writes = WriteBehind(shared, clock)
     return L2(shared, writes, TagSync(memory, shared, writes, clock, sync_every))

@@ -1,7 +1,7 @@
-"""The shared tier made safe: reads merged, every call bounded in time, a breaker, a budget, a count.
+"""The guard around the shared tier: merged reads, time limits, a circuit breaker, a daily command limit.
 
-Every method raises StoreError and nothing else when the tier did not do its part. Keys are given without
-the prefix that the whole cache shares.
+Every method raises StoreError, and nothing else, when the tier fails. Keys are passed without the prefix
+that the whole cache shares.
 """
 
 import asyncio
@@ -21,12 +21,12 @@ T = TypeVar("T")
 Values = dict[str, str | None]
 log = logging.getLogger(__name__)
 
-NEAR_BUDGET = 0.95  # of a day's commands; the rest is left to invalidations and other clients
-DAY = 86_400
+USABLE_SHARE = 0.95  # of the daily commands; the rest is reserved for invalidations and other clients
+DAY = 86_400  # seconds
 
 
 class L2Guard:
-    """A Store behind a breaker. Times are in seconds; `commands_per_day` is this container's budget."""
+    """A Store behind a breaker. Times are in seconds; `commands_per_day` is this container's daily limit."""
 
     def __init__(
         self,
@@ -47,30 +47,30 @@ class L2Guard:
             first_timeout,
         )
         self._commands_per_day = commands_per_day
-        self._today = (0, 0)  # day number, commands sent on it
-        self._warned = 0
-        self._met = False  # the first call has been tried
+        self._commands_today = (0, 0)  # day number, commands sent on that day
+        self._warned_on = 0  # day number
+        self._contacted = False  # a first call has been made
         self._probe: asyncio.Task[None] | None = None
         self.last: Literal["up", "down"] | None = None
-        self.refused = False  # the last fault was a refusal: credentials, plan, a full store
+        self.refused = False  # the last fault was a refusal: credentials, plan limit, a full store
         self._batch: _Batch | None = None
         self._reads: set[asyncio.Task[None]] = set()
 
     def reconnect(self) -> None:
-        """Forget what belongs to an event loop or a connection that is gone."""
-        self._batch, self._met, self._probe = None, False, None
+        """Drop the state of a previous event loop or connection."""
+        self._batch, self._contacted, self._probe = None, False, None
         self._reads.clear()
 
-    async def hang_up(self) -> None:
-        """Give back the connections; the next call makes first contact again."""
+    async def disconnect(self) -> None:
+        """Close the connections; the next call counts as the first one again."""
         self.reconnect()
-        with suppress(Exception):  # of connections that are gone anyway
+        with suppress(Exception):  # the connections are discarded in any case
             async with asyncio.timeout(self._write_timeout):
                 await self.store.close()
 
     async def read(self, keys: Sequence[str], *, urgent: bool = False) -> list[str | None]:
-        """Read several keys; reads that are asked for within one tick of the loop are one MGET."""
-        self._check_awake(urgent=urgent)  # before anything is set in motion
+        """Read several keys; reads requested within one tick of the loop are merged into one MGET."""
+        self._check_available(urgent=urgent)  # before a task is started
         batch, loop = self._batch, asyncio.get_running_loop()
         if batch is None:
             batch = self._batch = _Batch()
@@ -82,100 +82,100 @@ class L2Guard:
         return [values[key] for key in keys]
 
     async def set(self, key: str, value: str, px: int | None, *, urgent: bool = False) -> None:
-        """Write one key for `px` milliseconds, or for ever."""
+        """Write one key, which expires after `px` milliseconds, or never."""
         self.counters.writes += 1
         await self._guard(
             lambda: self.store.set(self._prefix + key, value, px), self._write_timeout, urgent=urgent
         )
 
     async def mset(self, values: Mapping[str, str]) -> None:
-        """Write several keys for ever."""
+        """Write several keys without expiry."""
         self.counters.writes += 1
-        named = {self._prefix + key: value for key, value in values.items()}
-        await self._guard(lambda: self.store.mset(named), self._write_timeout, urgent=True)
+        prefixed = {self._prefix + key: value for key, value in values.items()}
+        await self._guard(lambda: self.store.mset(prefixed), self._write_timeout, urgent=True)
 
     async def claim(self, key: str, value: str, px: int | None) -> str | None:
-        """Write a key only when absent; give the value that stands otherwise."""
+        """Write a key if it is absent and return None, else return the existing value."""
         return await self._guard(lambda: self.store.claim(self._prefix + key, value, px), self._read_timeout)
 
     async def delete(self, key: str) -> bool:
-        """Remove a key; tell whether it was there."""
+        """Remove a key; return whether it existed."""
         return await self._guard(lambda: self.store.delete(self._prefix + key), self._write_timeout)
 
     async def add(self, key: str, amount: int, px: int) -> int:
-        """Add to a whole number of the fleet, and give the sum."""
+        """Add to a counter shared by the fleet, and return the sum."""
         self.counters.writes += 1
         return await self._guard(lambda: self.store.add(self._prefix + key, amount, px), self._read_timeout)
 
-    async def keep(self, key: str, field: str, value: str, px: int) -> None:
-        """Write one field of a hash of the fleet."""
+    async def hset(self, key: str, field: str, value: str, px: int) -> None:
+        """Write one field of a hash."""
         self.counters.writes += 1
         await self._guard(lambda: self.store.hset(self._prefix + key, field, value, px), self._write_timeout)
 
-    async def kept(self, key: str) -> dict[str, str]:
-        """Read all fields of a hash; there may be many, so it may take as long as a write."""
+    async def hgetall(self, key: str) -> dict[str, str]:
+        """Read all fields of a hash; there may be many, so the time limit is that of a write."""
         self.counters.reads += 1
         return await self._guard(lambda: self.store.hgetall(self._prefix + key), self._write_timeout)
 
     async def fetch(self, key: str) -> str | None:
-        """Read one key by itself; its value may be large, so it may take as long as a write."""
+        """Read one key; its value may be large, so the time limit is that of a write."""
         self.counters.reads += 1
         (value,) = await self._guard(lambda: self.store.mget([self._prefix + key]), self._write_timeout)
         return value
 
     async def ping(self) -> None:
-        """Make first contact; bounded by the longer first timeout."""
+        """Ping the store, bounded by the longer timeout of first calls."""
         await self._guard(self.store.ping, self._first_timeout)
 
     async def _read(self, batch: "_Batch") -> None:
-        self._batch = None  # what is asked for from here on is another read
-        names = list(batch.keys)
+        self._batch = None  # later requests start another batch
+        keys = list(batch.keys)
         self.counters.reads += 1
 
         async def read() -> Values:
-            values = await self.store.mget([self._prefix + name for name in names])
-            return dict(zip(names, values, strict=True))  # another number of values is a fault like any other
+            values = await self.store.mget([self._prefix + key for key in keys])
+            return dict(zip(keys, values, strict=True))  # a wrong number of values becomes a StoreError
 
         try:
-            batch.give(await self._guard(read, self._read_timeout, urgent=batch.urgent))
+            batch.resolve(await self._guard(read, self._read_timeout, urgent=batch.urgent))
         except StoreError as error:
             batch.fail(error)
 
     async def _guard(self, operation: Callable[[], Awaitable[T]], limit: float, *, urgent: bool = False) -> T:
-        self._check_awake(urgent=urgent)
+        self._check_available(urgent=urgent)
         return await self._call(operation, limit, began=self._clock.now())
 
-    def rests(self) -> bool:
-        """Tell whether a call would be refused unasked now, and nothing be gained by trying."""
+    def is_resting(self) -> bool:
+        """Check whether the breaker is open or the daily command limit reached, so calls are rejected."""
         now = self._clock.now()
-        return self.breaker.state(now) == "open" or self._spent(now)
+        return self.breaker.state(now) == "open" or self._limit_reached(now)
 
-    def _check_awake(self, *, urgent: bool = False) -> None:
-        """Raise StoreError while the tier rests; have it probed, behind the caller, when its rest is over.
+    def _check_available(self, *, urgent: bool = False) -> None:
+        """Raise StoreError while the tier is resting; start a background probe once the rest is over.
 
-        A flush is `urgent`: it goes out though the day's budget is nearly spent.
+        An `urgent` call, such as a flush, is sent in spite of the daily command limit.
         """
         now = self._clock.now()
         state = self.breaker.state(now)
         if state == "half-open" and self._probe is None:
-            # only here may a call take long: what has to be built up again is DNS, TCP and TLS
-            probe = self._prove()
+            # a probe has the longer time limit, because it may need DNS, TCP and TLS again
+            probe = self._send_probe()
             self._probe = asyncio.get_running_loop().create_task(probe, context=contextvars.Context())
-        if state != "closed" or (self._spent(now) and not urgent):
+        if state != "closed" or (self._limit_reached(now) and not urgent):
             self.counters.skipped += 1
             raise StoreError("the shared tier is resting", "unreachable")
 
-    async def _prove(self) -> None:
+    async def _send_probe(self) -> None:
         with suppress(StoreError):
             await self._call(self.store.ping, self._first_timeout, began=math.inf)
         self._probe = None
 
     async def _call(self, operation: Callable[[], Awaitable[T]], limit: float, *, began: float) -> T:
-        """Call the store; what `began` before the breaker opened tells nothing of the time after."""
-        limit = limit if self._met else max(limit, self._first_timeout)
-        self._met = True
+        """Call the store; the success of a call that `began` before the breaker opened does not close it."""
+        limit = limit if self._contacted else max(limit, self._first_timeout)
+        self._contacted = True
         self.counters.commands += 1
-        self._today = (self._today[0], self._today[1] + 1)
+        self._commands_today = (self._commands_today[0], self._commands_today[1] + 1)
         try:
             async with asyncio.timeout(limit):
                 result = await operation()
@@ -186,8 +186,8 @@ class L2Guard:
         except asyncio.CancelledError as error:
             if (task := asyncio.current_task()) is not None and task.cancelling():
                 raise
-            raise self._fault(StoreError("the store gave up", "unreachable")) from error
-        except Exception as error:  # a store that breaks its contract may not break an answer
+            raise self._fault(StoreError("the store cancelled its own call", "unreachable")) from error
+        except Exception as error:  # a store that breaks its contract must not break an answer
             raise self._fault(StoreError(f"the store raised {type(error).__name__}")) from error
         self.breaker.succeeded(began)
         self.last = "up"
@@ -197,30 +197,33 @@ class L2Guard:
         self.counters.faults += 1
         self.last, self.refused = "down", error.kind == "refused"
         now = self._clock.now()
-        was = self.breaker.state(now)
+        state_before = self.breaker.state(now)
         self.breaker.failed(now, refused=error.kind == "refused")
         state = self.breaker.state(now)
         fault = {"event": "store_fault", "kind": error.kind, "error": str(error), "breaker": state}
-        log.log(logging.WARNING if was == "closed" else logging.DEBUG, "shared tier: %s", error, extra=fault)
+        level = logging.WARNING if state_before == "closed" else logging.DEBUG
+        log.log(level, "shared tier: %s", error, extra=fault)
         return error
 
-    def _spent(self, now: float) -> bool:
-        """Tell whether the day's budget is nearly used up; say so once a day."""
+    def _limit_reached(self, now: float) -> bool:
+        """Check whether the usable share of the daily command limit is used up; log it once a day."""
         day = int(now // DAY)
-        if self._today[0] != day:
-            self._today = (day, 0)
-        if self._commands_per_day is None or self._today[1] < self._commands_per_day * NEAR_BUDGET:
+        if self._commands_today[0] != day:
+            self._commands_today = (day, 0)
+        if self._commands_per_day is None or self._commands_today[1] < self._commands_per_day * USABLE_SHARE:
             return False
-        if self._warned != day:
-            self._warned = day
-            log.warning("the day's %d commands are nearly spent: memory only", self._commands_per_day)
+        if self._warned_on != day:
+            self._warned_on = day
+            log.warning(
+                "the daily limit of %d commands is nearly reached: using memory only", self._commands_per_day
+            )
         return True
 
 
 class _Batch:
-    """Keys asked for within one tick, and the answer they share.
+    """The keys requested within one tick, read together.
 
-    Each caller waits on a future of its own, so that one who gives up takes nobody along.
+    Each caller waits on its own future, so cancelling one caller does not cancel the others.
     """
 
     def __init__(self) -> None:
@@ -229,19 +232,19 @@ class _Batch:
         self._callers: list[asyncio.Future[Values]] = []
 
     def join(self, keys: Sequence[str], caller: asyncio.Future[Values]) -> asyncio.Future[Values]:
-        """Ask for keys along with others."""
+        """Add a caller's keys to the batch, and return the caller's future."""
         self.keys.update(dict.fromkeys(keys))
         self._callers.append(caller)
         return caller
 
-    def give(self, values: Values) -> None:
-        """Answer all who still wait."""
+    def resolve(self, values: Values) -> None:
+        """Resolve the futures that are still pending."""
         for caller in self._callers:
             if not caller.done():
                 caller.set_result(values)
 
     def fail(self, error: StoreError) -> None:
-        """Fail all who still wait."""
+        """Fail the futures that are still pending."""
         for caller in self._callers:
             if not caller.done():
                 caller.set_exception(error)

@@ -1,4 +1,4 @@
-"""Who asks a paid source: the one container that holds the lease; the others wait for its answer."""
+"""Fleet-wide single flight: the container that holds the lease calls the source, the others wait for it."""
 
 import asyncio
 import secrets
@@ -13,11 +13,11 @@ from veo.cache.lease_record import (
     FailureNote,
     Lease,
     UpstreamThrottled,
-    failure_text,
+    dump_failure,
+    dump_lease,
     lease_seconds,
-    lease_text,
     parse,
-    waits,
+    poll_pauses,
 )
 from veo.cache.policy import Policy
 from veo.cache.single_flight import Flight, FlightResult
@@ -28,28 +28,28 @@ Record = Lease | FailureNote | None
 
 
 class LeaseDecision(Enum):
-    """What a container does that got no answer from another one."""
+    """The next step of a flight that got no result from another container."""
 
-    LEAD = "ask the source"
+    COMPUTE = "call the source"
     YIELD = "leave it to the holder of the lease"
 
 
 def lease_key(key: str) -> str:
-    """Give the key of the lease on a key."""
+    """Return the key of the lease on a key."""
     return f"{key}!"
 
 
 @dataclass(frozen=True, slots=True)
-class Release:
-    """Frees a key whose lease is still ours."""
+class LeaseRelease:
+    """The write that frees a key whose lease this container still holds."""
 
     key: str
     owner: str
     expires: float
 
-    async def attempt(self, shared: L2Guard, now: float, *, again: bool) -> None:
-        """Delete the lease, unless another container has it by now."""
-        del now, again
+    async def attempt(self, shared: L2Guard, now: float, *, retry: bool) -> None:
+        """Delete the lease, unless another container holds it by now."""
+        del now, retry
         (text,) = await shared.read([lease_key(self.key)])
         record = parse(text)
         if isinstance(record, Lease) and record.owner == self.owner:
@@ -57,8 +57,8 @@ class Release:
 
 
 @dataclass(frozen=True, slots=True)
-class Note:
-    """Tells the fleet that the source of a key failed; it takes the place of our lease."""
+class FailureWrite:
+    """The write of a failure note, which replaces this container's lease."""
 
     key: str
     owner: str
@@ -66,89 +66,90 @@ class Note:
 
     @property
     def expires(self) -> float:
-        """Give the end of the pause."""
+        """Return the end of the pause."""
         return self.failure.until
 
-    async def attempt(self, shared: L2Guard, now: float, *, again: bool) -> None:
-        """Write the note for what is left of the pause, unless somebody else leads since."""
+    async def attempt(self, shared: L2Guard, now: float, *, retry: bool) -> None:
+        """Write the note with the rest of the pause as its life, unless another container took the lease."""
         name = lease_key(self.key)
-        if again:
+        if retry:
             record = parse((await shared.read([name]))[0])
             if isinstance(record, Lease) and record.owner != self.owner:
                 return
-        await shared.set(name, failure_text(self.failure), max(1, round((self.failure.until - now) * 1000)))
+        await shared.set(name, dump_failure(self.failure), max(1, round((self.failure.until - now) * 1000)))
 
 
 class FleetSingleFlight:
-    """Claims the leases of one container's flights."""
+    """The leases of one container's flights."""
 
     def __init__(self, shared: L2Guard, tag_versions: TagVersions, clock: Clock) -> None:
-        self._shared, self._generations, self._clock = shared, tag_versions, clock
-        self._ended: deque[str] = deque(maxlen=256)  # owners of own leases whose flight is over
+        self._shared, self._tag_versions, self._clock = shared, tag_versions, clock
+        self._finished: deque[str] = deque(maxlen=256)  # owners of this container's leases that are over
 
-    async def lead(
+    async def acquire(
         self,
         policy: Policy,
         flight: Flight,
         record: Record,
-        look: Callable[[], Awaitable[Record]],
-        landed: Callable[[], FlightResult | None],
+        read_again: Callable[[], Awaitable[Record]],
+        cached_result: Callable[[], FlightResult | None],
     ) -> FlightResult | LeaseDecision:
-        """Take the lease, or wait for its holder; `look` reads again, `landed` tells what it brought.
+        """Take the lease, or wait for the result of its holder.
 
-        Raises UpstreamThrottled when the fleet's failure note stands. While the shared tier is away
-        everybody leads.
+        `read_again` reads the shared tier, and `cached_result` returns the fresh entry of the last read.
+        Raises UpstreamThrottled while the fleet's failure note is valid. While the shared tier is down,
+        every container computes.
         """
-        cost = None if flight.held is None else flight.held.cost
+        cost = None if flight.cached is None else flight.cached.cost
         length = lease_seconds(policy, cost)
         pauses: list[float] | None = None
         try:
             while True:
-                if not self._stands(flight, record):
+                if not self._is_valid(flight, record):
                     record = await self._claim(flight, record, length, cost or 0.0)
                 if record is None:
-                    return LeaseDecision.LEAD
+                    return LeaseDecision.COMPUTE
                 if isinstance(record, FailureNote):
                     raise UpstreamThrottled(record.reason, max(0.0, record.until - self._clock.now()))
                 if flight.background:
                     return LeaseDecision.YIELD
-                pauses = waits(record, self._clock.now(), length) if pauses is None else pauses
+                pauses = poll_pauses(record, self._clock.now(), length) if pauses is None else pauses
                 if not pauses:
-                    return LeaseDecision.LEAD  # the holder had all of its time
+                    return LeaseDecision.COMPUTE  # the lease of the holder is over
                 await asyncio.sleep(pauses.pop(0))
-                record = await look()
-                if (landing := landed()) is not None:
-                    return landing
+                record = await read_again()
+                if (result := cached_result()) is not None:
+                    return result
         except StoreError:
-            return LeaseDecision.LEAD
+            return LeaseDecision.COMPUTE
 
-    def _stands(self, flight: Flight, record: Record) -> bool:
-        """Tell whether a record is in the way: not one from before a flush, nor a failure gone by."""
+    def _is_valid(self, flight: Flight, record: Record) -> bool:
+        """Check that a record is not absent, expired, older than a flush or left by a finished flight."""
         if isinstance(record, FailureNote):
             return record.until > self._clock.now()
-        if record is None or record.owner in self._ended:
+        if record is None or record.owner in self._finished:
             return False
-        return self._generations.current(record.stamps, flight.tags)
+        return self._tag_versions.current(record.versions, flight.tags)
 
-    def ended(self, flight: Flight) -> "Release | None":
-        """Record that a flight is over; give the write that frees its key where nobody needs the lease."""
+    def finish(self, flight: Flight) -> LeaseRelease | None:
+        """Record that a flight is over; return the write that releases its lease, if it needs one."""
         if flight.owner is None:
             return None
-        self._ended.append(flight.owner)
-        if flight.settled or not flight.leads():
+        self._finished.append(flight.owner)
+        if flight.lease_settled or not flight.holds_lease():
             return None
-        left = flight.lease_until - flight.loop.time()
-        return Release(flight.key, flight.owner, self._clock.now() + left)
+        remaining = flight.lease_until - flight.loop.time()
+        return LeaseRelease(flight.key, flight.owner, self._clock.now() + remaining)
 
     async def _claim(self, flight: Flight, outdated: Record, length: float, cost: float) -> Record:
-        """Claim the lease; None when it is ours, else the record that stands."""
+        """Claim the lease; return None on success, else the record of another container."""
         owner, px = secrets.token_hex(6), round(length * 1000)
-        mine = lease_text(Lease(owner, self._clock.now() + cost, flight.stamps))
-        standing = None
+        lease = dump_lease(Lease(owner, self._clock.now() + cost, flight.versions))
+        existing = None
         if outdated is None:
-            standing = parse(await self._shared.claim(lease_key(flight.key), mine, px))
+            existing = parse(await self._shared.claim(lease_key(flight.key), lease, px))
         else:
-            await self._shared.set(lease_key(flight.key), mine, px)
-        if standing is None:
+            await self._shared.set(lease_key(flight.key), lease, px)
+        if existing is None:
             flight.owner, flight.lease_until = owner, flight.loop.time() + length
-        return standing
+        return existing

@@ -1,58 +1,60 @@
-"""Fleet flight: for paid sources one container computes, the others wait for its answer.
+"""The record of fleet-wide single flight: a lease, or a note that the source failed.
 
-The record under `<key>!` is a lease, or after a failure the note that keeps the whole fleet away from the
-source for a while. It holds only while the shared tier is reachable.
+It is stored under `<key>!`. The lease makes one container compute while the others wait for its answer; the
+failure note keeps the whole fleet away from the source for a while. Both need a reachable shared tier.
 """
 
 import json
 from dataclasses import dataclass
 
-from veo.cache.entry import LATEST, Stamps
+from veo.cache.entry import MAX_INTEGER, TagVersionMap
 from veo.cache.policy import Policy
 
 POLLS = 6
-_GROWTH = 2  # each wait is twice the last, so that nobody waits more than twice as long as the compute
-SHORTEST_LEASE = 10.0
+_GROWTH = 2  # each pause is twice the last, so a container waits at most twice as long as the compute takes
+SHORTEST_LEASE = 10.0  # seconds
 
 
 class UpstreamThrottled(Exception):
-    """The source failed a moment ago and is left alone; `retry_after` in seconds."""
+    """The source failed recently and is not called for now; `retry_after` is in seconds."""
 
     def __init__(self, reason: str, retry_after: float) -> None:
-        super().__init__(f"{reason}; asked again in {retry_after:.0f} s at the earliest")
+        super().__init__(f"{reason}; next attempt in {retry_after:.0f} s at the earliest")
         self.reason, self.retry_after = reason, retry_after
 
 
 @dataclass(frozen=True, slots=True)
 class Lease:
-    """Somebody computes: who, until when about (Unix seconds), and under which stamps."""
+    """A claim on a compute: its owner, the estimated end (Unix seconds) and the tag versions at its start."""
 
     owner: str
     eta: float
-    stamps: Stamps
+    versions: TagVersionMap
 
 
 @dataclass(frozen=True, slots=True)
 class FailureNote:
-    """The source failed: why, and until when (Unix seconds) it is left alone."""
+    """The failure of a source: its reason, and until when (Unix seconds) the source is not called."""
 
     reason: str
     until: float
 
 
-def lease_text(lease: Lease) -> str:
-    """Give a lease as JSON."""
-    stamps = {tag: stamp for tag, stamp in lease.stamps.items() if stamp is not None}
-    return json.dumps({"o": lease.owner, "eta": round(lease.eta * 1000), "g": stamps}, separators=(",", ":"))
+def dump_lease(lease: Lease) -> str:
+    """Return a lease as JSON."""
+    versions = {tag: version for tag, version in lease.versions.items() if version is not None}
+    return json.dumps(
+        {"o": lease.owner, "eta": round(lease.eta * 1000), "g": versions}, separators=(",", ":")
+    )
 
 
-def failure_text(failure: FailureNote) -> str:
-    """Give a failure as JSON."""
+def dump_failure(failure: FailureNote) -> str:
+    """Return a failure note as JSON."""
     return json.dumps({"x": failure.reason, "until": round(failure.until * 1000)}, separators=(",", ":"))
 
 
 def parse(text: str | None) -> Lease | FailureNote | None:
-    """Read a record; anything undecodable counts as none."""
+    """Parse a record; return None for undecodable text."""
     try:
         record = json.loads(text or "null")
         if "x" in record:
@@ -63,19 +65,19 @@ def parse(text: str | None) -> Lease | FailureNote | None:
 
 
 def _seconds(milliseconds: object) -> float:
-    if type(milliseconds) is not int or not 0 <= milliseconds < LATEST:
+    if type(milliseconds) is not int or not 0 <= milliseconds < MAX_INTEGER:
         raise ValueError("not a time")
     return milliseconds / 1000
 
 
 def lease_seconds(policy: Policy, cost: float | None) -> float:
-    """Give the length of a lease: three computes, but at least 10 s and at most the give-up time."""
+    """Return the length of a lease: three computes, but at least 10 s and at most the give-up time."""
     longest = policy.give_up.total_seconds()
     return longest if cost is None else min(longest, max(SHORTEST_LEASE, 3 * cost))
 
 
-def waits(lease: Lease, now: float, length: float) -> list[float]:
-    """Give the pauses between a loser's looks: to the expected end, then growing to the lease's end."""
+def poll_pauses(lease: Lease, now: float, length: float) -> list[float]:
+    """Return a waiting container's pauses between reads: to the lease's `eta`, then growing to its end."""
     first = min(max(lease.eta - now, 0.0), length)
     shares = [_GROWTH**step for step in range(POLLS if first == 0.0 else POLLS - 1)]
     rest = [(length - first) * share / sum(shares) for share in shares]

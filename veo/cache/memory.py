@@ -1,7 +1,6 @@
-"""The memory tier, bounded by entries and by weight: what was not used since its last turn goes first.
+"""The memory tier, bounded by entries and by weight; it evicts entries that were not used recently.
 
-This is the clock algorithm, which approximates "least recently used" and leaves the hit without any
-bookkeeping but the entry's own count.
+It uses the clock algorithm, an approximation of LRU in which a hit only increments the entry's own counter.
 """
 
 from collections import OrderedDict
@@ -9,55 +8,55 @@ from collections.abc import Callable, Iterator
 
 from veo.cache.entry import Entry
 
-WEIGHT_PER_BYTE = 8  # a value as models takes about eight times its JSON
+WEIGHT_PER_BYTE = 8  # a value held as models takes about eight times the size of its JSON
 
 
 class Memory:
-    """Entries by key. `most` entries and `bytes_at_most` bytes of estimated weight are kept."""
+    """Entries by key, at most `max_entries` of them and `bytes_at_most` bytes of estimated weight."""
 
     def __init__(
         self,
-        most: int = 1_000,
+        max_entries: int = 1_000,
         bytes_at_most: int = 32 * 2**20,
-        on_leave: Callable[[str, Entry], None] = lambda _key, _entry: None,
+        on_removed: Callable[[str, Entry], None] = lambda _key, _entry: None,
     ) -> None:
         self._entries: OrderedDict[str, Entry] = OrderedDict()
-        self._most, self._bytes_at_most, self._on_leave = most, bytes_at_most, on_leave
+        self._max_entries, self._bytes_at_most, self._on_removed = max_entries, bytes_at_most, on_removed
         self.weight = 0
         self.get = self._entries.get  # the hot path calls it directly
 
     def put(self, key: str, entry: Entry, payload_bytes: int) -> bool:
-        """Keep an entry; tell whether it fits at all."""
+        """Store an entry; return False if it alone is larger than the tier."""
         self.drop(key)
         entry.weight = WEIGHT_PER_BYTE * payload_bytes
-        if entry.weight > self._bytes_at_most or self._most < 1:
+        if entry.weight > self._bytes_at_most or self._max_entries < 1:
             return False
         self._entries[key] = entry
         self.weight += entry.weight
-        while len(self._entries) > self._most or self.weight > self._bytes_at_most:
-            self._turn(key)
+        while len(self._entries) > self._max_entries or self.weight > self._bytes_at_most:
+            self._check_oldest(key)
         return True
 
-    def used(self, entry: Entry) -> None:
-        """Let an entry stay for another round, though it was not hit."""
-        entry.hits_at_turn = -1
+    def mark_used(self, entry: Entry) -> None:
+        """Spare an entry at its next check, as a hit would."""
+        entry.hits_at_check = -1
 
-    def _turn(self, newest: str) -> None:
-        """Drop the entry whose turn it is, or let it stay for another round if it was used since its last."""
+    def _check_oldest(self, newest: str) -> None:
+        """Evict the oldest entry, or move it to the end if it was hit since its last check."""
         key, entry = next(iter(self._entries.items()))
-        if entry.hits == entry.hits_at_turn and key != newest:
+        if entry.hits == entry.hits_at_check and key != newest:
             self.drop(key)
         else:
-            entry.hits_at_turn = entry.hits
+            entry.hits_at_check = entry.hits
             self._entries.move_to_end(key)
 
     def drop(self, key: str) -> bool:
-        """Remove a key; tell whether it was there."""
+        """Remove a key; return whether it existed."""
         entry = self._entries.pop(key, None)
         if entry is None:
             return False
         self.weight -= entry.weight
-        self._on_leave(key, entry)
+        self._on_removed(key, entry)
         return True
 
     def clear(self) -> None:
@@ -66,7 +65,7 @@ class Memory:
             self.drop(key)
 
     def items(self) -> list[tuple[str, Entry]]:
-        """Give what is kept now, by key."""
+        """Return a snapshot of the keys and their entries."""
         return list(self._entries.items())
 
     def __iter__(self) -> Iterator[str]:

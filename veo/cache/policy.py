@@ -1,4 +1,4 @@
-"""What one family of cached answers wants of the cache."""
+"""The cache policy of one family of cached answers."""
 
 import re
 from collections.abc import Callable
@@ -13,23 +13,27 @@ _FAMILY = re.compile(r"[a-z][a-z0-9_-]+")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Policy:
-    """The lifetimes and limits of one family; everything but the first three has a default.
+    """The lifetimes and limits of one family; every field but the first three has a default.
 
-    `under` names another family whose keys and flushes these entries share.
+    `key` is a template over the arguments (`"area:{code}"`), or a function of them that returns the parts
+    after the family. `under` names another family whose keys and flushes these entries share. `tags` are
+    additional groups to flush by, also templates or a function of the arguments; `flushed_with` names kinds
+    of tags (`"area"`) whose flush includes the whole family.
 
-    `key` is a template over the arguments (`"area:{code}"`) or a function of them that gives the parts
-    after the family. `tags` are further groups to flush by, likewise: templates or a function;
-    `flushed_with` names kinds of tags (`"area"`) whose flush takes the whole family along.
+    `fresh_for` is the logical life; for `stale_if_error` after it, a value may still answer for a failing
+    source (as in RFC 5861). `lifetime` may shorten `fresh_for` for one value. `fleet_once` calls the source
+    at most once across the fleet. `shared=False` stores values in this container's memory only, `sensitive`
+    stores them nowhere, and `cache_if` rejects single values. `content` returns the part of a value that
+    decides whether a refresh changed it, as counted by the ledger. `stale_on` are the failures for which a
+    stale value may answer (timeouts always are); `negative_on` are the definite "there is none" answers,
+    cached for `negative_for`.
 
-    `fresh_for` is the logical life; `stale_if_error` how long after it a value may still answer for a
-    failing source (as in RFC 5861). `lifetime` may shorten or lengthen `fresh_for` for one value.
-    `paid` asks the source at most once across the fleet. `shared=False` keeps values in this
-    container's memory, `sensitive` keeps them nowhere, `cache_if` refuses single values. `content` is what
-    of a value counts when the ledger tells whether a refresh brought anything new.
-    `stale_on` are the failures of a source that a stale value may hide (timeouts always are);
-    `negative_on` the definite "there is none" that is remembered for `negative_for`.
+    `beta` scales how early XFetch refreshes, `jitter` is the largest share by which a life is shortened, and
+    `local_for` is the time after which memory checks the shared tier again. `soft_timeout` limits the wait of
+    a caller who has a stale value, `hard_timeout` that of any other. `throttle` is the first pause after a
+    failure, `throttle_at_most` the longest one.
 
-    Raises ValueError, naming the field, for a policy that makes no sense.
+    Raises ValueError, naming the field, for an inconsistent policy.
     """
 
     family: str
@@ -65,42 +69,42 @@ class Policy:
             value = getattr(self, field.name)
             if isinstance(value, timedelta) and value < timedelta(0):
                 raise ValueError(f"{field.name}: {value} is negative")
-        for name, sound, rule in (
-            ("fresh_for", bool(self.fresh_for), "must be longer than nothing"),
-            ("throttle", bool(self.throttle), "must be longer than nothing"),
-            ("hard_timeout", bool(self.hard_timeout), "must be longer than nothing"),
+        for name, valid, rule in (
+            ("fresh_for", bool(self.fresh_for), "must be more than 0"),
+            ("throttle", bool(self.throttle), "must be more than 0"),
+            ("hard_timeout", bool(self.hard_timeout), "must be more than 0"),
             ("soft_timeout", self.soft_timeout <= self.hard_timeout, "is longer than hard_timeout"),
             ("throttle", self.throttle <= self.throttle_at_most, "is longer than throttle_at_most"),
-            ("jitter", 0 <= self.jitter < 1, "is not a share from 0 up to, not including, 1"),
+            ("jitter", 0 <= self.jitter < 1, "must be at least 0 and less than 1"),
             ("beta", self.beta >= 0, "is negative"),
             ("local_for", (self.local_for or timedelta()) <= self.fresh_for, "is longer than fresh_for"),
             (
                 "fresh_for",
                 not self.fleet_once or self.fresh_for > self.give_up,
-                "is within the fleet's lease",
+                "must be longer than a lease, which may last twice hard_timeout",
             ),
         ):
-            if not sound:
+            if not valid:
                 raise ValueError(f"{name}: {getattr(self, name)} {rule}")
 
     @property
     def root(self) -> str:
-        """Give what every key begins with, by which a whole family is flushed."""
+        """Return the first part of every key, which is also the tag that flushes the whole family."""
         return self.under or self.family
 
     @property
     def give_up(self) -> timedelta:
-        """Give the time after which a compute that still runs is cancelled."""
+        """Return the time after which a running compute is cancelled."""
         return 2 * self.hard_timeout
 
     @property
     def local_life(self) -> timedelta:
-        """Give the time after which memory looks at the shared tier again."""
+        """Return the time after which memory checks the shared tier again."""
         if self.local_for is not None:
             return self.local_for
         return min(self.fresh_for / 4, timedelta(minutes=15))
 
     @property
     def kept_for(self) -> timedelta:
-        """Give the longest physical life of an entry."""
+        """Return the longest time for which an entry is stored."""
         return self.fresh_for + self.stale_if_error

@@ -1,8 +1,8 @@
-"""Single flight: one compute per key at a time, whose one answer all current callers share.
+"""Single flight: one compute per key at a time, whose result all current callers share.
 
-The flight is a task of its own, so a caller that is cancelled harms nobody, and with all callers gone
-the compute still ends in the cache. A caller may stop waiting (with a stale value after the soft timeout,
-with an error after the hard one), but until the task really ends nobody starts a second one.
+The flight is a task of its own: cancelling one caller does not affect the others, and even with all callers
+gone the result still reaches the cache. A caller may stop waiting (with a stale value after the soft timeout,
+with an error after the hard one), but no second compute starts until the task has ended.
 """
 
 import asyncio
@@ -11,20 +11,20 @@ from collections.abc import Iterable, Mapping
 from typing import Any, Literal, NamedTuple
 
 from veo.cache.concurrency import ConcurrencyLimit
-from veo.cache.entry import Entry, Stamps
+from veo.cache.entry import Entry, TagVersionMap
 
 Origin = Literal["memory", "shared", "source", "stale"]
 
 
 class FlightResult(NamedTuple):
-    """What a flight brings: an entry and where it came from."""
+    """The result of a flight: an entry and where it came from."""
 
     entry: Entry
     origin: Origin
 
 
 class Call(NamedTuple):
-    """One call of a decorated function: its key, everything it can be flushed by, its arguments."""
+    """One call of a decorated function: its key, all tags that can flush it, its arguments."""
 
     key: str
     tags: tuple[str, ...]
@@ -33,7 +33,7 @@ class Call(NamedTuple):
 
 
 class Flight:
-    """The one way to a new value of one key that is under way."""
+    """A lookup of one key beyond memory: shared tier, lease and source."""
 
     def __init__(
         self,
@@ -41,90 +41,90 @@ class Flight:
         *,
         began: float,
         background: bool = False,
-        outdo: Entry | None = None,
+        replaces: Entry | None = None,
         force: bool = False,
-        gate: ConcurrencyLimit | None = None,
+        limit: ConcurrencyLimit | None = None,
     ) -> None:
         self.call, self.key, self.tags, self.began = call, call.key, call.tags, began
-        self.background, self.outdo, self.force, self.gate = background, outdo, force, gate
+        self.background, self.replaces, self.force, self.limit = background, replaces, force, limit
         self.loop = asyncio.get_running_loop()
-        self.looked: asyncio.Future[None] = self.loop.create_future()  # the shared tier has been read
-        self.turn: asyncio.Future[None] = self.loop.create_future()  # at a gate: callers' clocks start here
-        self.answer: asyncio.Future[FlightResult | None] = self.loop.create_future()
+        self.tier_read: asyncio.Future[None] = self.loop.create_future()  # the shared tier has been read
+        self.slot: asyncio.Future[None] = self.loop.create_future()  # of `limit`; timeouts begin when granted
+        self.result: asyncio.Future[FlightResult | None] = self.loop.create_future()
         self.task: asyncio.Task[None] | None = None
-        self.stamps: Stamps = {}
-        self.held: Entry | None = None
-        self.held_origin: Origin = "memory"
-        self.in_touch = False
-        self.waiting = 0  # callers
-        self.asks: list[Flight] = []  # the flights that its own compute waits for
-        self.owner: str | None = None  # of the fleet's lease, while this flight holds it
-        self.lease_until = 0.0
-        self.settled = False  # what the lease stood for is written: it may run out by itself
+        self.versions: TagVersionMap = {}
+        self.cached: Entry | None = None  # the newer one of both tiers
+        self.cached_origin: Origin = "memory"
+        self.tier_reachable = False
+        self.callers = 0  # that wait for the result
+        self.awaited: list[Flight] = []  # flights that this flight's own compute waits for
+        self.owner: str | None = None  # of the fleet-wide lease, while this flight holds it
+        self.lease_until = 0.0  # in seconds of the loop
+        self.lease_settled = False  # the lease needs no release: it is released, or may expire by itself
 
     def waits_for(self, others: Iterable["Flight"]) -> bool:
-        """Tell whether this flight is one of the others, or waits for one of them."""
-        others, seen, ahead = set(others), set(), [self]
-        while ahead:
-            flight = ahead.pop()
+        """Check whether this flight is one of the others, or waits for one of them."""
+        others, seen, to_visit = set(others), set(), [self]
+        while to_visit:
+            flight = to_visit.pop()
             if flight in others:
                 return True
             if flight not in seen:
                 seen.add(flight)
-                ahead += flight.asks
+                to_visit += flight.awaited
         return False
 
-    def land(self, landing: FlightResult | None) -> None:
-        """Answer all callers; None sends them looking again."""
-        self.answer.set_result(landing)
+    def resolve(self, result: FlightResult | None) -> None:
+        """Pass the result to all callers; None makes them look up again."""
+        self.result.set_result(result)
 
     def fail(self, error: BaseException) -> None:
-        """Answer all callers with an error."""
-        self.answer.set_exception(error)
-        self.answer.exception()  # read here: nobody may be waiting any more
+        """Raise an error in all callers."""
+        self.result.set_exception(error)
+        self.result.exception()  # mark it as retrieved, as there may be no caller left
 
-    def leads(self) -> bool:
-        """Tell whether this flight holds the fleet's lease."""
+    def holds_lease(self) -> bool:
+        """Check whether this flight holds the fleet-wide lease."""
         return self.owner is not None and self.loop.time() < self.lease_until
 
     def cancel(self) -> None:
-        """End without an answer: the event loop is shutting down."""
-        self.answer.cancel()
+        """End without a result, because the event loop is shutting down."""
+        self.result.cancel()
 
 
 class Pause(NamedTuple):
-    """The time for which a key's source is left alone, after so many failures in a row."""
+    """The time for which a key's source is not called after a number of failures in a row."""
 
     since: float
     until: float
-    strikes: int
+    failures: int
 
 
 class Throttles:
-    """Failing keys and the time until which their source is left alone, doubling from failure to failure.
+    """The pauses of keys whose source failed; they double with each failure in a row.
 
-    A pause that begins in the future comes from a clock that was set back since: it is over.
+    A pause that begins in the future is over: the clock was set back after it was recorded.
     """
 
-    def __init__(self, most: int = 10_000) -> None:
+    def __init__(self, max_keys: int = 10_000) -> None:
         self._pauses: OrderedDict[str, Pause] = OrderedDict()
-        self._most = most
+        self._max_keys = max_keys
 
-    def left(self, key: str, now: float) -> float:
-        """Give the seconds for which a key's source is still left alone, 0 for none."""
+    def remaining(self, key: str, now: float) -> float:
+        """Return the seconds for which a key's source is not to be called, 0 if there is no pause."""
         pause = self._pauses.get(key)
         return 0.0 if pause is None or not pause.since <= now < pause.until else pause.until - now
 
-    def strike(self, key: str, now: float, first: float, most: float) -> float:
-        """Record a failure; give the seconds of the pause that begins now."""
+    def record_failure(self, key: str, now: float, first: float, longest: float) -> float:
+        """Record a failure, and return the length in seconds of the pause that begins now."""
         last = self._pauses.pop(key, None)
-        strikes = 0 if last is None else last.strikes
-        seconds: float = min(first * 2**strikes, most)
-        self._pauses[key] = Pause(now, now + seconds, min(strikes + 1, 16))
-        if len(self._pauses) > self._most:
+        failures = 0 if last is None else last.failures
+        seconds: float = min(first * 2**failures, longest)
+        self._pauses[key] = Pause(now, now + seconds, min(failures + 1, 16))
+        if len(self._pauses) > self._max_keys:
             self._pauses.popitem(last=False)
         return seconds
 
     def clear(self, key: str) -> None:
-        """Forget the failures of a key: its source answered."""
+        """Forget the failures of a key, because its source answered."""
         self._pauses.pop(key, None)

@@ -1,10 +1,11 @@
-"""Generations: a unique, growing stamp per tag; an entry is valid while its stamps equal the known ones.
+"""Tag versions: an entry is valid while the versions of its tags are still the current ones.
 
-A flush gives a tag a greater stamp, so everything written under the old one is unreachable at once, and
-storage is reclaimed by expiry. Only a greater stamp is adopted: a lagging replica would undo a flush. When
-the shared tier keeps giving a smaller one for a minute (its write was lost, or it was restored from a copy),
-ours is due to be sent again. The stamp of a single key (`key:…`) may be absent, which means that it was
-never invalidated, or so long ago that no entry can be older; any other absent stamp equals nothing.
+A version is unique and greater than the last one of its tag. A flush gives a tag a new version, so everything
+written under the old one is unreachable at once; expiry frees the storage. Only a greater version is adopted,
+because a lagging replica would otherwise undo a flush. If the shared tier returns a smaller one for a minute
+(its write was lost, or it was restored from a copy), this container sends its own again. The version of a
+single key (`key:…`) may be absent: the key was never invalidated, or so long ago that no entry can be older.
+For any other tag an absent version matches nothing.
 """
 
 import re
@@ -12,114 +13,115 @@ import secrets
 from collections import OrderedDict
 from collections.abc import Iterable
 
-from veo.cache.entry import Entry, Stamps
+from veo.cache.entry import Entry, TagVersionMap
 
-REMEMBERED = 10_000  # stamps; the least recently used keys are forgotten first
-PATIENCE = 60.0  # seconds for which a smaller stamp counts as a replica's lag
+MAX_TAGS = 10_000  # the oldest versions of single keys are dropped first
+MAX_LAG = 60.0  # seconds for which a smaller version is attributed to a replica's lag
 _KEY = "key:"
 _FORM = re.compile(r"[0-9a-f]{24}")
 
 
-def new_stamp(now: float, after: str | None = None) -> str:
-    """Give a unique stamp that is greater than `after`: milliseconds, then randomness."""
+def new_version(now: float, after: str | None = None) -> str:
+    """Return a unique version that is greater than `after`: milliseconds, then randomness."""
     least = 0 if after is None else int(after[:12], 16) + 1
     return f"{max(round(now * 1000), least):012x}{secrets.token_hex(6)}"
 
 
 def key_tag(key: str) -> str:
-    """Give the tag that stands for one key."""
+    """Return the tag of a single key."""
     return _KEY + key
 
 
 def is_key_tag(tag: str) -> bool:
-    """Tell whether a tag stands for one key."""
+    """Check whether a tag is that of a single key."""
     return tag.startswith(_KEY)
 
 
 class TagVersions:
-    """What this container knows of the stamps; `epoch` moves whenever a known stamp changes."""
+    """The tag versions that this container knows; `epoch` increases whenever one of them changes."""
 
-    def __init__(self, most: int = REMEMBERED) -> None:
-        self._most = most
-        self._known: OrderedDict[str, str] = OrderedDict()
-        self._doubted: dict[str, float] = {}  # since when the tier has contradicted us
-        self._over: dict[str, float] = {}  # when the stamp of a key that was renewed here may be forgotten
+    def __init__(self, max_tags: int = MAX_TAGS) -> None:
+        self._max_tags = max_tags
+        self._versions: OrderedDict[str, str] = OrderedDict()
+        self._contradicted_since: dict[str, float] = {}  # when the tier first returned a smaller version
+        self._droppable_from: dict[str, float] = {}  # when the version of a key flushed here has no effect
         self.epoch = 0
 
-    def stamp(self, tag: str) -> str | None:
-        """Give the known stamp of a tag."""
-        return self._known.get(tag)
+    def version(self, tag: str) -> str | None:
+        """Return the known version of a tag."""
+        return self._versions.get(tag)
 
-    def stamps(self, tags: Iterable[str]) -> dict[str, str | None]:
-        """Give the known stamps of several tags."""
-        return {tag: self._known.get(tag) for tag in tags}
+    def versions(self, tags: Iterable[str]) -> dict[str, str | None]:
+        """Return the known versions of several tags."""
+        return {tag: self._versions.get(tag) for tag in tags}
 
-    def current(self, stamps: Stamps, tags: Iterable[str]) -> bool:
-        """Tell whether stamps seen earlier are the known ones still, for each of the tags."""
-        return all(stamps.get(tag) == self._known.get(tag) for tag in tags)
+    def current(self, versions: TagVersionMap, tags: Iterable[str]) -> bool:
+        """Check whether versions read earlier are still the known ones, for each of the tags."""
+        return all(versions.get(tag) == self._versions.get(tag) for tag in tags)
 
     def valid(self, entry: Entry) -> bool:
-        """Tell whether nothing that an entry was written under has been flushed since."""
-        return self.current(entry.stamps, entry.stamps)
+        """Check that none of the tags of an entry was flushed since it was written."""
+        return self.current(entry.versions, entry.versions)
 
-    def news(self, tags: Iterable[str], values: Iterable[str | None]) -> list[tuple[str, str | None]]:
-        """Pick what the tier says that is not known here, or that it lacks; what it confirms is settled.
+    def differences(self, tags: Iterable[str], values: Iterable[str | None]) -> list[tuple[str, str | None]]:
+        """Return the tags whose version in the shared tier is another one or, unless a key's, is absent.
 
-        Hundreds of tags are re-read together, and there is hardly ever any news.
+        A version that the tier confirms is no longer contradicted. This filter is fast, because hundreds of
+        tags are read at once and hardly ever differ.
         """
-        known, told = self._known.get, list(zip(tags, values, strict=True))
-        for tag, stamp in told if self._doubted else ():
-            if stamp == known(tag):
-                self._doubted.pop(tag, None)
+        version_of, pairs = self._versions.get, list(zip(tags, values, strict=True))
+        for tag, version in pairs if self._contradicted_since else ():
+            if version == version_of(tag):
+                self._contradicted_since.pop(tag, None)
         return [
-            (tag, stamp)
-            for tag, stamp in told
-            if stamp != known(tag) or (stamp is None and not tag.startswith(_KEY))
+            (tag, version)
+            for tag, version in pairs
+            if version != version_of(tag) or (version is None and not tag.startswith(_KEY))
         ]
 
-    def adopt(self, tag: str, stamp: str | None, now: float) -> bool:
-        """Take over what the tier says of a tag, if it is newer; tell whether ours is to be sent again."""
-        known = self._known.get(tag)
-        if stamp is not None and not _FORM.fullmatch(stamp):
+    def adopt(self, tag: str, version: str | None, now: float) -> bool:
+        """Adopt the version of the shared tier if it is newer; return whether to send the known one again."""
+        current = self._versions.get(tag)
+        if version is not None and not _FORM.fullmatch(version):
             return False
-        if stamp == known:
-            self._doubted.pop(tag, None)
+        if version == current:
+            self._contradicted_since.pop(tag, None)
             return False
-        if known is None or (stamp is not None and stamp > known):
-            self._replace(tag, stamp)
+        if current is None or (version is not None and version > current):
+            self._replace(tag, version)
             return False
-        if now - self._doubted.setdefault(tag, now) < PATIENCE:
+        if now - self._contradicted_since.setdefault(tag, now) < MAX_LAG:
             return False
-        if stamp is None and now >= self._over.get(tag, now):
-            self._replace(tag, None)  # the stamp of a key has run out
+        if version is None and now >= self._droppable_from.get(tag, now):
+            self._replace(tag, None)  # the version of a key has expired
             return False
         return True
 
     def renew(self, tags: Iterable[str], now: float, life: float = 0.0) -> None:
-        """Give each tag a new stamp: everything under the old one is invalid here from now on."""
+        """Assign each tag a new version, which invalidates everything under the old one in this container."""
         for tag in tags:
-            self._replace(tag, new_stamp(now, self._known.get(tag)))
+            self._replace(tag, new_version(now, self._versions.get(tag)))
             if is_key_tag(tag):
-                self._over[tag] = now + life
+                self._droppable_from[tag] = now + life
 
-    def left(self, tag: str, now: float) -> float | None:
-        """Give the seconds for which the stamp of a key matters; None for other tags, whose stamps stay."""
-        return max(1.0, self._over.get(tag, now) - now) if is_key_tag(tag) else None
+    def remaining_life(self, tag: str, now: float) -> float | None:
+        """Return the seconds for which the version of a key matters; None for other tags, which stay."""
+        return max(1.0, self._droppable_from.get(tag, now) - now) if is_key_tag(tag) else None
 
     def shared_tags(self) -> list[str]:
-        """Give the known tags that are not single keys."""
-        return [tag for tag in self._known if not tag.startswith(_KEY)]
+        """Return the known tags that are not those of single keys."""
+        return [tag for tag in self._versions if not tag.startswith(_KEY)]
 
-    def _replace(self, tag: str, stamp: str | None) -> None:
+    def _replace(self, tag: str, version: str | None) -> None:
         self._drop(tag)
         self.epoch += 1
-        if stamp is None:
+        if version is None:
             return
-        self._known[tag] = stamp
-        if len(self._known) > self._most:
-            oldest = next(filter(is_key_tag, self._known), next(iter(self._known)))
+        self._versions[tag] = version
+        if len(self._versions) > self._max_tags:
+            oldest = next(filter(is_key_tag, self._versions), next(iter(self._versions)))
             self._drop(oldest)
 
     def _drop(self, tag: str) -> None:
-        for kept in (self._known, self._doubted, self._over):
-            kept.pop(tag, None)
+        for by_tag in (self._versions, self._contradicted_since, self._droppable_from):
+            by_tag.pop(tag, None)

@@ -1,8 +1,9 @@
-"""One decorated function with its policy, and what the function may say besides returning a value."""
+"""One decorated function with its policy, and the signals it can give besides returning a value."""
 
 import contextvars
 from collections.abc import Awaitable, Callable, Mapping
-from typing import Any, NamedTuple, get_type_hints
+from copy import copy
+from typing import Any, NamedTuple, Self, get_type_hints
 
 from veo.cache.codec import Codec
 from veo.cache.counters import Counters
@@ -22,11 +23,11 @@ class Negative(NamedTuple):
 
 
 class NotModified(Exception):
-    """The source says that the value it gave before still holds (HTTP 304)."""
+    """Raised by a compute whose source says that its last value still holds (HTTP 304)."""
 
 
 class Revalidation:
-    """What a compute may ask of the source conditionally.
+    """What a compute needs for a conditional request to its source.
 
     `sent` is the validator of the value in hand, for the question; `etag` is to be set from the answer.
     """
@@ -45,12 +46,12 @@ _codecs: dict[type, Codec] = {}
 
 
 def _codec(returns: Any) -> Codec:
-    """Give the one codec of a class, whose schema takes a while to build; each other type has its own."""
+    """Return the codec of a type; those of classes are shared, because a schema takes long to build."""
     return _codecs.setdefault(returns, Codec(returns)) if isinstance(returns, type) else Codec(returns)
 
 
 def all_tags(key: str, tags: tuple[str, ...]) -> tuple[str, ...]:
-    """Give everything by which an entry can be flushed: all, its family, its own tags, its key."""
+    """Return every tag that flushes an entry: all, its family, its own tags, its key."""
     return ("all", key.split(":", 1)[0], *tags, key_tag(key))
 
 
@@ -70,12 +71,24 @@ class WrappedFunction:
         self.counters, self.usage = Counters(), Usage()
 
     def call(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Call:
-        """Give a call with its key and everything by which its entry can be flushed."""
+        """Return a call with its key and every tag that flushes its entry."""
         key, tags = self.keys.make(args, kwargs)
         return Call(key, all_tags(key, tags), args, kwargs)
 
+    def for_instance_of(self, policy: Policy, function: Callable[..., Awaitable[Any]]) -> Self:
+        """Return the same for another instance of the method's class: keys, codec and counters are shared.
+
+        Raises ValueError, naming the family, for another function or policy.
+        """
+        method = getattr(function, "__func__", None)
+        if method is None or method is not getattr(self.function, "__func__", None) or policy != self.policy:
+            raise ValueError(f"family: {policy.family!r} already belongs to another function")
+        other = copy(self)
+        other.function = function
+        return other
+
     def absence(self, negative: Negative) -> Exception:
-        """Give a new instance of the exception that a negative entry stands for."""
+        """Return a new instance of the exception that a negative entry stands for."""
         for kind in self.policy.negative_on:
             if kind.__name__ == negative.code:
                 return kind(negative.message)

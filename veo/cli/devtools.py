@@ -1,6 +1,6 @@
-"""The two commands that try Veo out: `veo loadtest` on a running one, `veo simulate` on a fleet over days.
+"""The development commands: `veo loadtest` for a running Veo, `veo simulate` for days of a fleet.
 
-They read the options; what they need besides is imported only when they run.
+Each command imports its dependencies only when it runs.
 """
 
 import json
@@ -13,22 +13,24 @@ from veo.cli import devtools_output, output
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print the figures as JSON.")]
 Seed = Annotated[int, typer.Option(help="The same seed gives the same questions.")]
-Skew = Annotated[float, typer.Option(min=0, max=5, help="Zipf's exponent: 0 asks all questions alike.")]
+Skew = Annotated[
+    float, typer.Option(min=0, max=5, help="Zipf's exponent: 0 makes all questions equally popular.")
+]
 Milliseconds = Annotated[float | None, typer.Option(min=0, help="In milliseconds.")]
 Window = Annotated[str, typer.Option(help="Hours from the start, such as 12-16.")]
 
 
 def loadtest(  # noqa: PLR0917 - typer passes options by name
-    url: Annotated[str, typer.Argument(help="Where Veo listens: http://127.0.0.1:8000.")],
+    url: Annotated[str, typer.Argument(help="The address of a running Veo: http://127.0.0.1:8000.")],
     requests: Annotated[int, typer.Option(min=1, max=10_000_000)] = 1_000,
     rate: Annotated[
-        float | None, typer.Option(min=0.001, help="Requests a second; else as fast as it goes.")
+        float | None, typer.Option(min=0.001, help="Requests a second; by default without a limit.")
     ] = None,
     concurrency: Annotated[int, typer.Option(min=1, max=256, help="Requests at a time.")] = 8,
-    questions: Annotated[int, typer.Option(min=1, max=10_000, help="Different questions.")] = 60,
+    questions: Annotated[int, typer.Option(min=1, max=10_000, help="Number of different questions.")] = 60,
     skew: Skew = 1.0,
     mix: Annotated[
-        str, typer.Option(help="Shares of the kinds of question.")
+        str, typer.Option(help="Relative shares of the kinds of question.")
     ] = "recommendations=60,areas=25,commutes=15",
     seed: Seed = 1,
     min_hit_rate: Annotated[float | None, typer.Option(min=0, max=1, help="From 0 to 1.")] = None,
@@ -36,27 +38,28 @@ def loadtest(  # noqa: PLR0917 - typer passes options by name
     max_cached_p95_ms: Milliseconds = None,
     max_errors: Annotated[int | None, typer.Option(min=0)] = None,
     mine: Annotated[
-        bool, typer.Option("--yes-this-is-mine", help="Allow another machine than this one.")
+        bool, typer.Option("--yes-this-is-mine", help="Allow a host other than this machine.")
     ] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Ask a running Veo many questions, and tell how many its cache answered and how fast.
+    """Load-test a running Veo, and print its hit rate and response times.
 
-    Exit code 1 when a limit that was given (--min-hit-rate, --max-...) is not kept.
+    Exits with 1 if a given limit (--min-hit-rate, --max-...) is missed.
     """
     from veo.devtools.loadtest.results import Limits  # noqa: PLC0415 - only this command needs an HTTP client
-    from veo.devtools.loadtest.run import Load, loaded  # noqa: PLC0415
+    from veo.devtools.loadtest.run import Load, run_load  # noqa: PLC0415
 
     load = Load(url, requests, rate, concurrency, questions, skew, mix, seed, mine=mine)
-    with output.progress("Asking") as progress:
-        found = loaded(load, Limits(min_hit_rate, max_p95_ms, max_cached_p95_ms, max_errors), progress)
-    _show(found, devtools_output.loadtest, as_json)
-    if found["interrupted"]:
+    limits = Limits(min_hit_rate, max_p95_ms, max_cached_p95_ms, max_errors)
+    with output.progress("Requesting") as progress:
+        figures = run_load(load, limits, progress)
+    _show(figures, devtools_output.loadtest, as_json)
+    if figures["interrupted"]:
         output.fail("interrupted", 130)
-    if found["missed"]:
-        output.fail("; ".join(found["missed"]), 1)
-    if not found["answered"]:
-        output.fail(f"{found['url']}: no question was answered", 1)
+    if figures["missed"]:
+        output.fail("; ".join(figures["missed"]), 1)
+    if not figures["answered"]:
+        output.fail(f"{figures['url']}: no question was answered", 1)
 
 
 def simulate(  # noqa: PLR0917 - typer passes options by name
@@ -67,29 +70,34 @@ def simulate(  # noqa: PLR0917 - typer passes options by name
     days: Annotated[float | None, typer.Option(min=0.01, max=400)] = None,
     skew: Skew = 1.0,
     questions: Annotated[
-        int | None, typer.Option(min=1, help="At most so many different questions of each family.")
+        int | None, typer.Option(min=1, help="Maximum number of different questions per family.")
     ] = None,
-    containers: Annotated[int | None, typer.Option(min=1, max=100, help="That share the requests.")] = None,
+    containers: Annotated[
+        int | None, typer.Option(min=1, max=100, help="Number of containers that share the requests.")
+    ] = None,
     ttl: Annotated[
-        list[str] | None, typer.Option(help="Another lifetime in hours, such as research=24; repeatable.")
+        list[str] | None, typer.Option(help="A changed lifetime in hours, such as research=24; repeatable.")
     ] = None,
     edge: Annotated[
-        bool, typer.Option("--edge", help="An edge answers what stands fresh in the shared tier.")
+        bool, typer.Option("--edge", help="Serve fresh answers from the shared tier at an edge.")
     ] = False,
     fail_rate: Annotated[float, typer.Option(min=0, max=1, help="Share of source calls that fail.")] = 0.0,
     sources_away: Window = "",
     tier_away: Window = "",
     most: Annotated[
         int,
-        typer.Option(min=1_000, max=50_000_000, help="Requests simulated; beyond, questions are sampled."),
+        typer.Option(min=1_000, max=50_000_000, help="Maximum simulated requests; larger loads are sampled."),
     ] = 200_000,
     seed: Seed = 1,
     as_json: AsJson = False,
 ) -> None:
-    """Let a fleet with the real cache serve simulated readers for days, and tell what that costs."""
-    from veo.devtools.simulation.run import Wish, simulated  # noqa: PLC0415 - only this command simulates
+    """Simulate days of a fleet with the real cache, and print its hit rate and cost."""
+    from veo.devtools.simulation.run import (  # noqa: PLC0415 - only this command simulates
+        Options,
+        run_simulation,
+    )
 
-    wish = Wish(
+    options = Options(
         preset,
         requests_a_day=requests_a_day,
         days=days,
@@ -106,12 +114,14 @@ def simulate(  # noqa: PLR0917 - typer passes options by name
     )
     settings = output.read_settings()
     with output.progress("Simulating") as progress:
-        found = simulated(wish, settings, progress)
-    _show(found, devtools_output.simulation, as_json)
+        figures = run_simulation(options, settings, progress)
+    _show(figures, devtools_output.simulation, as_json)
 
 
-def _show(found: Mapping[str, Any], readable: Callable[[Mapping[str, Any]], None], as_json: bool) -> None:
+def _show(
+    figures: Mapping[str, Any], print_readable: Callable[[Mapping[str, Any]], None], as_json: bool
+) -> None:
     if as_json:
-        typer.echo(json.dumps(found))
+        typer.echo(json.dumps(figures))
     else:
-        readable(found)
+        print_readable(figures)

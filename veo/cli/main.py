@@ -1,6 +1,6 @@
-"""The same questions from a terminal: `veo recommend`, `area`, `commute`, `cache`, `data`, `serve`, trials.
+"""The command line: `veo recommend`, one command per question, `serve`, `cache`, `data`, and tools.
 
-Bad input is one line on stderr and exit code 2; a source or a store that does not answer, exit code 1.
+Invalid input prints one line to stderr and exits with 2; a failed source or store exits with 1.
 """
 
 import asyncio
@@ -17,6 +17,7 @@ from typer.exceptions import TyperException
 
 from veo import logs
 from veo.cli import devtools, output
+from veo.cli.questions import add_questions
 from veo.operations import cache_admin, table_refresh
 from veo.runtime import Runtime, build
 from veo.services.dispatch import ask
@@ -25,26 +26,26 @@ Plain = dict[str, Any]
 
 
 class Commands(TyperGroup):
-    """Commands whose every error is one line on stderr."""
+    """Commands that print every error as one line on stderr."""
 
     def main(self, args: Sequence[str] | None = None, **options: Any) -> Any:  # type: ignore[override]  # the rest is passed on
-        """Run one command and exit with its code; any locale can print what it says."""
-        given = list(sys.argv[1:] if args is None else args) or ["--help"]
+        """Run one command and exit with its code; characters that the locale cannot print are replaced."""
+        arguments = list(sys.argv[1:] if args is None else args) or ["--help"]
         for stream in (sys.stdout, sys.stderr):
             if isinstance(stream, io.TextIOWrapper):
                 stream.reconfigure(errors="replace")
         if sys.stdout is None:
             output.fail("the standard output is closed", 1)
         try:
-            with output.one_line():
-                code = super().main(given, **{**options, "standalone_mode": False})
+            with output.exit_on_error():
+                code = super().main(arguments, **{**options, "standalone_mode": False})
                 sys.stdout.flush()
         except TyperException as error:
             output.fail(error.format_message(), error.exit_code)
         sys.exit(code)
 
 
-KEEP_ALIVE = 75  # seconds: longer than clients and proxies keep a connection that they may use again
+KEEP_ALIVE = 75  # seconds: longer than clients and proxies keep an idle connection
 PLAIN_HELP: Any = {
     "add_completion": False,
     "pretty_exceptions_enable": False,
@@ -53,8 +54,8 @@ PLAIN_HELP: Any = {
 app = typer.Typer(
     cls=Commands, help="London postcode districts for a student, parent or developer.", **PLAIN_HELP
 )
-cache = typer.Typer(help="Look at the configured cache, and clear it.", **PLAIN_HELP)
-data = typer.Typer(help="Renew the tables that are too large for a request.", **PLAIN_HELP)
+cache = typer.Typer(help="Inspect and clear the configured cache.", **PLAIN_HELP)
+data = typer.Typer(help="Refresh the tables that are too large to read within a request.", **PLAIN_HELP)
 app.add_typer(cache, name="cache")
 app.add_typer(data, name="data")
 
@@ -94,13 +95,13 @@ def recommend(  # noqa: PLR0917 - typer passes options by name
 def area(
     code: Annotated[str, typer.Argument(help="A district or a group: E15, EC1.")], as_json: AsJson = False
 ) -> None:
-    """Show everything known of an area, each figure with its source."""
+    """Show every figure of an area with its source."""
     _show(_run(lambda runtime: ask(runtime, "area", {"code": code})), output.area, as_json)
 
 
 @app.command()
 def commute(origin: str, destination: str, as_json: AsJson = False) -> None:
-    """Show how long a journey takes, door to door: from E15 to UCL."""
+    """Show the time of a journey, door to door, such as from E15 to UCL."""
     fields = {"origin": origin, "destination": destination}
     _show(_run(lambda runtime: ask(runtime, "commute", fields)), output.commute, as_json)
 
@@ -113,7 +114,7 @@ def serve(
     """Serve the web endpoints."""
     import uvicorn  # noqa: PLC0415 - only this command needs the web stack
 
-    if not host:  # to a socket it means every interface
+    if not host:  # an empty host means every interface
         output.fail("host: must not be empty", 2)
     settings = output.read_settings()
     try:
@@ -122,8 +123,8 @@ def serve(
         )
     except OSError as error:
         output.fail(f"cannot listen on {host} port {port}: {error.strerror}", 1)
-    # asyncio sets this itself only on sockets that carry their protocol's number, and this one does not:
-    # without it every answer in two segments waits 40 ms for the client's delayed acknowledgement
+    # asyncio sets this only on sockets created with an explicit protocol number, unlike this one. Without it,
+    # a response in two segments waits 40 ms for the client's delayed acknowledgement.
     listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     with listening:
         shown = f"[{host}]" if ":" in host else host
@@ -133,12 +134,12 @@ def serve(
             factory=True,
             log_level=settings.log_level.lower(),
             access_log=False,  # the app writes its own line per request
-            log_config=None,  # its lines go the way of ours
+            log_config=None,  # its lines go through Veo's logging
             timeout_keep_alive=KEEP_ALIVE,
-            proxy_headers=False,  # who asks is for VEO_TRUSTED_PROXY_HOPS to say
+            proxy_headers=False,  # VEO_TRUSTED_PROXY_HOPS decides which headers to trust
         )
         logs.configure(
-            settings.log_level, settings.log_format, secrets=settings.secrets(), of=("uvicorn", "asyncio")
+            settings.log_level, settings.log_format, secrets=settings.secrets(), others=("uvicorn", "asyncio")
         )
         uvicorn.Server(config).run(sockets=[listening])
 
@@ -149,17 +150,17 @@ app.command()(devtools.simulate)
 
 @cache.command()
 def stats(as_json: AsJson = False) -> None:
-    """Tell whether the shared tier answers, and what the day's answers saved."""
+    """Show whether the shared tier answers, and what the cache saved today."""
     _show(_run(cache_admin.stats), output.cache_stats, as_json)
 
 
 @cache.command()
 def advise(as_json: AsJson = False) -> None:
-    """Advise on the lifetime of each family, by what the fleet's day has shown so far."""
-    found = _run(cache_admin.stats)
-    told = {name: found[name] for name in ("of", "reachable", "fault", "advice")}
-    _show(told, output.cache_advice, as_json)
-    output.check_read(told)
+    """Recommend a lifetime for each family, from the usage of the fleet today."""
+    stats = _run(cache_admin.stats)
+    advice = {name: stats[name] for name in ("of", "reachable", "fault", "advice")}
+    _show(advice, output.cache_advice, as_json)
+    output.check_read(advice)
 
 
 @cache.command()
@@ -170,8 +171,8 @@ def get(key: Key) -> None:
 
 @cache.command()
 def delete(key: Key, as_json: AsJson = False) -> None:
-    """Remove one key everywhere."""
-    _changed(_run(lambda runtime: cache_admin.delete(runtime, key)), as_json)
+    """Delete one key in every container."""
+    _show_change(_run(lambda runtime: cache_admin.delete(runtime, key)), as_json)
 
 
 @cache.command()
@@ -179,8 +180,8 @@ def flush(
     what: Annotated[str, typer.Argument(help="all, a family such as crime, or an area such as area:E15.")],
     as_json: AsJson = False,
 ) -> None:
-    """Make all entries, a family's or an area's unreachable everywhere."""
-    _changed(_run(lambda runtime: cache_admin.flush(runtime, what)), as_json)
+    """Invalidate all entries, or those of a family or an area, in every container."""
+    _show_change(_run(lambda runtime: cache_admin.flush(runtime, what)), as_json)
 
 
 @app.command()
@@ -188,7 +189,7 @@ def smoke(
     url: Annotated[str, typer.Argument(help="The base address of a deployment.")], as_json: AsJson = False
 ) -> None:
     """Check a running deployment from outside: routes, caching, headers, no admin without a token."""
-    import httpx  # noqa: PLC0415 - only this command asks a deployment
+    import httpx  # noqa: PLC0415 - only this command sends HTTP requests
 
     from veo.devtools import smoke as checking  # noqa: PLC0415 - likewise
 
@@ -199,8 +200,8 @@ def smoke(
     try:
         checks = asyncio.run(run())
     except (httpx.HTTPError, httpx.InvalidURL, ValueError) as error:
-        output.fail(f"{url} does not answer as Veo does: {type(error).__name__}", 1)
-    _show({"checks": checks}, output.smoked, as_json)
+        output.fail(f"{url} does not respond like a deployment of Veo: {type(error).__name__}", 1)
+    _show({"checks": checks}, output.smoke_checks, as_json)
     if not all(check["passed"] for check in checks):
         raise typer.Exit(1)
 
@@ -208,22 +209,22 @@ def smoke(
 @data.command("refresh")
 def refresh(
     part: Annotated[
-        list[str] | None, typer.Option(help="figures, schools or crime; may be repeated. Default: all.")
+        list[str] | None, typer.Option(help="figures, schools or crime; can be repeated. Default: all.")
     ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Renew prices, rents, schools and crimes from their publishers: some minutes, some 500 MB.
+    """Refresh prices, rents, schools and crimes from their publishers: several minutes, about 500 MB.
 
-    Exits with 1 when a part renewed nothing.
+    Exits with 1 if a part refreshed nothing.
     """
     parts = tuple(part or table_refresh.PARTS)
     if unknown := set(parts) - set(table_refresh.PARTS):
         output.fail(
             f"part: must be some of {', '.join(table_refresh.PARTS)}, not {', '.join(sorted(unknown))}", 2
         )
-    with output.progress("Crimes by district") as told:
-        done = _run(lambda runtime: table_refresh.renew(runtime, parts, told))
-    _show(done, output.renewed, as_json)
+    with output.progress("Crimes by district") as report_progress:
+        done = _run(lambda runtime: table_refresh.renew(runtime, parts, report_progress))
+    _show(done, output.refreshed_tables, as_json)
     table_refresh.check(done)
 
 
@@ -233,10 +234,10 @@ def main() -> None:
 
 
 def _run(work: Callable[[Runtime], Awaitable[Plain]]) -> Plain:
-    """Work with a runtime of its own, and leave no write or connection behind."""
+    """Run work with a new runtime, and close it afterwards."""
     settings = output.read_settings()
-    asked_for = "log_level" in settings.model_fields_set
-    level = settings.log_level if asked_for else "ERROR"  # the answer is the output
+    is_set = "log_level" in settings.model_fields_set
+    level = settings.log_level if is_set else "ERROR"  # keep the output to the answer
     logs.configure(level, settings.log_format, secrets=settings.secrets())
 
     async def run() -> Plain:
@@ -249,7 +250,7 @@ def _run(work: Callable[[Runtime], Awaitable[Plain]]) -> Plain:
     return asyncio.run(run())
 
 
-def _changed(done: Plain, as_json: bool) -> None:
+def _show_change(done: Plain, as_json: bool) -> None:
     _show(done, output.cache_change, as_json)
     output.check_confirmed(done)
 
@@ -259,3 +260,6 @@ def _show(answer: Plain, readable: Callable[[Plain], None], as_json: bool) -> No
         typer.echo(json.dumps(answer))
     else:
         readable(answer)
+
+
+add_questions(app, lambda name, fields: _run(lambda runtime: ask(runtime, name, fields)), _show)

@@ -1,6 +1,7 @@
-"""Answers for a reader at a terminal: plain JSON data in, readable tables out. No colour in a pipe."""
+"""Print answers at a terminal: plain JSON data in, readable tables out, without colour in a pipe."""
 
 import os
+import re
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
@@ -20,13 +21,13 @@ from veo.settings import Settings
 
 Plain = Mapping[str, Any]
 FAILURES_SHOWN = 10
-PIPE_WIDTH = 1_000  # characters: nothing is wrapped or cut for a program that reads lines
-ONLY_HERE = "No shared tier is configured: this is the memory of one process."
+PIPE_WIDTH = 1_000  # characters: a program that reads lines needs them whole
+NO_SHARED_TIER = "No shared tier is configured: this is the memory of one process."
 
 
 @contextmanager
-def one_line() -> Iterator[None]:
-    """Say an error of Veo in one line on stderr and exit: 2 for a bad question, 1 for anything that fails."""
+def exit_on_error() -> Iterator[None]:
+    """Print an error of Veo in one line on stderr and exit: 2 for a bad question, 1 for any failure."""
     try:
         yield
     except (InvalidQuestion, NotFound) as error:
@@ -42,7 +43,7 @@ def read_settings() -> Settings:
     """Read the environment; report a malformed variable in one line, without its value, and exit with 2."""
     try:
         return Settings()
-    except SettingsError as error:  # a variable that holds JSON does not
+    except SettingsError as error:  # malformed JSON in a variable
         field = str(error).partition('field "')[2].partition('"')[0]
         fail(f"{Settings.model_fields[field].validation_alias}: must be a JSON object", 2)
     except ValidationError as error:
@@ -50,10 +51,10 @@ def read_settings() -> Settings:
 
 
 def _forget_stdout() -> None:
-    """Send what is still buffered nowhere, or the interpreter would fail again at its end."""
+    """Discard what is still buffered; flushing it at exit would fail again."""
     with suppress(OSError):
-        nowhere = os.open(os.devnull, os.O_WRONLY)
-        os.dup2(nowhere, sys.stdout.fileno())
+        devnull = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(devnull, sys.stdout.fileno())
 
 
 def fail(error: object, code: int) -> NoReturn:
@@ -63,14 +64,14 @@ def fail(error: object, code: int) -> NoReturn:
 
 
 def recommendations(answer: Plain) -> None:
-    """Print ranked areas, what speaks for and against each, and what the answer rests on."""
-    out, found = console(), answer["recommendations"]
+    """Print the ranked areas with their strengths and weaknesses, and the provenance of the answer."""
+    out, items = console(), answer["recommendations"]
     tenure, budget = answer["locationType"], answer["budget"]
     monthly = "a month " if tenure == "rent" or budget < PAYMENT_BELOW else ""
     out.print(f"For a {answer['persona']} with £{budget:,} {monthly}to {tenure}", style="bold")
-    units = {item["cost"]["figure"]["unit"] for item in found}
+    units = {item["cost"]["figure"]["unit"] for item in items}
     table = table_of("#", "Area", "Code", "Borough", "Score", ", ".join(sorted(units)), "Commute")
-    for item in found:
+    for item in items:
         table.add_row(
             str(item["rank"]),
             item["name"],
@@ -78,10 +79,10 @@ def recommendations(answer: Plain) -> None:
             item["borough"],
             f"{item['score']:.1f}",
             f"{item['cost']['figure']['value']:,}",
-            _way(item.get("commute")),
+            _commute(item.get("commute")),
         )
     out.print(table)
-    for item in found:
+    for item in items:
         out.print(f"\n{item['rank']}. {item['explanation']}", style="bold")
         print_lines(out, [f"+ {text}" for text in item["strengths"]])
         print_lines(out, [f"- {text}" for text in item["weaknesses"]])
@@ -92,8 +93,13 @@ def area(answer: Plain) -> None:
     """Print every figure of an area with its level, source and vintage."""
     out, data = console(), answer["data"]
     out.print(f"{data['name']} ({data['areaCode']}), {data['borough']}", style="bold")
+    out.print(_figures(data["figures"]))
+    _provenance(out, answer["metadata"])
+
+
+def _figures(figures: Plain) -> Table:
     table = table_of("Figure", "Value", "Unit", "Of", "Source", "Vintage")
-    for name, figure in data["figures"].items():
+    for name, figure in figures.items():
         below = "below " if figure.get("censored") else ""
         table.add_row(
             name.replace("_", " "),
@@ -103,12 +109,58 @@ def area(answer: Plain) -> None:
             figure["source"],
             figure["vintage"],
         )
-    out.print(table)
+    return table
+
+
+def facts(answer: Plain) -> None:
+    """Print any answer: single values line by line, lists and figures as tables."""
+    out, tables = console(), []
+    for name, value in answer["data"].items():
+        if name == "figures":
+            tables.append(_figures(value))
+        elif isinstance(value, list) and value and isinstance(value[0], Mapping):
+            tables.append(_rows(value))
+        else:
+            print_lines(out, _values(name, value))
+    for table in tables:
+        out.print()
+        out.print(table)
     _provenance(out, answer["metadata"])
 
 
+def _rows(items: Iterable[Plain]) -> Table:
+    items = list(items)
+    columns = list(dict.fromkeys(name for item in items for name in item))
+    table = table_of(*map(_title, columns))
+    for item in items:
+        table.add_row(*(_text(item.get(column)) for column in columns))
+    return table
+
+
+def _values(name: str, value: Any) -> Iterator[str]:
+    """Yield a line for each single value that is present."""
+    if isinstance(value, Mapping):
+        for key, item in value.items():
+            yield from _values(f"{_title(name)}, {_title(key).lower()}", item)
+    elif value not in (None, "", []):
+        yield f"{_title(name)}: {_text(value)}"
+
+
+def _title(name: str) -> str:
+    """Return a JSON name in words: `averageRating` becomes Average rating."""
+    return re.sub(r"(?<=[a-z])(?=[A-Z])", " ", name.replace("_", " ")).capitalize()
+
+
+def _text(value: Any) -> str:
+    if isinstance(value, Mapping):
+        return ", ".join(f"{_title(name)}: {_text(item)}" for name, item in value.items())
+    if isinstance(value, list):
+        return ", ".join(map(_text, value))
+    return "" if value is None else f"{value:,}" if isinstance(value, int | float) else str(value)
+
+
 def commute(answer: Plain) -> None:
-    """Print how long a journey takes, leg by leg."""
+    """Print the time of a journey, and its legs."""
     out, data = console(), answer["data"]
     out.print(f"{data['origin']} to {data['destination']}: {data['duration']} min", style="bold")
     table = table_of("By", "From", "To", "Minutes")
@@ -118,84 +170,86 @@ def commute(answer: Plain) -> None:
     _provenance(out, answer["metadata"])
 
 
-def cache_stats(found: Plain) -> None:
-    """Print which tiers answer, and what this process has counted so far."""
-    out, memory = console(), found["memory"]
-    if found["store"] is None:
-        out.print(f"Memory only: {found['fault']}" if found["fault"] else ONLY_HERE)
+def cache_stats(stats: Plain) -> None:
+    """Print the state of the tiers, what the cache saved today, and the counts of this process."""
+    out, memory = console(), stats["memory"]
+    if stats["store"] is None:
+        out.print(f"Memory only: {stats['fault']}" if stats["fault"] else NO_SHARED_TIER)
     else:
-        out.print(f"Shared tier: {found['store']}, {'reachable' if found['reachable'] else 'NOT reachable'}")
+        out.print(f"Shared tier: {stats['store']}, {'reachable' if stats['reachable'] else 'NOT reachable'}")
     out.print(f"Memory: {memory['entries']} entries, {memory['bytes']:,} bytes")
-    if found["cache_hit_rate"] is not None:
-        _saved(out, found)
-    asked = {name: counts for name, counts in found["families"].items() if any(counts.values())}
-    if asked:
+    if stats["cache_hit_rate"] is not None:
+        _saved(out, stats)
+    families = {name: counts for name, counts in stats["families"].items() if any(counts.values())}
+    if families:
         columns = ("memory", "shared", "source", "stale", "failed")
         table = table_of("Family", *columns)
-        for name, counts in asked.items():
+        for name, counts in families.items():
             table.add_row(name, *(str(counts[column]) for column in columns))
         out.print(table)
 
 
-def _saved(out: Console, found: Plain) -> None:
-    """Print what the day's answers saved; a time that was not seen is a dash."""
+def _saved(out: Console, stats: Plain) -> None:
+    """Print what the cache saved today; a time without observations is a dash."""
     cached, uncached = (
-        "-" if found[name] is None else f"{found[name]:,.1f} ms"
+        "-" if stats[name] is None else f"{stats[name]:,.1f} ms"
         for name in ("avg_cache_response_ms", "avg_uncached_response_ms")
     )
-    out.print(f"Today ({found['of']}): {found['cache_hit_rate_text']} from the cache")
-    out.print(f"An answer from the cache takes {cached}, another {uncached}")
-    money = f"{found['estimated_cost_savings']:,.2f} {found['currency']}"
-    out.print(f"Saved: {found['daily_api_calls_saved']:,} calls of sources, {money}")
+    out.print(f"Today ({stats['of']}): {stats['cache_hit_rate_text']} from the cache")
+    out.print(f"Average response time: {cached} from the cache, {uncached} otherwise")
+    money = f"{stats['estimated_cost_savings']:,.2f} {stats['currency']}"
+    out.print(f"Saved: {stats['daily_api_calls_saved']:,} calls to sources, {money}")
 
 
-def cache_advice(found: Plain) -> None:
-    """Print what is advised for the lifetime of each family, and why; exit with 1 where it is not known."""
-    check_read(found)
+def cache_advice(stats: Plain) -> None:
+    """Print the recommended lifetime of each family, and why; exit with 1 if the usage is unknown."""
+    check_read(stats)
     out = console()
-    if not found["advice"]:
-        out.print(f"Nothing was asked today ({found['of']}), so there is nothing to advise.")
+    if not stats["advice"]:
+        out.print(f"No questions today ({stats['of']}), so there is no advice.")
         return
-    table = table_of("Family", "Advice", "Hours", "To", "Saves a day", "Because")
-    for one in found["advice"]:
-        saving = one["expected_saving"]
+    table = table_of("Family", "Advice", "Hours", "Suggested", "Saves a day", "Reason")
+    for advice in stats["advice"]:
+        saving = advice["expected_saving"]
         table.add_row(
-            one["family"],
-            one["advice"],
-            f"{one['fresh_for_s'] / 3600:g}",
-            f"{one['suggested_s'] / 3600:g}",
+            advice["family"],
+            advice["advice"],
+            f"{advice['fresh_for_s'] / 3600:g}",
+            f"{advice['suggested_s'] / 3600:g}",
             f"{saving['calls']:g} calls, {saving['usd']:.2f} USD",
-            one["reason"],
+            advice["reason"],
         )
     out.print(table)
 
 
 def cache_change(done: Plain) -> None:
-    """Print what a deletion or a flush did; exit with 1 when the shared tier did not confirm it."""
+    """Print the result of a deletion or a flush; exit with 1 if the shared tier did not confirm it."""
     check_confirmed(done)
     out = console()
     if "flushed" in done:
         out.print(f"Flushed: {done['flushed']}")
     else:
-        out.print(f"{done['key']}: {'deleted' if done['deleted'] else 'was not there'}")
-    out.print(f"Other containers follow within {done['withinSeconds']} s." if done["store"] else ONLY_HERE)
+        out.print(f"{done['key']}: {'deleted' if done['deleted'] else 'no entry'}")
+    out.print(
+        f"Other containers follow within {done['withinSeconds']} s." if done["store"] else NO_SHARED_TIER
+    )
 
 
-def check_read(found: Plain) -> None:
-    """Exit with 1 when the shared tier could not be read."""
-    if found["reachable"] is False or found["fault"]:
-        fail("the shared tier cannot be read, so what the fleet was asked is not known", 1)
+def check_read(stats: Plain) -> None:
+    """Exit with 1 if the shared tier could not be read."""
+    if stats["reachable"] is False or stats["fault"]:
+        fail("the shared tier cannot be read, so the usage of the fleet is unknown", 1)
 
 
 def check_confirmed(done: Plain) -> None:
-    """Exit with 1 when the shared tier did not confirm a change."""
+    """Exit with 1 if the shared tier did not confirm a change."""
     if not done["confirmed"]:
-        fail("the shared tier did not confirm; what it still holds may be answered", 1)
+        fail("the shared tier did not confirm the change: old entries may still be used", 1)
 
 
-def smoked(done: Plain) -> None:
-    """Print what was checked, and how many checks failed."""
-    out, table = console(), table_of("", "Check", "Seen")
+def smoke_checks(done: Plain) -> None:
+    """Print the checks of a deployment, and how many failed."""
+    out, table = console(), table_of("", "Check", "Result")
     for check in done["checks"]:
         table.add_row("ok" if check["passed"] else "FAILED", check["name"], check["seen"])
     out.print(table)
@@ -203,35 +257,32 @@ def smoked(done: Plain) -> None:
     out.print(f"{len(done['checks'])} checks, {failed} failed")
 
 
-def renewed(done: Plain) -> None:
-    """Print what a refresh renewed and what it failed at."""
+def refreshed_tables(done: Plain) -> None:
+    """Print what a refresh of the tables renewed, and its failures."""
     out = console()
-    for part, told in done.items():
-        what = told["renewed"]
-        shown = (
-            ", ".join(f"{name} ({', '.join(columns)})" for name, columns in what.items())
-            if isinstance(what, dict)
-            else what
-        )
-        out.print(f"{part}: {shown or 'nothing'}")
-        print_lines(out, [f"Note: {text}" for text in told["failures"][:FAILURES_SHOWN]])
+    for part, outcome in done.items():
+        renewed = outcome["renewed"]
+        if isinstance(renewed, dict):
+            renewed = ", ".join(f"{name} ({', '.join(columns)})" for name, columns in renewed.items())
+        out.print(f"{part}: {renewed or 'nothing'}")
+        print_lines(out, [f"Note: {text}" for text in outcome["failures"][:FAILURES_SHOWN]])
 
 
 @contextmanager
 def progress(title: str) -> Iterator[Callable[[int, int], None]]:
-    """Show a person a bar on stderr while something long goes on; the first call says how long it is."""
+    """Show a progress bar on stderr if it is a terminal; yield the function that takes done and total."""
     out = Console(stderr=True)
     with Progress(console=out, transient=True, disable=not out.is_terminal) as bar:
         task = bar.add_task(title, total=None)
         yield lambda done, total: bar.update(task, completed=done, total=total)
 
 
-def _way(summary: Plain | None) -> str:
+def _commute(summary: Plain | None) -> str:
     return "-" if summary is None else f"{summary['minutes']} min to {summary['destination']}"
 
 
 def _provenance(out: Console, metadata: Plain) -> None:
-    """Print what is owed to the reader: what is missing, what was assumed, where and when it came from."""
+    """Print the notices, assumptions, attribution, sources and age of an answer."""
     age = f", {metadata['ageSeconds']} s old" if metadata["cached"] else ""
     stale = ", stale" if metadata["stale"] else ""
     out.print()
@@ -242,13 +293,13 @@ def _provenance(out: Console, metadata: Plain) -> None:
 
 
 def print_lines(out: Console, texts: Iterable[str]) -> None:
-    """Print texts, a line each."""
+    """Print each text on a line of its own."""
     for text in texts:
         out.print(text)
 
 
 def table_of(*columns: str) -> Table:
-    """Give a table without a frame: it reads well, and any locale can print it."""
+    """Return a table without a frame, which any locale can print."""
     table = Table(box=None, pad_edge=False, header_style="bold")
     for column in columns:
         table.add_column(column, overflow="fold")
@@ -256,6 +307,6 @@ def table_of(*columns: str) -> Table:
 
 
 def console() -> Console:
-    """Write to today's stdout; texts are data, never markup."""
+    """Return a console on the current stdout; texts are data, never markup."""
     width = None if sys.stdout.isatty() else PIPE_WIDTH
     return Console(file=sys.stdout, width=width, markup=False, highlight=False, emoji=False)

@@ -1,7 +1,7 @@
-"""A check of a running deployment from outside: every public route, as its own documentation asks it.
+"""Smoke test of a running deployment: every public route, with the example requests of its OpenAPI document.
 
-It changes nothing, but a paid source that is configured is asked once. A question that a deployment is not
-configured for may be refused with 503, as documented; anything else but a good answer is a failure.
+It changes nothing, but calls each configured paid source once. A route whose source is not configured may
+answer 503, as documented; any other error fails the check.
 """
 
 import re
@@ -14,14 +14,14 @@ import httpx
 
 Json = dict[str, Any]
 
-TIMEOUT = 35.0  # seconds: longer than any answer may take
+TIMEOUT = 35.0  # seconds: longer than any response may take
 EXPECTED_HEADERS = ("x-request-id", "x-content-type-options")
 SCRIPT = re.compile(r"""<script\b[^>]*?\bsrc=["']([^"']+)""")
 OUTSIDE_THE_CACHE = ("/api/personas", "/api/destinations", "/api/health")
 
 
 class Check(NamedTuple):
-    """One thing that was checked, whether it holds, and what was seen."""
+    """The result of one check; `seen` describes the response."""
 
     name: str
     passed: bool
@@ -29,18 +29,18 @@ class Check(NamedTuple):
 
 
 async def smoke(client: httpx.AsyncClient) -> list[Check]:
-    """Check a deployment; `client` knows its base address. Raises httpx.HTTPError when it does not answer."""
+    """Check the deployment at the client's base URL; raise httpx.HTTPError if it does not respond."""
     document = (await client.get("/openapi.json")).raise_for_status().json()
-    checks = [await _health(client)]
+    checks = [await _check_health(client)]
     for name, request in example_requests(document, str(client.base_url)).items():
         if not request.url.path.endswith("/health"):
-            checks += await _question(client, name, request)
-    checks += [await _again(client), await _bad_input(client), await _admin(client)]
-    return [*checks, *await _page(client, "/"), *await _page(client, "/docs")]
+            checks += await _check_route(client, name, request)
+    checks += [await _check_etag(client), await _check_bad_input(client), await _check_admin(client)]
+    return [*checks, *await _check_page(client, "/"), *await _check_page(client, "/docs")]
 
 
 def example_requests(document: Json, base: str) -> dict[str, httpx.Request]:
-    """Give the documented example question of every operation, by method and path."""
+    """Return the documented example request of every operation, by method and path."""
     return {
         f"{method.upper()} {path}": _request(method.upper(), base.rstrip("/"), path, operation)
         for path, operations in document["paths"].items()
@@ -61,17 +61,16 @@ def _request(method: str, base: str, path: str, operation: Json) -> httpx.Reques
     return httpx.Request(method, f"{base}{path}", params=query)
 
 
-async def _health(client: httpx.AsyncClient) -> Check:
-    answer = await client.get("/api/health")
-    told = _json(answer)
-    services = [one for one in told.get("services", ()) if one["status"] != "up"]
-    down = [f"{one['name']}: {one.get('error', 'down')}" for one in services]
-    status = told.get("status")
+async def _check_health(client: httpx.AsyncClient) -> Check:
+    health = _json(await client.get("/api/health"))
+    services = [service for service in health.get("services", ()) if service["status"] != "up"]
+    down = [f"{service['name']}: {service.get('error', 'down')}" for service in services]
+    status = health.get("status")
     return Check("health", status in {"healthy", "degraded"}, "; ".join([str(status), *down]))
 
 
-async def _question(client: httpx.AsyncClient, name: str, request: httpx.Request) -> list[Check]:
-    """Ask twice: the first answer must be good, the second must come from the cache."""
+async def _check_route(client: httpx.AsyncClient, name: str, request: httpx.Request) -> list[Check]:
+    """Send a request twice: the first response must be good, the second must come from the cache."""
     first, ms = await _timed(client, request)
     if first.status_code == HTTPStatus.SERVICE_UNAVAILABLE and "missing" in _details(first):
         return [Check(name, passed=True, seen=f"off: {_json(first)['error']['message']}")]
@@ -79,75 +78,76 @@ async def _question(client: httpx.AsyncClient, name: str, request: httpx.Request
     good = first.status_code == HTTPStatus.OK and not missing
     without = f", without {', '.join(missing)}" if missing else ""
     checks = [Check(name, good, f"{first.status_code} in {ms} ms{without}")]
-    kept = request.url.path not in OUTSIDE_THE_CACHE and "json" in first.headers.get("content-type", "")
-    if not good or not kept:
+    cacheable = request.url.path not in OUTSIDE_THE_CACHE and "json" in first.headers.get("content-type", "")
+    if not good or not cacheable:
         return checks
-    return [*checks, _from_cache(f"{name} again", *await _timed(client, request))]
+    return [*checks, _check_cached(f"{name} again", *await _timed(client, request))]
 
 
 async def _timed(client: httpx.AsyncClient, request: httpx.Request) -> tuple[httpx.Response, int]:
-    """Give an answer and the milliseconds that it took."""
+    """Return the response and its duration in milliseconds."""
     began = time.perf_counter()
-    answer = await client.send(request)
-    return answer, round((time.perf_counter() - began) * 1000)
+    response = await client.send(request)
+    return response, round((time.perf_counter() - began) * 1000)
 
 
-def _from_cache(name: str, answer: httpx.Response, ms: int) -> Check:
-    status = answer.headers.get("cache-status", "no Cache-Status")
-    if status == "veo; fwd=miss":  # not stored: figures stand in for a live source
-        return Check(name, passed=True, seen="not kept: a live source gave nothing yet")
-    passed = _json(answer).get("metadata", {}).get("cached") is True
+def _check_cached(name: str, response: httpx.Response, ms: int) -> Check:
+    status = response.headers.get("cache-status", "no Cache-Status")
+    if status == "veo; fwd=miss":  # not stored: embedded figures replace a live source's answer
+        return Check(name, passed=True, seen="not cached: a live source has not answered yet")
+    passed = _json(response).get("metadata", {}).get("cached") is True
     return Check(name, passed, f"{status} in {ms} ms")
 
 
-async def _again(client: httpx.AsyncClient) -> Check:
-    """Ask for what the caller has already."""
+async def _check_etag(client: httpx.AsyncClient) -> Check:
+    """Check that a conditional request is answered with 304."""
     etag = (await client.get("/api/areas/E15")).headers.get("etag", "")
-    answer = await client.get("/api/areas/E15", headers={"If-None-Match": etag})
-    known = answer.status_code == HTTPStatus.NOT_MODIFIED
-    return Check("GET /api/areas/E15 with its ETag", known, str(answer.status_code))
+    response = await client.get("/api/areas/E15", headers={"If-None-Match": etag})
+    not_modified = response.status_code == HTTPStatus.NOT_MODIFIED
+    return Check("GET /api/areas/E15 with its ETag", not_modified, str(response.status_code))
 
 
-async def _bad_input(client: httpx.AsyncClient) -> Check:
-    answer = await client.post("/api/recommendations", json={})
-    told = _json(answer).get("error", {}).get("details", {}).get("errors", [])
-    refused = answer.status_code == HTTPStatus.BAD_REQUEST and bool(told)
-    return Check("an empty question", refused, f"{answer.status_code}: {'; '.join(told)}")
+async def _check_bad_input(client: httpx.AsyncClient) -> Check:
+    response = await client.post("/api/recommendations", json={})
+    errors = _json(response).get("error", {}).get("details", {}).get("errors", [])
+    refused = response.status_code == HTTPStatus.BAD_REQUEST and bool(errors)
+    return Check("an empty question", refused, f"{response.status_code}: {'; '.join(errors)}")
 
 
-async def _admin(client: httpx.AsyncClient) -> Check:
+async def _check_admin(client: httpx.AsyncClient) -> Check:
     status = (await client.get("/admin/cache/stats")).status_code
     refused = status in {HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN}
     return Check("admin without a token", refused, str(status))
 
 
-async def _page(client: httpx.AsyncClient, path: str) -> list[Check]:
-    """Check a page, and the first script that it names: without it a browser shows an empty page."""
-    answer = await client.get(path)
-    kind = answer.headers.get("content-type", "")
-    good = answer.status_code == HTTPStatus.OK
-    page = Check(path, good, f"{answer.status_code} {kind}")
-    return [page, await _script(client, path, answer)] if good else [page]
+async def _check_page(client: httpx.AsyncClient, path: str) -> list[Check]:
+    """Check a page and its first script, without which the page stays empty."""
+    response = await client.get(path)
+    content_type = response.headers.get("content-type", "")
+    good = response.status_code == HTTPStatus.OK
+    page = Check(path, good, f"{response.status_code} {content_type}")
+    return [page, await _check_script(client, path, response)] if good else [page]
 
 
-async def _script(client: httpx.AsyncClient, path: str, page: httpx.Response) -> Check:
-    """Check the first script of a page as a browser resolves its address."""
+async def _check_script(client: httpx.AsyncClient, path: str, page: httpx.Response) -> Check:
+    """Check the first script of a page, its address resolved as in a browser."""
     name, script = f"a script of {path}", SCRIPT.search(page.text)
     if script is None:
-        return Check(name, passed=False, seen="the page names none")
-    answer = await client.get(page.url.join(script[1]))
-    good = answer.status_code == HTTPStatus.OK and "javascript" in answer.headers.get("content-type", "")
-    return Check(name, good, f"{answer.status_code} {answer.url.path}")
+        return Check(name, passed=False, seen="the page has no script")
+    response = await client.get(page.url.join(script[1]))
+    is_script = "javascript" in response.headers.get("content-type", "")
+    good = response.status_code == HTTPStatus.OK and is_script
+    return Check(name, good, f"{response.status_code} {response.url.path}")
 
 
-def _json(answer: httpx.Response) -> Mapping[str, Any]:
+def _json(response: httpx.Response) -> Mapping[str, Any]:
     try:
-        told = answer.json()
+        content = response.json()
     except ValueError:
         return {}
-    return told if isinstance(told, dict) else {}
+    return content if isinstance(content, dict) else {}
 
 
-def _details(answer: httpx.Response) -> Mapping[str, Any]:
-    details: Mapping[str, Any] = _json(answer).get("error", {}).get("details", {})
+def _details(response: httpx.Response) -> Mapping[str, Any]:
+    details: Mapping[str, Any] = _json(response).get("error", {}).get("details", {})
     return details

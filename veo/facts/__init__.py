@@ -1,5 +1,5 @@
-"""What the sources say of one subject, put together: one file a subject.
+"""The answer of each subject, one module per subject, from live providers or from the embedded figures.
 
-`live…` functions ask providers and raise their errors; the others answer from the embedded figures. Nothing
-here knows of the cache: `veo.services.questions` decides which of them answers.
+The `live_…` functions ask providers and raise their errors; the `embedded_…` and `modelled_…` functions use
+the embedded figures. Nothing here knows about the cache: `veo.services.questions` chooses between them.
 """

@@ -1,11 +1,12 @@
-"""The way from one place to another: TfL's journey planner, else the modelled rail graph."""
+"""Journeys from one place to another: by TfL's journey planner, else by the modelled rail graph."""
 
 from collections.abc import Iterable
 
+from pydantic import Field
+
 from veo.errors import NotFoundThere
 from veo.facts.sources import RAIL, Located, Sources
-from veo.models import Answer, Leg
-from veo.schemas.responses import CommuteData, Route
+from veo.models import Answer, Leg, Value, absent
 from veo.sources.clients import Live
 from veo.sources.providers import tfl
 from veo.sources.providers.tfl import TflJourney
@@ -14,14 +15,38 @@ MODELLED = "Modelled on the rail network without buses, timetables or delays."
 NO_JOURNEY = "TfL knows no journey between these places: this is a model of the rail network."
 
 
+class Route(Value):
+    """One way to travel, in minutes."""
+
+    mode: str
+    duration: int
+    steps: tuple[str, ...] | None = Field(default=None, exclude_if=absent)
+
+
+class CommuteData(Value):
+    """A journey to a destination, in minutes, with its `legs` and the single `fare` in GBP.
+
+    `date` is the day (ISO) on whose morning the journey starts; a modelled journey has none.
+    """
+
+    origin: str
+    destination: str
+    duration: int
+    modes: tuple[str, ...]
+    routes: tuple[Route, ...] | None = Field(default=None, exclude_if=absent)
+    legs: tuple[Leg, ...] | None = Field(default=None, exclude_if=absent)
+    fare: float | None = Field(default=None, exclude_if=absent)
+    date: str | None = Field(default=None, exclude_if=absent)
+
+
 async def live_commute(sources: Sources, live: Live, start: Located, end: Located) -> Answer[CommuteData]:
-    """Ask TfL; where it knows no journey, the rail graph is the answer. Raises provider errors."""
+    """Ask TfL for a journey; use the rail graph if TfL knows none. Raises provider errors."""
     try:
         journeys = await live.tfl.journeys(start.place.location, end.place.location)
     except NotFoundThere:
         return modelled_commute(sources, start, end, NO_JOURNEY)
     best = journeys[0]
-    disrupted = ("TfL reports a disruption on this way.",) if best.disrupted else ()
+    disrupted = ("TfL reports a disruption on this journey.",) if best.disrupted else ()
     return Answer(
         data=CommuteData(
             origin=start.place.label,
@@ -41,8 +66,8 @@ async def live_commute(sources: Sources, live: Live, start: Located, end: Locate
     )
 
 
-def modelled_commute(sources: Sources, start: Located, end: Located, *why: str) -> Answer[CommuteData]:
-    """Take the rail graph; `why` says why it is not TfL."""
+def modelled_commute(sources: Sources, start: Located, end: Located, *notices: str) -> Answer[CommuteData]:
+    """Model a journey on the rail graph; `notices` explain why it is not TfL's."""
     journey = sources.rail.journey(start.place.location, end.place.location)
     modes = tuple(dict.fromkeys(leg.mode for leg in journey.legs)) or ("walk",)
     minutes = round(journey.minutes)
@@ -56,7 +81,7 @@ def modelled_commute(sources: Sources, start: Located, end: Located, *why: str) 
             legs=journey.rounded(),
         ),
         sources=(RAIL,),
-        notices=(*why, *_notices(start, end)),
+        notices=(*notices, *_notices(start, end)),
         assumptions=(MODELLED,),
         partial=start.partial or end.partial,
     )

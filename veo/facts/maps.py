@@ -1,11 +1,12 @@
-"""What lies around an area's centre: counted places, the nearest stations, and Google's point of it."""
+"""What lies around an area's centre: counted places, the nearest stations, and its point on Google Maps."""
 
 from math import dist
 
+from pydantic import Field
+
 from veo.errors import NotFound, NotFoundThere
 from veo.facts.sources import SNAPSHOT, no_answer, pick
-from veo.models import Answer, District, FrozenMap, Station
-from veo.schemas.responses import Geocoding, MapsData, NearbyPlaces, NearbyStation
+from veo.models import Answer, District, Figures, FrozenMap, Location, Station, Value, absent
 from veo.sources.clients import Live
 from veo.sources.embedded.snapshot import Snapshot
 from veo.sources.embedded.walking import point
@@ -22,15 +23,64 @@ COUNTED = {
     "supermarket": ("supermarket_1km", "supermarkets_1mile"),
     "hospital": ("hospital_1km",),
 }
-"""The live figures that each count may come from; the second source counts fewer kinds, within a mile."""
+"""The live figures that each count may come from; the fallback source counts fewer kinds, within a mile."""
 
 STATIONS = 5
-NO_COUNTS = "No counts of single places without a live source."
-NO_GOOGLE = "No geocoding and no map image without a key of Google Maps."
+NO_COUNTS = "There are no counts of places around the centre without a live source."
+NO_GOOGLE = "Geocoding and the map image need a Google Maps key."
+
+
+class Geocoding(Value):
+    """A place found by a geocoder."""
+
+    lat: float
+    lng: float
+    formatted_address: str
+    place_id: str | None = Field(default=None, exclude_if=absent)
+
+
+class NearbyStation(Value):
+    """A station near an area's centre; `km` in a straight line."""
+
+    name: str
+    km: float
+    lines: tuple[str, ...]
+
+
+class NearbyPlaces(Value):
+    """Counts of places by kind."""
+
+    restaurant: int | None = Field(default=None, exclude_if=absent)
+    school: int | None = Field(default=None, exclude_if=absent)
+    park: int | None = Field(default=None, exclude_if=absent)
+    supermarket: int | None = Field(default=None, exclude_if=absent)
+    hospital: int | None = Field(default=None, exclude_if=absent)
+
+
+class Distance(Value):
+    """The distance to a destination in a straight line, and the `duration` of the journey, door to door."""
+
+    distance: str
+    distance_meters: int
+    duration: str
+    duration_seconds: int
+
+
+class MapsData(Value):
+    """What lies around an area's centre."""
+
+    area_code: str
+    location: Location
+    geocoding: Geocoding | None = None
+    static_map_url: str | None = None
+    nearby_places: NearbyPlaces
+    nearest_stations: tuple[NearbyStation, ...]
+    distance_to_destination: Distance | None = Field(default=None, exclude_if=absent)
+    figures: Figures
 
 
 async def live_maps(live: Live, snapshot: Snapshot, district: District) -> Answer[MapsData]:
-    """Count what is around the centre. Raises provider errors."""
+    """Count the places around the centre. Raises provider errors."""
     counts = await live.amenities.counts(district.location)
     embedded = embedded_maps(snapshot, district)
     numbers = {
@@ -38,8 +88,8 @@ async def live_maps(live: Live, snapshot: Snapshot, district: District) -> Answe
         for name, keys in COUNTED.items()
     }
     fewer = counts.source != overpass.SOURCE
-    instead = (f"{no_answer('overpass')}: these are the fewer kinds of {counts.source}.",) if fewer else ()
-    circle = "a mile" if "restaurants_1mile" in counts.figures else "1 km"
+    source_notice = f"{no_answer('overpass')}: {counts.source} counts fewer kinds of places."
+    radius = "a mile" if "restaurants_1mile" in counts.figures else "1 km"
     return embedded.model_copy(
         update={
             "data": embedded.data.model_copy(
@@ -50,8 +100,8 @@ async def live_maps(live: Live, snapshot: Snapshot, district: District) -> Answe
             ),
             "sources": (counts.source, SNAPSHOT),
             "notices": (
-                *instead,
-                f"nearbyPlaces are counts within {circle} of the centre of {district.code}.",
+                *((source_notice,) if fewer else ()),
+                f"nearbyPlaces counts places within {radius} of the centre of {district.code}.",
             ),
             "partial": fewer,
             "attribution": (counts.attribution,),
@@ -60,7 +110,7 @@ async def live_maps(live: Live, snapshot: Snapshot, district: District) -> Answe
 
 
 def embedded_maps(snapshot: Snapshot, district: District) -> Answer[MapsData]:
-    """Give the stations around, and the embedded counts of the whole district."""
+    """Return the nearest stations, and the embedded counts of the whole district."""
     return Answer(
         data=MapsData(
             area_code=district.code,
@@ -75,9 +125,9 @@ def embedded_maps(snapshot: Snapshot, district: District) -> Answer[MapsData]:
 
 
 async def google_point(client: Google, spend_caps: SpendCaps, district: District) -> GeoPoint:
-    """Pay for Google's point of an area, and keep no more than its terms allow.
+    """Pay Google for the point of an area, and return only what its terms allow to be cached.
 
-    Raises `NotFound` when Google knows none, and source errors.
+    Raises NotFound if Google knows no such place, and source errors.
     """
     try:
         async with spend_caps.paying("google", google.GEOCODE_USD):
@@ -87,30 +137,31 @@ async def google_point(client: Google, spend_caps: SpendCaps, district: District
 
 
 async def google_map(client: Google, spend_caps: SpendCaps, district: District) -> Blob:
-    """Pay for a picture of the map around an area: to be passed on, never kept. Raises source errors."""
+    """Pay Google for a map image of an area, which must not be stored. Raises source errors."""
     async with spend_caps.paying("google", google.STATIC_MAP_USD):
         return await client.static_map(district.location)
 
 
 def with_google(
-    answer: Answer[MapsData], district: District, found: GeoPoint | str | None
+    answer: Answer[MapsData], district: District, geocoded: GeoPoint | str | None
 ) -> Answer[MapsData]:
-    """Add Google's point and the address of its map; `found` may be a notice, or None without a key.
+    """Add Google's point and the address of its map image.
 
-    The point goes by our own name of the area: Google's may not be kept.
+    `geocoded` is a notice if the point is missing, and None without a key. The address is composed here,
+    because Google's own may not be stored.
     """
-    if found is None:
+    if geocoded is None:
         return answer.model_copy(update={"notices": (*answer.notices, NO_GOOGLE)})
-    known: dict[str, object] = {"static_map_url": f"/api/maps/area/{district.code}/image"}
-    if isinstance(found, str):
-        data = answer.data.model_copy(update=known)
-        return answer.model_copy(update={"data": data, "notices": (*answer.notices, found), "partial": True})
-    known["geocoding"] = Geocoding(
-        lat=found.lat, lng=found.lng, formatted_address=_address(district), place_id=found.place_id
+    data = answer.data.model_copy(update={"static_map_url": f"/api/maps/area/{district.code}/image"})
+    if isinstance(geocoded, str):
+        notices = (*answer.notices, geocoded)
+        return answer.model_copy(update={"data": data, "notices": notices, "partial": True})
+    geocoding = Geocoding(
+        lat=geocoded.lat, lng=geocoded.lng, formatted_address=_address(district), place_id=geocoded.place_id
     )
     return answer.model_copy(
         update={
-            "data": answer.data.model_copy(update=known),
+            "data": data.model_copy(update={"geocoding": geocoding}),
             "sources": (*answer.sources, "Google Maps"),
             "attribution": (*answer.attribution, "Google Maps"),
         }

@@ -1,4 +1,4 @@
-"""Everything that answers are put together from, and the words that all of them share."""
+"""The sources of one runtime, and the notices that several subjects share."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -26,14 +26,14 @@ NAMES = {
     "google-staticmap": "Google Maps",
     "perplexity": "Perplexity",
 }
-"""How readers know the providers that have another name."""
+"""The public names of providers that have another name in the code."""
 
 AT_CENTRE = {"postcode": "the centre of its district", "district": "its centre", "group": "its centre"}
 
 
 @dataclass(frozen=True, slots=True)
 class Sources:
-    """The sources of one runtime. `live` is None where live sources are off; `deadline` is in seconds."""
+    """The sources of one runtime. `live` is None if live sources are off; `deadline` is in seconds."""
 
     figures: CurrentFigures
     rail: Rail
@@ -43,11 +43,15 @@ class Sources:
     spend_caps: SpendCaps
     deadline: float
 
+    async def district(self, code: str) -> District:
+        """Return the current figures of a district or a group by its canonical code."""
+        return (await self.figures.current()).district(code)
+
 
 class Located(NamedTuple):
-    """A place where it really lies; `notices` say so where it is only known by its area.
+    """A place with its exact location or, as `notices` explain, that of its area.
 
-    `partial` tells that its own point may be known soon.
+    `partial` is True if the exact location may be available soon.
     """
 
     place: Place
@@ -56,28 +60,29 @@ class Located(NamedTuple):
 
 
 def centre_notices(*places: Place) -> tuple[str, ...]:
-    """Say of places that are areas, or known only by their area, where a journey is taken to begin or end."""
-    known = [(place.code, AT_CENTRE[place.kind]) for place in places if place.kind in AT_CENTRE]
-    return tuple(f"{code} is taken to be at {centre}." for code, centre in known)
+    """Return a notice for each place that is located at the centre of an area."""
+    centred = [(place.code, AT_CENTRE[place.kind]) for place in places if place.kind in AT_CENTRE]
+    return tuple(f"{code} is taken to be at {centre}." for code, centre in centred)
 
 
 def no_answer(service: str) -> str:
-    """Return the notice that a provider failed: no reply, a refusal, nonsense, or not asked as it rests."""
+    """Return the notice for a provider that failed, or that was not called because it failed before."""
     return f"{NAMES.get(service, service)} gave no usable answer"
 
 
 def pick(district: District, names: Iterable[str]) -> Named:
-    """Give the figures of a district that exist, by name."""
+    """Return those of the named figures that a district has."""
     return FrozenMap({name: district.figures[name] for name in names if name in district.figures})
 
 
 def sources_of(figures: Iterable[Any]) -> tuple[str, ...]:
-    """Give the sources of figures, each once."""
+    """Return the sources of figures, each once."""
     return tuple(dict.fromkeys(figure.source for figure in figures))
 
 
 def group_notice(district: District) -> tuple[str, ...]:
-    """Say of a group that its figures are modelled from its members."""
+    """Return the notice that the figures of a group are modelled from its members."""
     if not district.members:
         return ()
-    return (f"{district.code} is a group: figures are weighted over {', '.join(district.members)}.",)
+    members = ", ".join(district.members)
+    return (f"{district.code} is a group of districts: its figures are weighted over {members}.",)

@@ -1,4 +1,4 @@
-"""What keeps the cache and the figures in order: operations by key, and the check of the tables."""
+"""Cache administration: statistics, operations by key, flushes, and a check of the embedded figures."""
 
 import re
 import time
@@ -9,19 +9,16 @@ from veo.errors import InvalidQuestion, NotFound, SourceError
 from veo.operations.savings import Prices, price_table, report
 from veo.operations.ttl_advice import advise
 from veo.runtime import Runtime, tables
-from veo.services.questions import POLICIES
+from veo.services.registry import POLICIES
 
-FOLLOW = 30
-"""Seconds within which every other container in use has seen a deletion or a flush."""
-
-
-ROOTS = tuple(dict.fromkeys(policy.root for policy in POLICIES))
-KEY = re.compile(r"[a-z]+(:[\w.~%-]+)+", re.ASCII)  # its parts are percent-encoded
+SYNC_SECONDS = 30
+"""A deletion or flush reaches every other active container within this time."""
 
 FAMILIES = tuple(policy.family for policy in POLICIES)
+KEY_ROOTS = tuple(dict.fromkeys(policy.root for policy in POLICIES))
+KEY = re.compile(r"[a-z]+(:[\w.~%-]+)+", re.ASCII)  # parts are percent-encoded
 
-
-OWNERS = (
+HEADLINES = (
     "cache_hit_rate",
     "cache_hit_rate_text",
     "avg_cache_response_ms",
@@ -30,35 +27,36 @@ OWNERS = (
     "estimated_cost_savings",
     "currency",
 )
-"""The figures that are told first."""
+"""The figures at the top level of the statistics."""
 
 
 async def stats(runtime: Runtime, day: str | None = None, prices: Prices | None = None) -> dict[str, Any]:
-    """Make contact with the shared tier and give the figures of a day, by default today (UTC).
+    """Connect to the shared tier and return the figures of one day, by default today (UTC).
 
-    The first ones are the fleet's, or where it cannot be read those of this process; `families`, `memory`
-    and `shared` are the counters of this process since its start. Raises InvalidQuestion for no date.
+    The headline figures cover the fleet, or this process when the fleet's ledger cannot be read. `families`,
+    `memory` and `shared` are this process's counters since its start. Raise InvalidQuestion for a bad day.
     """
     if day is not None and not _is_date(day):
         raise InvalidQuestion("day: must be a date such as 2026-11-24")
     await runtime.cache.preload()
-    counted = runtime.cache.stats()
-    shared = counted["shared"]
+    counters = runtime.cache.stats()
+    shared = counters["shared"]
     prices = prices or price_table(runtime.settings)
-    read, own = await runtime.cache.ledger.fleet(day), runtime.cache.ledger.today()
-    fleet, here = None if read is None else report(read, prices), report(own, prices)
-    first = here if fleet is None else fleet
+    fleet_day, local_day = await runtime.cache.ledger.fleet(day), runtime.cache.ledger.today()
+    fleet = None if fleet_day is None else report(fleet_day, prices)
+    here = report(local_day, prices)
+    headlines = here if fleet is None else fleet
     return {
         "store": runtime.shared,
         "fault": runtime.shared_fault,
         "reachable": None if shared is None else shared["last"] == "up",
         "of": "this process" if fleet is None else "fleet",
-        **{name: first[name] for name in OWNERS},
+        **{name: headlines[name] for name in HEADLINES},
         "fleet": fleet,
         "here": here,
-        "advice": advise(own if read is None else read, POLICIES, prices),
+        "advice": advise(local_day if fleet_day is None else fleet_day, POLICIES, prices),
         "prices": prices.model_dump(),
-        **counted,
+        **counters,
     }
 
 
@@ -70,14 +68,14 @@ def _is_date(text: str) -> bool:
 
 
 async def get(runtime: Runtime, key: str) -> dict[str, Any]:
-    """Give the entry under a key (`area:E15`), its age and its remaining life in seconds.
+    """Return the entry under a key (`area:E15`), its age and its remaining life in seconds.
 
-    Raises NotFound when there is none and SourceError when the shared tier cannot tell.
+    Raise NotFound if there is no entry, and SourceError if the shared tier cannot be reached.
     """
-    left = await runtime.cache.ttl(key)
+    ttl = await runtime.cache.ttl(key)
     peek = await runtime.cache.peek(key)
     if peek is None:
-        if left == -1:
+        if ttl == -1:
             raise SourceError("cache", "the shared tier cannot be reached")
         raise NotFound(f"{key[:200]}: no entry")
     now = time.time()
@@ -93,16 +91,16 @@ async def get(runtime: Runtime, key: str) -> dict[str, Any]:
 
 
 async def entry(runtime: Runtime, key: str) -> dict[str, Any]:
-    """Tell all about the entry under a key, also that there is none; times in seconds.
+    """Describe the entry under a key, or report it absent; times are in seconds.
 
-    Raises InvalidQuestion for what is no key, and SourceError when the shared tier cannot tell.
+    Raise InvalidQuestion for a malformed key, and SourceError if the shared tier cannot be reached.
     """
     key = checked_key(runtime, key)
-    left, peek = await runtime.cache.ttl(key), await runtime.cache.peek(key)
+    ttl, peek = await runtime.cache.ttl(key), await runtime.cache.peek(key)
     if peek is None:
-        if left == -1:
+        if ttl == -1:
             raise SourceError("cache", "the shared tier cannot be reached")
-        return {"key": key, "exists": False, "freshness": "absent", "ttl": left}
+        return {"key": key, "exists": False, "freshness": "absent", "ttl": ttl}
     now = time.time()
     return {
         "key": key,
@@ -115,16 +113,16 @@ async def entry(runtime: Runtime, key: str) -> dict[str, Any]:
         "ageSeconds": round(now - peek.computed),
         "where": peek.where,
         "negative": peek.negative,
-        "generations": dict(peek.stamps),
+        "generations": dict(peek.versions),
         "value": peek.value,
     }
 
 
 def checked_key(runtime: Runtime, key: str) -> str:
-    """Give a key without its prefix; raise InvalidQuestion for one that no question makes."""
+    """Return a key without its prefix; raise InvalidQuestion unless it belongs to a cached question."""
     bare = key.removeprefix(f"{runtime.settings.prefix}v1:")
-    if bare.split(":", 1)[0] not in ROOTS or not KEY.fullmatch(bare):
-        raise InvalidQuestion(f"key: must be such as area:E15, and begin with one of {', '.join(ROOTS)}")
+    if bare.split(":", 1)[0] not in KEY_ROOTS or not KEY.fullmatch(bare):
+        raise InvalidQuestion(f"key: must look like area:E15 and start with one of {', '.join(KEY_ROOTS)}")
     return bare
 
 
@@ -133,17 +131,17 @@ def _iso(seconds: float) -> str:
 
 
 async def delete(runtime: Runtime, key: str) -> dict[str, Any]:
-    """Remove a key everywhere. `confirmed` is False while the shared tier has not taken it."""
+    """Remove a key from every container; `confirmed` is False if the shared tier did not accept it."""
     _check_tier(runtime)
-    before = _faults(runtime)
-    had = await runtime.cache.delete(key)
-    return {"key": key, "deleted": had, **_reach(runtime, confirmed=_faults(runtime) == before)}
+    faults_before = _faults(runtime)
+    existed = await runtime.cache.delete(key)
+    return {"key": key, "deleted": existed, **_reach(runtime, confirmed=_faults(runtime) == faults_before)}
 
 
 async def flush(runtime: Runtime, what: str) -> dict[str, Any]:
-    """Make `all`, a family (`crime`) or an area (`area:E15`) unreachable everywhere.
+    """Invalidate `all`, a family (`crime`) or an area (`area:E15`) in every container.
 
-    Raises InvalidQuestion or NotFound for anything else.
+    Raise InvalidQuestion or NotFound for anything else.
     """
     _check_tier(runtime)
     if what.startswith("area:"):
@@ -159,7 +157,7 @@ async def flush(runtime: Runtime, what: str) -> dict[str, Any]:
 
 
 async def operate(runtime: Runtime, operation: str, argument: str = "") -> dict[str, Any]:
-    """Do one operation by its name; raises InvalidQuestion for a name that is none."""
+    """Run one operation by its name; raise InvalidQuestion for an unknown name."""
     match operation:
         case "stats":
             return await stats(runtime)
@@ -173,9 +171,9 @@ async def operate(runtime: Runtime, operation: str, argument: str = "") -> dict[
 
 
 def check() -> dict[str, Any]:
-    """Load and validate the embedded figures, and count them.
+    """Load and validate the embedded figures, and return their counts.
 
-    Raises what the loader raises for figures that do not hold together.
+    Raise the loader's errors for inconsistent figures.
     """
     snapshot = tables().snapshot
     return {
@@ -186,13 +184,13 @@ def check() -> dict[str, Any]:
 
 
 def _reach(runtime: Runtime, *, confirmed: bool) -> dict[str, Any]:
-    """Tell how far a change reaches: `store` is None where there is only this process's memory."""
-    within = FOLLOW if confirmed else None  # else as soon as the shared tier is back
+    """Return how far a change reaches; `store` is None when only this process's memory is used."""
+    within = SYNC_SECONDS if confirmed else None  # unconfirmed: once the shared tier is back
     return {"store": runtime.shared, "confirmed": confirmed, "withinSeconds": within}
 
 
 def _check_tier(runtime: Runtime) -> None:
-    """Raise SourceError where a shared tier is configured but cannot be used: others would not follow."""
+    """Raise SourceError for a configured but unusable shared tier: other containers would miss the change."""
     if runtime.shared_fault is not None:
         raise SourceError("cache", f"the shared tier cannot be used: {runtime.shared_fault}")
 

@@ -1,6 +1,6 @@
-"""Asking ahead of readers: memory is filled at the start, and the shared tier before the day's busy hours.
+"""Cache warm-up: fill memory at start-up, and the shared tier before the busy hours of the day.
 
-What is asked most is learned from the ledger; a fresh deployment begins with what the frontend's form offers.
+The ledger names the most popular questions; a new deployment starts with those of the frontend's form.
 """
 
 import asyncio
@@ -19,114 +19,113 @@ from veo.schemas.requests import RecommendationRequest
 from veo.services.recommend import Query
 
 UNIVERSITIES = ("UCL", "Imperial", "KCL", "LSE")
-"""The places to commute to that the frontend offers."""
+"""The commute destinations that the frontend offers."""
 
-USUAL: tuple[tuple[Persona, Tenure, tuple[int, ...]], ...] = (
+COMMON_BUDGETS: tuple[tuple[Persona, Tenure, tuple[int, ...]], ...] = (
     ("student", "rent", (800, 1_000, 1_200)),
     ("parent", "rent", (1_500, 2_000, 2_500)),
     ("developer", "buy", (2_000, 3_000, 4_000)),
 )
-"""The budgets asked for most, in GBP a month: the frontend's form has no other unit."""
+"""The most popular budgets, in GBP a month: the frontend's form has no other unit."""
 
 QUERY_PARTS = ("persona", "budget", "location_type", "destination", "home")
-"""What stands in a key of recommendations after its family: the first three, or all."""
+"""The parts of a recommendations key after its family: a key has the first three or all five."""
 
-SOON = 1800.0  # seconds: what goes stale within them is asked again; what is fresher lasts until it is used
-COMMANDS = 1_000  # of the shared tier that one warming may send: a tenth of the free plan's day
-SECONDS = 240.0  # that one warming may begin to ask in: a function may take 300
-AT_ONCE = 4  # questions, each of up to twenty journeys
+REFRESH_WITHIN = 1800.0  # seconds: refresh answers that go stale sooner than this
+COMMANDS = 1_000  # limit on shared-tier commands per warm-up: a tenth of the free plan's daily limit
+SECONDS = 240.0  # start no question later than this: a Modal function may take 300 s
+CONCURRENCY = 4  # questions at a time, each with up to 20 journeys
 
 
-def wanted() -> list[RecommendationRequest]:
-    """Give the questions that are asked most."""
+def common_requests() -> list[RecommendationRequest]:
+    """Return the requests that the frontend's form makes most often."""
     return [
         RecommendationRequest(persona=persona, budget=budget, location_type=tenure, destination=university)
-        for persona, tenure, budgets in USUAL
+        for persona, tenure, budgets in COMMON_BUDGETS
         for budget in budgets
         for university in UNIVERSITIES
     ]
 
 
-async def learned(runtime: Runtime) -> list[Query]:
-    """Give what the fleet was asked most, today or, while that is nothing yet, yesterday."""
+async def popular_queries(runtime: Runtime) -> list[Query]:
+    """Return the fleet's most popular queries of today, or of yesterday if today has none yet."""
     today = datetime.now(UTC).date()
-    for day in (today, today - timedelta(days=1)):
-        read = await runtime.cache.ledger.fleet(day.isoformat())
-        asked = [] if read is None else [query_of(one["key"]) for one in popular(read)]
-        if found := [query for query in asked if query is not None]:
-            return found
+    for date in (today, today - timedelta(days=1)):
+        day = await runtime.cache.ledger.fleet(date.isoformat())
+        queries = [] if day is None else [query_of(entry["key"]) for entry in popular(day)]
+        if readable := [query for query in queries if query is not None]:
+            return readable
     return []
 
 
 def query_of(key: str) -> Query | None:
-    """Give the question behind a key of recommendations; None for another key, or one with a digest."""
+    """Parse the query from a recommendations key; return None for any other key or one with a digest."""
     family, *parts = key.split(":")
-    named = dict(zip(QUERY_PARTS, (None if part == "-" else unquote(part) for part in parts), strict=False))
+    fields = dict(zip(QUERY_PARTS, (None if part == "-" else unquote(part) for part in parts), strict=False))
     if family != "recommendations" or len(parts) not in (3, len(QUERY_PARTS)):
         return None
     try:
-        return Query.model_validate(named)
+        return Query.model_validate(fields)
     except ValidationError:
-        return None  # of an older version
+        return None  # written by an older version
 
 
 async def preload(runtime: Runtime) -> int:
-    """Fill memory with what the shared tier has of the questions asked most, in one read; ask no source.
+    """Copy the answers to common requests from the shared tier into memory, and return how many it had.
 
-    Gives how many there were; the first contact with the shared tier is made in any case.
+    This is one read, and calls no source. It also opens the connection to the shared tier.
     """
     if runtime.shared is None:
         return 0
-    queries = [runtime.recommender.query(request) for request in wanted()]
-    return await runtime.recommender.cached.preload((query,) for query in queries)
+    queries = [runtime.recommender.query(request) for request in common_requests()]
+    return await runtime.recommender.ranking.preload((query,) for query in queries)
 
 
 async def warm(runtime: Runtime, commands: int = COMMANDS, seconds: float = SECONDS) -> dict[str, Any]:
-    """Ask what is asked most and is not there or about to go stale, and tell what that did.
+    """Compute popular answers that are missing or about to go stale, and return the counts.
 
-    Stops asking when it has sent `commands` to the shared tier or `seconds` are over. Nothing that costs
-    money is asked: a recommendation asks TfL alone.
+    Stop after `commands` shared-tier commands or `seconds`. This is free: recommendations call only TfL.
     """
-    began, sent = time.monotonic(), _sent(runtime)
-    usual = [runtime.recommender.query(request) for request in wanted()]
-    queries = list(dict.fromkeys([*usual, *await learned(runtime)]))
-    await runtime.recommender.cached.preload((query,) for query in queries)
-    done: Counter[str] = Counter()
+    began, commands_before = time.monotonic(), _commands_sent(runtime)
+    common = [runtime.recommender.query(request) for request in common_requests()]
+    queries = list(dict.fromkeys([*common, *await popular_queries(runtime)]))
+    await runtime.recommender.ranking.preload((query,) for query in queries)
+    counts: Counter[str] = Counter()
     failures: set[str] = set()
-    for start in range(0, len(queries), AT_ONCE):
-        if _sent(runtime) - sent >= commands or time.monotonic() - began >= seconds:
+    for start in range(0, len(queries), CONCURRENCY):
+        if _commands_sent(runtime) - commands_before >= commands or time.monotonic() - began >= seconds:
             break
-        some = queries[start : start + AT_ONCE]
+        batch = queries[start : start + CONCURRENCY]
         for outcome in await asyncio.gather(
-            *(_warmed(runtime, query) for query in some), return_exceptions=True
+            *(_warm_one(runtime, query) for query in batch), return_exceptions=True
         ):
-            done["asked"] += 1
+            counts["asked"] += 1
             if isinstance(outcome, str):
-                done[outcome] += 1
+                counts[outcome] += 1
             else:
                 failures.add(str(outcome))
     await runtime.cache.drain()
     return {
-        **{name: done[name] for name in ("asked", "computed", "refreshed", "alreadyCached")},
-        "leftOut": len(queries) - done["asked"],
+        **{name: counts[name] for name in ("asked", "computed", "refreshed", "alreadyCached")},
+        "leftOut": len(queries) - counts["asked"],
         "failures": sorted(failures),
-        "commands": _sent(runtime) - sent,
+        "commands": _commands_sent(runtime) - commands_before,
         "seconds": round(time.monotonic() - began, 1),
     }
 
 
-async def _warmed(runtime: Runtime, query: Query) -> str:
-    """Ask one question, again where its answer is about to go stale; tell what had to be done."""
-    hit = await runtime.recommender.cached.lookup(query)
+async def _warm_one(runtime: Runtime, query: Query) -> str:
+    """Look one query up, refresh an answer that is about to go stale, and return the outcome."""
+    hit = await runtime.recommender.ranking.lookup(query)
     if not hit.cached:
         return "computed"
-    if hit.fresh - time.time() > SOON:
+    if hit.fresh - time.time() > REFRESH_WITHIN:
         return "alreadyCached"
-    renewed = await runtime.recommender.cached.renew(query)
+    renewed = await runtime.recommender.ranking.renew(query)
     return "alreadyCached" if renewed.stale else "refreshed"
 
 
-def _sent(runtime: Runtime) -> int:
-    """Give the commands that this process has sent to the shared tier."""
+def _commands_sent(runtime: Runtime) -> int:
+    """Return how many commands this process has sent to the shared tier."""
     shared = runtime.cache.stats()["shared"]
     return 0 if shared is None else int(shared["commands"])

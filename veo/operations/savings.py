@@ -1,8 +1,8 @@
-"""What the cache saves: the ledger's sums as the figures that an owner asks for. Nothing is estimated upward.
+"""What the cache saves: hit rates, response times, calls and cost, derived from the ledger's sums.
 
-A call is saved when an answer was given that would have taken it, and it was not made: refreshes ahead of
-time and failures count against the cache. Times are those of the lookup, without the network between reader
-and container; percentiles come from buckets that are 25 % wide. What nothing was seen of is null.
+Savings are never overstated: a call counts as saved when an answer needed it and it was not made, so early
+refreshes and failures count against the cache. Times cover the lookup, not the network to the container;
+percentiles come from buckets that are 25 % wide. A figure without observations is null.
 """
 
 from collections.abc import Mapping
@@ -32,11 +32,11 @@ COUNTED = (
     "compute_failures",
     "commands",
 )
-"""The counters of a family that are told as they are."""
+"""The counters of a family that are reported unchanged."""
 
 
 class Prices(Value):
-    """US dollars for one call of a provider, and for one invocation of Modal; other providers are free."""
+    """US dollars per call of a provider and per Modal invocation; other providers are free."""
 
     tfl: float = 0.0
     google: float = 0.005
@@ -44,13 +44,13 @@ class Prices(Value):
     modal: float = 0.002
 
     def of(self, source: str) -> float:
-        """Give the price of one call of a provider; of `google-geocoding` it is Google's."""
+        """Return the price of one call of a source; `google-geocoding` has Google's."""
         prices = {"tfl": self.tfl, "google": self.google, "perplexity": self.perplexity}
         return prices.get(source.partition("-")[0], 0.0)
 
 
 def price_table(settings: Settings) -> Prices:
-    """Give the prices that are set."""
+    """Return the configured prices."""
     return Prices(
         tfl=settings.price_tfl_usd,
         google=settings.price_google_usd,
@@ -60,20 +60,20 @@ def price_table(settings: Settings) -> Prices:
 
 
 class Saved(NamedTuple):
-    """What the answers of one or more families took less than without a cache."""
+    """Calls, compute seconds and computes that the cache saved."""
 
     calls: Mapping[str, int]  # by source
     seconds: float
     computes: int
 
     def usd(self, prices: Prices) -> float:
-        """Give what that would have cost."""
-        calls = fsum(prices.of(source) * count for source, count in self.calls.items())
-        return calls + self.computes * prices.modal
+        """Return the saved cost in US dollars."""
+        calls_usd = fsum(prices.of(source) * count for source, count in self.calls.items())
+        return calls_usd + self.computes * prices.modal
 
 
 def saved(sums: Sums) -> Saved:
-    """Give what one family saved."""
+    """Return what the cache saved for one family."""
     needed, made = _by_source(sums, "needed:"), _by_source(sums, "made:")
     calls = {source: max(0, count - made.get(source, 0)) for source, count in needed.items()}
     seconds = max(0.0, sums.get("needed_s", 0.0) - sums.get("spent_s", 0.0))
@@ -81,15 +81,15 @@ def saved(sums: Sums) -> Saved:
 
 
 def report(day: Day, prices: Prices) -> Plain:
-    """Give the figures of a day: in all, by family and by source, and the keys that are asked most."""
+    """Return the figures of a day: in total, by family and by source, and the most popular keys."""
     families = {name: sums for name, sums in day.record.get("family", {}).items() if any(sums.values())}
     savings = [saved(sums) for sums in families.values()]
-    everything = _totals(families.values())
+    totals = _totals(families.values())
     container = day.record.get("container", {}).get("", {})
     return {
         "day": day.day,
         "containers": day.containers,
-        **_figures(everything, savings, prices),
+        **_figures(totals, savings, prices),
         "commands_sent": int(container.get("commands", 0)),
         "families": {name: _family(sums, prices) for name, sums in families.items()},
         "sources": _sources(day, savings, prices),
@@ -98,48 +98,52 @@ def report(day: Day, prices: Prices) -> Plain:
 
 
 def popular(day: Day) -> list[Plain]:
-    """Give the keys that were asked most, with how often."""
-    keys = day.record.get("key", {})
-    asked = [(key, int(count)) for sums in keys.values() for key, count in sums.items()]
-    return [{"key": key, "asked": count} for key, count in sorted(asked, key=lambda one: (-one[1], one[0]))]
+    """Return the most popular keys with their number of lookups, the most popular first."""
+    families = day.record.get("key", {})
+    counts = [(key, int(count)) for sums in families.values() for key, count in sums.items()]
+    return [
+        {"key": key, "asked": count} for key, count in sorted(counts, key=lambda item: (-item[1], item[0]))
+    ]
 
 
 def hit_rate(sums: Sums) -> float | None:
-    """Give the share of lookups that were answered from the cache, from 0 to 1."""
-    asked = fsum(sums.get(name, 0) for name in (*HITS, "source", "failed"))
-    return fsum(sums.get(name, 0) for name in HITS) / asked if asked else None
+    """Return the share of lookups answered from the cache, from 0 to 1."""
+    lookups = fsum(sums.get(name, 0) for name in (*HITS, "source", "failed"))
+    return fsum(sums.get(name, 0) for name in HITS) / lookups if lookups else None
 
 
 def average_seconds(sums: Sums, kind: str) -> float | None:
-    """Give the mean time of answers, `cached` or `uncached`, in seconds."""
+    """Return the mean response time of `cached` or `uncached` answers, in seconds."""
     count = sum(_buckets(sums, kind).values())
     return sums.get(f"{kind}_s", 0.0) / count if count else None
 
 
 def percentile(sums: Sums, kind: str, percent: int) -> float | None:
-    """Give the time in seconds within which so many percent of answers came, up to a quarter too long."""
+    """Return a percentile of the response time in seconds, overstated by up to 25 %."""
     buckets = _buckets(sums, kind)
-    wanted, seen = sum(buckets.values()) * percent / 100, 0.0
+    threshold, cumulative = sum(buckets.values()) * percent / 100, 0.0
     for number in sorted(buckets):
-        seen += buckets[number]
-        if seen >= wanted:
+        cumulative += buckets[number]
+        if cumulative >= threshold:
             return bucket_end(number)
     return None
 
 
 def _figures(sums: Sums, savings: list[Saved], prices: Prices) -> Plain:
     rate = hit_rate(sums)
-    known = rate is not None
+    has_lookups = rate is not None
     return {
         "cache_hit_rate": None if rate is None else round(rate, 4),
         "cache_hit_rate_text": None if rate is None else f"{int(rate * 100)}%",
         "avg_cache_response_ms": _ms(average_seconds(sums, "cached")),
         "avg_uncached_response_ms": _ms(average_seconds(sums, "uncached")),
-        "daily_api_calls_saved": sum(sum(one.calls.values()) for one in savings) if known else None,
-        "estimated_cost_savings": round(fsum(one.usd(prices) for one in savings), 4) if known else None,
+        "daily_api_calls_saved": sum(sum(item.calls.values()) for item in savings) if has_lookups else None,
+        "estimated_cost_savings": round(fsum(item.usd(prices) for item in savings), 4)
+        if has_lookups
+        else None,
         "currency": "USD",
-        "compute_seconds_saved": round(fsum(one.seconds for one in savings), 3) if known else None,
-        "computes_saved": sum(one.computes for one in savings) if known else None,
+        "compute_seconds_saved": round(fsum(item.seconds for item in savings), 3) if has_lookups else None,
+        "computes_saved": sum(item.computes for item in savings) if has_lookups else None,
         **{
             f"{kind}_p{percent}_ms": _ms(percentile(sums, kind, percent))
             for kind in ("cached", "uncached")
@@ -158,33 +162,33 @@ def _family(sums: Sums, prices: Prices) -> Plain:
 
 
 def _sources(day: Day, savings: list[Saved], prices: Prices) -> Plain:
-    """Give calls, failures and cost by source; also calls that were made for no cached answer."""
-    seen = day.record.get("source", {})
-    names = sorted({*seen, *(source for one in savings for source in one.calls)})
-    told = {}
+    """Return calls, failures and cost by source, including calls made outside cached answers."""
+    recorded = day.record.get("source", {})
+    names = sorted({*recorded, *(source for item in savings for source in item.calls)})
+    figures = {}
     for name in names:
-        calls = int(seen.get(name, {}).get("calls", 0))
-        spared = sum(one.calls.get(name, 0) for one in savings)
-        told[name] = {
+        calls = int(recorded.get(name, {}).get("calls", 0))
+        calls_saved = sum(item.calls.get(name, 0) for item in savings)
+        figures[name] = {
             "calls": calls,
-            "failures": int(seen.get(name, {}).get("failures", 0)),
+            "failures": int(recorded.get(name, {}).get("failures", 0)),
             "cost_usd": round(calls * prices.of(name), 4),
-            "calls_saved": spared,
-            "saved_usd": round(spared * prices.of(name), 4),
+            "calls_saved": calls_saved,
+            "saved_usd": round(calls_saved * prices.of(name), 4),
         }
-    return told
+    return figures
 
 
 def _totals(families: Any) -> Sums:
-    total: dict[str, float] = {}
+    totals: dict[str, float] = {}
     for sums in families:
-        for what, amount in sums.items():
-            total[what] = total.get(what, 0) + amount
-    return total
+        for name, amount in sums.items():
+            totals[name] = totals.get(name, 0) + amount
+    return totals
 
 
 def sums_by(sums: Sums, prefix: str) -> dict[str, float]:
-    """Give the sums whose name begins with a prefix, by the rest of it."""
+    """Return the sums whose names start with a prefix, keyed by the rest of the name."""
     return {name.removeprefix(prefix): amount for name, amount in sums.items() if name.startswith(prefix)}
 
 
@@ -193,8 +197,8 @@ def _by_source(sums: Sums, prefix: str) -> dict[str, int]:
 
 
 def _buckets(sums: Sums, kind: str) -> dict[int, float]:
-    named = sums_by(sums, f"{kind}:").items()
-    return {int(number): count for number, count in named if number.isdecimal()}
+    items = sums_by(sums, f"{kind}:").items()
+    return {int(number): count for number, count in items if number.isdecimal()}
 
 
 def _ms(seconds: float | None) -> float | None:

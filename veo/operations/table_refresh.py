@@ -1,7 +1,7 @@
-"""What is too large or too rationed for a request: prices, rents, schools and a year of crimes everywhere.
+"""Table refresh: prices, rents, schools and a year of crimes, too large or rate-limited for a request.
 
-A scheduled job renews them for all containers. Each part is by itself: what one fails at is said, and what
-was there before stays.
+A scheduled job refreshes them for all containers. The parts are independent: a failing part reports its
+failures and keeps its previous data.
 """
 
 import asyncio
@@ -17,40 +17,42 @@ from veo.sources.clients import Live, today
 from veo.tables.storage import Table
 
 PARTS = ("figures", "schools", "crime")
-AT_ONCE = 3  # districts of twelve requests each: enough to use up what data.police.uk allows in a second
-FAILED = (SourceError, UpstreamThrottled, OSError)
+CONCURRENCY = 3  # districts of twelve requests each: enough to saturate the rate limit of data.police.uk
+FAILURES = (SourceError, UpstreamThrottled, OSError)
 
-Told = Callable[[int, int], None]
-"""Is told how many districts of how many are done."""
+Progress = Callable[[int, int], None]
+"""Called with the number of finished districts and of all districts."""
 
 
-async def renew(runtime: Runtime, parts: Iterable[str] = PARTS, told: Told | None = None) -> dict[str, Any]:
-    """Renew some of `PARTS`, and tell what was renewed and what failed, and why.
+async def renew(
+    runtime: Runtime, parts: Iterable[str] = PARTS, progress: Progress | None = None
+) -> dict[str, Any]:
+    """Refresh some of `PARTS`, and return for each what was renewed and what failed.
 
-    Raises SourceUnavailable where live sources are off.
+    Raise SourceUnavailable if live sources are off.
     """
-    live, wanted = runtime.sources.live, set(parts)
+    live, selected = runtime.sources.live, set(parts)
     if live is None:
         raise SourceUnavailable("a live source", "VEO_LIVE=auto")
-    done: dict[str, Any] = {}
-    if "figures" in wanted:
-        done["figures"] = await _figures(runtime, live)
-    if "schools" in wanted:
-        done["schools"] = await _schools(runtime, live)
-    if "crime" in wanted:
-        done["crime"] = await _crime(runtime, told)
-    return done
+    outcome: dict[str, Any] = {}
+    if "figures" in selected:
+        outcome["figures"] = await _figures(runtime, live)
+    if "schools" in selected:
+        outcome["schools"] = await _schools(runtime, live)
+    if "crime" in selected:
+        outcome["crime"] = await _crime(runtime, progress)
+    return outcome
 
 
-def check(done: Mapping[str, Any]) -> None:
-    """Raise VeoError where a part of what `renew` returned renewed nothing."""
-    idle = [part for part in PARTS if part in done and not done[part]["renewed"]]
+def check(outcome: Mapping[str, Any]) -> None:
+    """Raise VeoError if a part of the outcome of `renew` renewed nothing."""
+    idle = [part for part in PARTS if part in outcome and not outcome[part]["renewed"]]
     if idle:
         raise VeoError(f"nothing was renewed for: {', '.join(idle)}")
 
 
 async def _figures(runtime: Runtime, live: Live) -> dict[str, Any]:
-    """Bring newer prices, their growth and rents, each only if they are believed."""
+    """Fetch newer prices, price growth and rents, and store those that pass the plausibility checks."""
     refreshed = await refresh_tables(live.http, tables().snapshot, today())
     failures = [f"{failure.source}: {failure.reason}" for failure in refreshed.failures]
     renewed: dict[str, list[str]] = {}
@@ -63,13 +65,13 @@ async def _figures(runtime: Runtime, live: Live) -> dict[str, Any]:
     return {"renewed": renewed, "failures": failures}
 
 
-async def _columns(shelf: Table[RefreshedTable], table: RefreshedTable, failures: list[str]) -> list[str]:
-    """Keep the columns of a table that are not older than the kept ones, and return their names."""
+async def _columns(storage: Table[RefreshedTable], table: RefreshedTable, failures: list[str]) -> list[str]:
+    """Store the columns that are not older than the stored ones, and return their names."""
     try:
-        merged = merge(table, await shelf.stored())
+        merged = merge(table, await storage.stored())
         failures.extend(f"{table.name}: {reason}" for reason in merged.reasons)
         if merged.renewed:
-            await shelf.put(merged.table)
+            await storage.put(merged.table)
     except (SourceError, OSError) as error:
         failures.append(str(error))
         return []
@@ -77,42 +79,42 @@ async def _columns(shelf: Table[RefreshedTable], table: RefreshedTable, failures
 
 
 async def _schools(runtime: Runtime, live: Live) -> dict[str, Any]:
-    """Bring the register of schools and what Ofsted found."""
-    shelf = runtime.sources.schools
+    """Fetch and store the register of schools with Ofsted's inspection results."""
+    storage = runtime.sources.schools
     try:
-        table = await read_schools(live.http, today(), await shelf.stored())
-        await shelf.put(table)
+        table = await read_schools(live.http, today(), await storage.stored())
+        await storage.put(table)
     except (SourceError, OSError) as error:
         return {"renewed": 0, "failures": [str(error)]}
     await _flush(runtime, "schools", "area")
     return {"renewed": len(table.schools), "failures": list(table.gaps)}
 
 
-async def _crime(runtime: Runtime, told: Told | None) -> dict[str, Any]:
-    """Ask for the crimes around every district's centre, a few districts at a time."""
-    codes, turns = list(runtime.tables.snapshot.districts), asyncio.Semaphore(AT_ONCE)
+async def _crime(runtime: Runtime, progress: Progress | None) -> dict[str, Any]:
+    """Refresh the crimes around every district's centre, a few districts at a time."""
+    codes, slots = list(runtime.tables.snapshot.districts), asyncio.Semaphore(CONCURRENCY)
     failures: list[str] = []
-    done = 0
+    finished = 0
 
-    async def one(code: str) -> None:
-        nonlocal done
-        async with turns:
+    async def renew_one(code: str) -> None:
+        nonlocal finished
+        async with slots:
             try:
-                if (await runtime.questions.cached_crime.renew(code)).stale:
-                    failures.append(f"{code}: no answer, what was known stays")
-            except FAILED as error:
+                if (await runtime.questions.cached.crime.renew(code)).stale:
+                    failures.append(f"{code}: no answer; the previous data stays")
+            except FAILURES as error:
                 failures.append(f"{code}: {error}")
-            done += 1
-            if told is not None:
-                told(done, len(codes))
+            finished += 1
+            if progress is not None:
+                progress(finished, len(codes))
 
-    await asyncio.gather(*map(one, codes))
+    await asyncio.gather(*map(renew_one, codes))
     if len(failures) < len(codes):
         await _flush(runtime, "area")
     return {"renewed": len(codes) - len(failures), "failures": failures}
 
 
 async def _flush(runtime: Runtime, *families: str) -> None:
-    """Let every container compose its answers anew: they rest on what was renewed."""
+    """Invalidate families whose answers include the renewed data, in every container."""
     for family in families:
         await runtime.cache.flush(family=family)

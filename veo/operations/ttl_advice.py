@@ -1,8 +1,8 @@
-"""Advice on lifetimes, from what the ledger saw: keep, lengthen or shorten, with the reason and the saving.
+"""TTL advice from the ledger: keep, lengthen or shorten a lifetime, with the reason and the expected saving.
 
-A life is too long when refreshes mostly bring something new while readers mostly get old answers, and too
-short when refreshes hardly ever do. Nothing is fetched to find that out: each refresh is compared with the
-value that it replaces.
+A lifetime is too long when most refreshes change the value and many answers come from the second half of it,
+and too short when few refreshes change the value. Advice needs no extra calls: the cache compares each
+refresh with the value it replaces.
 """
 
 from collections.abc import Iterable, Mapping
@@ -15,44 +15,46 @@ from veo.cache.ledger import Day, Sums
 from veo.operations.savings import Prices, average_seconds, hit_rate, sums_by
 
 Plain = dict[str, Any]
-Verdict = Literal["keep", "lengthen", "shorten"]
+Action = Literal["keep", "lengthen", "shorten"]
 
-ENOUGH = 20  # refreshes, before which nothing is advised
-SAME, NEW = 0.10, 0.50  # shares of refreshes that bring something new: at most, and at least
-LATE = 0.25  # least share of cached answers from the second half of their life
-BOUND = {"google": "Google's terms allow 30 days at most, stale answers included"}
-"""Families whose life something else than their use decides."""
+MIN_REFRESHES = 20  # advise nothing on fewer
+LENGTHEN_AT_MOST = 0.10  # share of refreshes that changed the value
+SHORTEN_AT_LEAST = 0.50  # share of refreshes that changed the value
+LATE_AT_LEAST = 0.25  # share of cached answers from the second half of their lifetime; below, keep it
+FIXED = {"google": "Google's terms allow 30 days at most, stale answers included"}
+"""Families whose lifetime must not grow, with the reason."""
 
 
-class Seen(NamedTuple):
-    """What was seen of a family in a day. Shares are from 0 to 1, None where nothing was seen."""
+class Observed(NamedTuple):
+    """What the ledger recorded of a family in a day; shares run from 0 to 1, None without observations."""
 
     refreshes: int
-    new: float | None
-    late: float | None
+    changed_share: float | None
+    late_share: float | None
     computes: int
     miss_seconds: float | None
-    calls: Mapping[str, float]  # of one compute, by source
+    calls: Mapping[str, float]  # per compute, by source
 
     @classmethod
-    def of(cls, sums: Sums) -> "Seen":
-        """Read it from the ledger's sums."""
+    def of(cls, sums: Sums) -> "Observed":
+        """Derive it from the ledger's sums."""
         changed, refreshes = sums.get("changed", 0), sums.get("changed", 0) + sums.get("unchanged", 0)
         ages = {int(tenth): count for tenth, count in sums_by(sums, "age:").items()}
         hits, computes = fsum(ages.values()), sums.get("computes", 0)
-        made = sums_by(sums, "made:")
+        late = fsum(count for tenth, count in ages.items() if tenth >= 5)  # noqa: PLR2004 - tenths
+        calls = sums_by(sums, "made:")
         return cls(
             refreshes=int(refreshes),
-            new=changed / refreshes if refreshes else None,
-            late=fsum(count for tenth, count in ages.items() if tenth >= 5) / hits if hits else None,  # noqa: PLR2004 - tenths
+            changed_share=changed / refreshes if refreshes else None,
+            late_share=late / hits if hits else None,
             computes=int(computes),
             miss_seconds=average_seconds(sums, "uncached"),
-            calls={source: count / computes for source, count in made.items()} if computes else {},
+            calls={source: count / computes for source, count in calls.items()} if computes else {},
         )
 
 
 def advise(day: Day, policies: Iterable[Policy], prices: Prices) -> list[Plain]:
-    """Give the advice of each family that was asked, for its life as it is now."""
+    """Return advice on the current lifetime of each family that had lookups."""
     families = day.record.get("family", {})
     return [
         _advice(policy, families[policy.family], prices)
@@ -62,49 +64,56 @@ def advise(day: Day, policies: Iterable[Policy], prices: Prices) -> list[Plain]:
 
 
 def _advice(policy: Policy, sums: Sums, prices: Prices) -> Plain:
-    seen, rate = Seen.of(sums), hit_rate(sums)
-    verdict, reason = judged(policy, seen)
-    factor = {"keep": 1.0, "lengthen": 2.0, "shorten": 0.5}[verdict]
-    spared = seen.refreshes * (1 - 1 / factor)  # refreshes a day: half of them go, or as many come
+    observed, rate = Observed.of(sums), hit_rate(sums)
+    action, reason = choose_action(policy, observed)
+    factor = {"keep": 1.0, "lengthen": 2.0, "shorten": 0.5}[action]
+    refreshes_saved = observed.refreshes * (1 - 1 / factor)  # a day; negative when shortened
     return {
         "family": policy.family,
-        "advice": verdict,
+        "advice": action,
         "reason": reason,
         "fresh_for_s": int(policy.fresh_for.total_seconds()),
         "suggested_s": int(policy.fresh_for.total_seconds() * factor),
         "cache_hit_rate": None if rate is None else round(rate, 4),
-        "refreshes": seen.refreshes,
-        "changed_share": None if seen.new is None else round(seen.new, 4),
-        "late_share": None if seen.late is None else round(seen.late, 4),
-        "miss_ms": None if seen.miss_seconds is None else round(seen.miss_seconds * 1000, 3),
-        "miss_usd": round(_usd(seen, prices), 6),
+        "refreshes": observed.refreshes,
+        "changed_share": None if observed.changed_share is None else round(observed.changed_share, 4),
+        "late_share": None if observed.late_share is None else round(observed.late_share, 4),
+        "miss_ms": None if observed.miss_seconds is None else round(observed.miss_seconds * 1000, 3),
+        "miss_usd": round(_miss_usd(observed, prices), 6),
         "expected_saving": {
-            "calls": round(spared * fsum(seen.calls.values()), 1),
-            "usd": round(spared * _usd(seen, prices), 4),
-            "seconds": round(spared * (seen.miss_seconds or 0.0), 1),
+            "calls": round(refreshes_saved * fsum(observed.calls.values()), 1),
+            "usd": round(refreshes_saved * _miss_usd(observed, prices), 4),
+            "seconds": round(refreshes_saved * (observed.miss_seconds or 0.0), 1),
         },
     }
 
 
-def judged(policy: Policy, seen: Seen) -> tuple[Verdict, str]:
-    """Judge the life of a family by what was seen of it, and say why."""
-    life = _spoken(policy.fresh_for)
-    if seen.new is None or seen.refreshes < ENOUGH:
-        return "keep", f"too little was seen: {seen.refreshes} refreshes, of {ENOUGH} at least"
-    told = f"{seen.new:.0%} of {seen.refreshes} refreshes brought something new"
-    if seen.new <= SAME:
-        if policy.family in BOUND:
-            return "keep", f"{told}, but {BOUND[policy.family]}"
-        return "lengthen", f"{told}: {life} is shorter than what it describes lasts"
-    if seen.new >= NEW and seen.late is not None and seen.late >= LATE:
-        return "shorten", f"{told}, and {seen.late:.0%} of cached answers were in the second half of {life}"
-    return "keep", told
+def choose_action(policy: Policy, observed: Observed) -> tuple[Action, str]:
+    """Choose what to do with a family's lifetime, and return it with the reason."""
+    lifetime, changed_share, late_share = (
+        _duration(policy.fresh_for),
+        observed.changed_share,
+        observed.late_share,
+    )
+    if changed_share is None or observed.refreshes < MIN_REFRESHES:
+        return "keep", f"not enough data: {observed.refreshes} refreshes, at least {MIN_REFRESHES} needed"
+    finding = f"{changed_share:.0%} of {observed.refreshes} refreshes changed the value"
+    if changed_share <= LENGTHEN_AT_MOST:
+        if policy.family in FIXED:
+            return "keep", f"{finding}, but {FIXED[policy.family]}"
+        return "lengthen", f"{finding}: most values stay valid for longer than {lifetime}"
+    if changed_share >= SHORTEN_AT_LEAST and late_share is not None and late_share >= LATE_AT_LEAST:
+        return (
+            "shorten",
+            f"{finding}, and {late_share:.0%} of cached answers were in the second half of {lifetime}",
+        )
+    return "keep", finding
 
 
-def _usd(seen: Seen, prices: Prices) -> float:
-    return fsum(prices.of(source) * count for source, count in seen.calls.items())
+def _miss_usd(observed: Observed, prices: Prices) -> float:
+    return fsum(prices.of(source) * count for source, count in observed.calls.items())
 
 
-def _spoken(length: timedelta) -> str:
+def _duration(length: timedelta) -> str:
     hours = length / timedelta(hours=1)
     return f"{hours / 24:g} days" if hours >= 48 else f"{hours:g} hours"  # noqa: PLR2004 - two days

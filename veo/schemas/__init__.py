@@ -1,1 +1,1 @@
-"""The shapes on the wire: requests, responses, and how recommendations are written."""
+"""The requests of all questions, and the response to recommendations with its cached form."""

@@ -1,7 +1,7 @@
-"""The recommended areas: what a caller is shown, and how a list of them is kept.
+"""Recommended areas, as callers see them and in the compact form in which a list of them is cached.
 
-Twenty areas hold several hundred figures of a few dozen provenances; kept, each provenance is written
-once, which halves an entry.
+Twenty areas hold several hundred figures but only a few dozen provenances. The compact form stores each
+provenance once, which halves a cache entry.
 """
 
 from collections.abc import Iterable
@@ -27,7 +27,7 @@ from veo.scoring import Robustness
 
 
 class Cost(Value):
-    """What the chosen home costs there, against the limit in GBP; `over_budget_pct` is 0 when it fits."""
+    """The cost of the chosen home, and the limit in GBP; `over_budget_pct` is 0 within the budget."""
 
     figure: Figure
     limit: float
@@ -36,7 +36,7 @@ class Cost(Value):
 
 
 class CommuteSummary(Value):
-    """Door-to-door minutes to a place, and how."""
+    """The journey to a destination, with its minutes from door to door."""
 
     destination: str
     minutes: int
@@ -44,8 +44,8 @@ class CommuteSummary(Value):
     source: str
 
 
-class Judged(Value):
-    """One recommended area but for its figures. Scores and factors run from 0 to 100."""
+class AreaBase(Value):
+    """A recommended area without its figures. Scores and factors run from 0 to 100."""
 
     rank: int
     name: str
@@ -64,8 +64,8 @@ class Judged(Value):
     commute: CommuteSummary | None = Field(default=None, exclude_if=absent)
 
 
-class Recommendation(Judged):
-    """One recommended area, with the figures behind its score."""
+class Recommendation(AreaBase):
+    """A recommended area, with the figures behind its score. Scores and factors run from 0 to 100."""
 
     figures: Figures
 
@@ -81,62 +81,68 @@ class Provenance(Value):
     censored: Literal["below"] | None = Field(default=None, exclude_if=absent)
 
 
-class Reading(NamedTuple):
-    """The value of a figure, and the place of the rest of it in a list."""
+class CompactFigure(NamedTuple):
+    """The value of a figure, and the index of its provenance."""
 
     value: int | float
     provenance: int
 
 
-class Kept(Judged):
-    """One recommended area as it is kept."""
+class CompactArea(AreaBase):
+    """A recommended area in its compact form."""
 
-    figures: FrozenMap[str, Reading]
+    figures: FrozenMap[str, CompactFigure]
 
 
-class Packed(Value):
-    """Recommended areas as they are kept: what their figures have in common is written once."""
+class CompactList(Value):
+    """Recommended areas whose figures refer to one shared list of provenances."""
 
     provenance: tuple[Provenance, ...]
-    areas: tuple[Kept, ...]
+    areas: tuple[CompactArea, ...]
 
 
-def pack(areas: Iterable[Recommendation]) -> Packed:
-    """Write the provenance that figures share once: it is more than half of a list."""
-    places: dict[Provenance, int] = {}
+def compact(areas: Iterable[Recommendation]) -> CompactList:
+    """Return areas in their compact form."""
+    indices: dict[Provenance, int] = {}
 
-    def reading(figure: Figure) -> Reading:
-        known = Provenance(**{name: getattr(figure, name) for name in Provenance.model_fields})
-        return Reading(figure.value, places.setdefault(known, len(places)))
+    def compact_figure(figure: Figure) -> CompactFigure:
+        provenance = Provenance(**{name: getattr(figure, name) for name in Provenance.model_fields})
+        return CompactFigure(figure.value, indices.setdefault(provenance, len(indices)))
 
-    kept = tuple(
-        Kept(**{**dict(area), "figures": {name: reading(f) for name, f in area.figures.items()}})
+    compact_areas = tuple(
+        CompactArea(
+            **{**dict(area), "figures": {name: compact_figure(f) for name, f in area.figures.items()}}
+        )
         for area in areas
     )
-    return Packed(provenance=tuple(places), areas=kept)
+    return CompactList(provenance=tuple(indices), areas=compact_areas)
 
 
-def unpack(kept: Any) -> Any:
-    """Give each area of packed JSON data its figures again; what was not packed stays as it is."""
-    if not isinstance(kept, dict):
-        return kept
+def expand(content: Any) -> Any:
+    """Restore the areas of a compact list read from JSON; anything but an object is returned unchanged.
+
+    Raises ValueError if the object is not a compact list.
+    """
+    if not isinstance(content, dict):
+        return content
     try:
-        return tuple(_unpacked(area, kept["provenance"]) for area in kept["areas"])
+        return tuple(_expand_area(area, content["provenance"]) for area in content["areas"])
     except (LookupError, TypeError, AttributeError) as error:
-        raise ValueError("these are no packed recommendations") from error
+        raise ValueError("this is not a compact list of recommendations") from error
 
 
-def _unpacked(area: Any, provenance: Any) -> Recommendation:
-    readings = area["figures"].items()
-    figures = {name: {"value": value, **provenance[place]} for name, (value, place) in readings}
+def _expand_area(area: Any, provenance: Any) -> Recommendation:
+    figures = {
+        name: {"value": value, **provenance[index]} for name, (value, index) in area["figures"].items()
+    }
     return Recommendation.model_validate({**area, "figures": figures})
 
 
 class Recommendations(Value):
-    """The best areas for one question: up to 20, of which a caller shows the first few.
+    """The best areas for a question: up to 20, of which a response shows the first few.
 
-    `said_for` holds the notices that go with the first 1, 2, … areas: what a list owes to a relaxed
-    budget depends on how much of it is shown. The areas are packed in JSON.
+    `notices_by_count` holds the notices for a list of the first 1, 2, … areas, because a notice may concern
+    only some of them. In JSON, the areas have their compact form.
     """
 
     persona: Persona
@@ -146,6 +152,6 @@ class Recommendations(Value):
     destination: str | None
     weights: FrozenMap[FactorName, float]
     recommendations: Annotated[
-        tuple[Recommendation, ...], PlainSerializer(pack, return_type=Packed), BeforeValidator(unpack)
+        tuple[Recommendation, ...], PlainSerializer(compact, return_type=CompactList), BeforeValidator(expand)
     ]
-    said_for: tuple[tuple[str, ...], ...]
+    notices_by_count: tuple[tuple[str, ...], ...]

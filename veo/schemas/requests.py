@@ -1,6 +1,6 @@
-"""What may be asked, field by field: one set of rules for the web, the command line and Modal.
+"""The requests and their fields: one set of rules for the web, the command line and Modal.
 
-`read` and `read_json` check everything at once and raise InvalidQuestion with one message per bad field.
+`read` and `read_json` check all fields and raise InvalidQuestion with one message per invalid field.
 """
 
 from collections.abc import Mapping
@@ -18,12 +18,12 @@ LEAST_BUDGET = 500
 MOST_BUDGET: Mapping[str, int] = {"rent": 50_000, "buy": 20_000_000}
 MOST_AREAS = 20
 POSTCODE_FORM = r"^[A-Za-z0-9 ]{5,10}$"
-NO_CACHE = "Ask the source now: with the admin token only, and ignored without"
+NO_CACHE = "Ask the source whatever the cache holds; ignored without the admin token"
 R = TypeVar("R", bound="Request")
 
 
 def _place(text: str, info: ValidationInfo) -> str:
-    """Refuse a place that is not known; keep the canonical code of one that is."""
+    """Replace a place by its canonical code; reject an unknown one."""
     places: Places | None = (info.context or {}).get("places")
     if places is None:
         return text
@@ -42,24 +42,24 @@ def _custom(kind: LiteralString, message: str) -> PydanticCustomError:
     return PydanticCustomError(kind, "{message}", {"message": message})
 
 
-# The lengths are those of what was written: they are checked before it becomes a code.
+# The lengths apply to the text as written: they are checked before it becomes a code.
 Origin = Annotated[str, Field(min_length=2, max_length=10), AfterValidator(_place)]
 Destination = Annotated[str, Field(min_length=2, max_length=50), AfterValidator(_place)]
 MaybeDestination = Annotated[str, Field(max_length=100), AfterValidator(_maybe_place)]
 
 
 class Request(Value):
-    """Base of what is asked: unknown fields are ignored."""
+    """The base of all requests: unknown fields are ignored."""
 
     model_config = ConfigDict(extra="ignore")
 
 
 class RecommendationRequest(Request):
-    """Which areas suit a persona.
+    """A request for the areas that suit a persona.
 
-    `budget` is GBP: rent per month, or to buy a price (below 50,000 a monthly mortgage payment).
-    `weights` are importances from 0 to 10 that replace the persona's; `max_commute` is in minutes;
-    `min_safety` runs from 0 to 100.
+    `budget` is in GBP: the rent per month, or the price to buy (below 50,000: a monthly mortgage payment).
+    `weights` from 0 to 10 replace those of the persona; `max_commute` is in minutes; `min_safety` is a score
+    from 0 to 100.
     """
 
     persona: Persona = Field(examples=["student"])
@@ -76,7 +76,7 @@ class RecommendationRequest(Request):
     @field_validator("budget")
     @classmethod
     def _in_range(cls, budget: float, info: ValidationInfo) -> float:
-        tenure = info.data.get("location_type")  # absent when it is wrong itself
+        tenure = info.data.get("location_type")  # absent if it is invalid itself
         most = MOST_BUDGET.get(tenure or "", max(MOST_BUDGET.values()))
         if LEAST_BUDGET <= budget <= most:
             return budget
@@ -85,8 +85,8 @@ class RecommendationRequest(Request):
 
     @field_validator("weights", mode="before")
     @classmethod
-    def _written_out(cls, weights: object, info: ValidationInfo) -> object:
-        """Read `safety:8,commute:5`, but not from JSON, which can say an object."""
+    def _parse_pairs(cls, weights: object, info: ValidationInfo) -> object:
+        """Parse `safety:8,commute:5`, but not in JSON, where weights are an object."""
         if info.mode == "json" or not isinstance(weights, str):
             return weights
         pairs = [pair.partition(":")[::2] for pair in weights.split(",")]
@@ -96,7 +96,7 @@ class RecommendationRequest(Request):
 
     @field_validator("weights")
     @classmethod
-    def _weigh_something(
+    def _effective(
         cls, weights: dict[FactorName, float] | None, info: ValidationInfo
     ) -> dict[FactorName, float] | None:
         if weights and "persona" in info.data:
@@ -108,20 +108,35 @@ class RecommendationRequest(Request):
 
 
 class AreaRequest(Request):
-    """Everything known of an area, and the way from there to a place."""
+    """A request for every figure of an area, and the journey from there to a destination."""
 
+    code: str = Field(examples=["E15"])
     destination: MaybeDestination = Field("", examples=["UCL"])
 
 
 class CommuteRequest(Request):
-    """How long a journey takes."""
+    """A request for the time of a journey."""
 
     origin: Origin = Field(examples=["E15"])
     destination: Destination = Field(examples=["UCL"])
 
 
+class CrimeRequest(Request):
+    """A request for the recorded crime of an area."""
+
+    model_config = ConfigDict(alias_generator=None)
+
+    area_code: str = Field(examples=["E15"])
+
+
+class SchoolsRequest(Request):
+    """A request for the schools near a postcode, or of a district."""
+
+    postcode: str = Field(examples=["E15 1AZ"])
+
+
 class MapsRequest(Request):
-    """What lies around an area."""
+    """A request for what lies around an area."""
 
     area_code: str = Field(min_length=2, max_length=10, examples=["E15"])
     destination: MaybeDestination = Field("", examples=["UCL"])
@@ -129,7 +144,7 @@ class MapsRequest(Request):
 
 
 class BoundariesRequest(Request):
-    """Where a postcode lies."""
+    """A request for the location of a postcode and the areas that it lies in."""
 
     postcode: str = Field(pattern=POSTCODE_FORM, examples=["E15 1AZ"])
     level: Literal["simple", "full"] = "simple"
@@ -137,7 +152,7 @@ class BoundariesRequest(Request):
 
 
 class ResearchRequest(Request):
-    """What the web says of an area; fields are snake_case, as in its contract."""
+    """A request for web research on an area; its fields are snake_case in JSON as well."""
 
     model_config = ConfigDict(alias_generator=None)
 
@@ -148,7 +163,7 @@ class ResearchRequest(Request):
 
 
 def read(kind: type[R], fields: Mapping[str, Any], places: Places | None = None) -> R:
-    """Read fields that arrived as text (a query string, a command line): numbers may be written out."""
+    """Read fields that arrived as text, from a query string or a command line; numbers may be strings."""
     try:
         return kind.model_validate(dict(fields), context={"places": places})
     except ValidationError as error:
@@ -156,7 +171,7 @@ def read(kind: type[R], fields: Mapping[str, Any], places: Places | None = None)
 
 
 def read_json(kind: type[R], body: bytes, places: Places | None = None) -> R:
-    """Read a JSON body; types are strict: "1000" is not a number, nor is true."""
+    """Read a JSON body with strict types: neither "1000" nor true is a number."""
     try:
         return kind.model_validate_json(body, strict=True, context={"places": places})
     except ValidationError as error:
@@ -164,7 +179,7 @@ def read_json(kind: type[R], body: bytes, places: Places | None = None) -> R:
 
 
 def messages(errors: list[ErrorDetails]) -> list[str]:
-    """Give one "<field>: <message>" per error, in plain words."""
+    """Return one "<field>: <message>" per error."""
     return [_message(error) for error in errors]
 
 
@@ -183,7 +198,7 @@ def _message(error: ErrorDetails) -> str:
     if error["type"] == "literal_error":
         return f"{field}: must be {error['ctx']['expected']}"
     if error["type"] == "value_error":
-        return f"{field}: {error['ctx']['error']}"  # our own words, without pydantic's before them
+        return f"{field}: {error['ctx']['error']}"  # Veo's message, without pydantic's prefix
     if error["type"] == "string_pattern_mismatch" and error["ctx"]["pattern"] in _FORMS:
         return f"{field}: {_FORMS[error['ctx']['pattern']]}"
     return f"{field}: {_PLAIN.get(error['type']) or error['msg'][:1].lower() + error['msg'][1:]}"

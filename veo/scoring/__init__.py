@@ -1,11 +1,11 @@
-"""Scoring: which areas suit whom, and why. Pure: figures in, order and words out.
+"""Scoring: rank areas for a persona and explain the ranking. Pure functions without I/O.
 
 reference = Reference(snapshot.districts.values())       once per table
 criteria = Criteria(persona=…, weights=effective_weights(…), budget=budget_of(…), …)
-ranking = rank(reference, criteria)                      constraints, scores, order
+ranking = rank(reference, criteria)                      limits, scores, order
 stability = robustness(ranking.field, criteria.weights)  one per area of the answer
 reasons = explain(reference, criteria, ranking.items[0], journey, place)
-said = notices(ranking, criteria, asked)                 for the slice that is shown
+messages = notices(ranking, criteria, count)             for the areas that are shown
 """
 
 from veo.scoring.constraints import BUYING_IGNORES_HOME, Budget, MortgageTerms, budget_of, cost_of, is_payment

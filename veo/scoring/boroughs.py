@@ -1,4 +1,4 @@
-"""What a borough says about its districts: averages, and steadier values for small samples."""
+"""Borough averages, used for missing figures and to stabilise small samples."""
 
 from collections import defaultdict
 from collections.abc import Iterable
@@ -18,21 +18,21 @@ AVERAGED = (
     "open_space_pct",
 )
 SAMPLES = {"median_price": ("sales_12m", 30), "outstanding_share": ("schools_rated", 5)}
-"""The sample behind a district's figure, and the size from which it stands on its own."""
+"""The column with the sample size of a figure, and the size that needs no shrinkage."""
 
 PRIOR = 10
-"""The weight of the borough's mean, in observations, when a sample is small."""
+"""The weight of the borough's mean, in observations, for a small sample."""
 
-STAND_INS: dict[FactorName, str] = {
+FALLBACK_COLUMNS: dict[FactorName, str] = {
     "schools": "outstanding_share",
     "green_spaces": "open_space_pct",
     "property_prices": "median_price",
 }
-"""The figure of a factor for which the borough's mean may stand in when a district has none."""
+"""The columns by factor for which the borough's mean replaces a district's missing figure."""
 
 
 class Boroughs:
-    """Population-weighted means by main borough, taken once over all districts."""
+    """Population-weighted means by main borough, computed once over all districts."""
 
     def __init__(self, districts: Iterable[District]) -> None:
         groups: defaultdict[tuple[str, str], list[District]] = defaultdict(list)
@@ -43,25 +43,25 @@ class Boroughs:
         self._means = {key: _mean(members, key[1]) for key, members in groups.items()}
 
     def mean(self, borough: str, column: str) -> Figure | None:
-        """Give a borough's mean of a column, tagged as the borough's; None when no district has it."""
+        """Return a borough's mean of a column, tagged as the borough's; None if no district has it."""
         return self._means.get((borough, column))
 
     def figure(self, district: District, column: str) -> Figure | None:
-        """Give the figure to show: the district's own, else its borough's where that may stand in."""
+        """Return the figure to show: the district's own, else the borough's mean for a fallback column."""
         own = district.figures.get(column)
-        if own is None and column in STAND_INS.values():
+        if own is None and column in FALLBACK_COLUMNS.values():
             return self.mean(district.borough, column)
         return own
 
-    def stood_in(self, district: District, factor: FactorName) -> bool:
-        """Tell whether a factor rests on the borough's mean because the district has no figure."""
-        return factor in STAND_INS and STAND_INS[factor] not in district.figures
+    def uses_borough_mean(self, district: District, factor: FactorName) -> bool:
+        """Check whether a factor rests on the borough's mean because the district has no figure."""
+        return factor in FALLBACK_COLUMNS and FALLBACK_COLUMNS[factor] not in district.figures
 
-    def scored(self, district: District, column: str) -> float | None:
-        """Give the value to score, None when there is none.
+    def value_to_score(self, district: District, column: str) -> float | None:
+        """Return the value to score, None if there is none.
 
-        Districts of one borough share the borough's mean of a borough-level column, so such a column
-        cannot order them; a small sample is drawn toward the mean.
+        A borough-level column has the borough's mean in all districts of a borough, so it cannot order them;
+        a small sample is shrunk toward the mean.
         """
         figure = self.figure(district, column)
         mean = self.mean(district.borough, column)
@@ -69,11 +69,11 @@ class Boroughs:
             return None if figure is None else figure.value
         if figure.level == "borough":
             return mean.value
-        return _steadied(district, column, figure.value, mean.value)
+        return _shrunk(district, column, figure.value, mean.value)
 
 
-def _steadied(district: District, column: str, value: float, mean: float) -> float:
-    """Shrink the mean of a small sample toward the borough: (n·x + k·m) / (n + k)."""
+def _shrunk(district: District, column: str, value: float, mean: float) -> float:
+    """Shrink the mean of a small sample toward the borough's: (n·x + k·m) / (n + k)."""
     if column not in SAMPLES:
         return value
     sample, enough = SAMPLES[column]
@@ -82,7 +82,7 @@ def _steadied(district: District, column: str, value: float, mean: float) -> flo
 
 
 def _mean(members: list[District], column: str) -> Figure:
-    """Average a column over districts by population; the exact sum does not depend on their order."""
+    """Average a column over districts by population; `fsum` makes it independent of their order."""
     population = fsum(district.population for district in members)
     total = fsum(district.population * district.figures[column].value for district in members)
     first = min(members, key=lambda district: district.code).figures[column]

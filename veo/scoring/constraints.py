@@ -1,12 +1,12 @@
-"""What a home costs, what a budget allows, and how far a cost goes beyond it."""
+"""The cost of a home, the limit of a budget, and how far a cost exceeds it."""
 
 from veo.models import District, Figure, Home, Tenure, Value
 
 PAYMENT_BELOW = 50_000
-"""A budget to buy below this many pounds is a monthly mortgage payment, else a price."""
+"""A budget to buy below this many pounds is a monthly mortgage payment, otherwise a price."""
 
 DEDUCTION = 2.0
-"""Points that each per cent over budget takes off the shown score."""
+"""Points off the shown score for each per cent over budget."""
 
 RENT_COLUMNS: dict[Home, str] = {
     "room": "rent_3bed",
@@ -19,7 +19,7 @@ BUYING_IGNORES_HOME = "Prices are one median per district for all homes: the kin
 
 
 class MortgageTerms(Value):
-    """How a monthly payment becomes a price: yearly `rate`, `years`, `deposit` as a share of the price."""
+    """Mortgage terms: the yearly `rate`, the `years`, and the `deposit` as a share of the price."""
 
     rate: float = 0.05
     years: int = 25
@@ -27,9 +27,9 @@ class MortgageTerms(Value):
 
 
 class Budget(Value):
-    """What can be spent: `limit` in GBP, per month to rent, the price to buy, and what it assumes.
+    """The `limit` in GBP, a monthly rent or a price to buy, and the assumptions behind it.
 
-    `payment` is the monthly payment in GBP that the limit was made of, None where it was given as it is.
+    `payment` is the monthly mortgage payment in GBP that the limit was derived from, None if it was not.
     """
 
     tenure: Tenure
@@ -38,40 +38,41 @@ class Budget(Value):
     assumptions: tuple[str, ...] = ()
 
     @property
-    def per(self) -> str:
-        """Say the period of the limit, to follow an amount."""
+    def period(self) -> str:
+        """Return the words that follow an amount: " a month" for a rent, nothing for a price."""
         return " a month" if self.tenure == "rent" else ""
 
 
 def budget_of(amount: float, tenure: Tenure, terms: MortgageTerms) -> Budget:
-    """Read an amount in GBP: a rent per month, a price, or a monthly payment turned into a price."""
+    """Interpret an amount in GBP: a monthly rent, a price, or a monthly payment converted to a price."""
     if not is_payment(amount, tenure):
         return Budget(tenure=tenure, limit=amount)
     loan = loan_of(amount, terms)
     price = loan / (1 - terms.deposit)
-    said = (
+    assumption = (
         f"{pounds(amount)} a month repays a loan of {pounds(loan)} over {terms.years} years at "
         f"{terms.rate:.1%}; with a deposit of {terms.deposit:.1%} that buys at {pounds(price)}; "
         "not financial advice."
     )
-    return Budget(tenure=tenure, limit=price, payment=amount, assumptions=(said,))
+    return Budget(tenure=tenure, limit=price, payment=amount, assumptions=(assumption,))
 
 
 def is_payment(amount: float, tenure: Tenure) -> bool:
-    """Tell whether an amount is a monthly mortgage payment."""
+    """Check whether an amount is a monthly mortgage payment."""
     return tenure == "buy" and amount < PAYMENT_BELOW
 
 
 def loan_of(payment: float, terms: MortgageTerms) -> float:
-    """Give the loan that equal monthly payments repay (the present value of an annuity)."""
+    """Return the loan that equal monthly payments repay (the present value of an annuity)."""
     months, rate = terms.years * 12, terms.rate / 12
     return payment * months if rate == 0 else payment * (1 - (1 + rate) ** -months) / rate
 
 
 def cost_of(district: District, tenure: Tenure, home: Home) -> Figure | None:
-    """Give what a home costs: GBP a month to rent, the median price to buy; None without a figure.
+    """Return the cost of a home: GBP a month to rent, the median price to buy; None without a figure.
 
-    Only the district's own figure counts: a borough's price could not show that a limit is kept.
+    Only the district's own figure counts, as a borough's price does not show that the district is within
+    budget.
     """
     if tenure == "buy":
         return district.figures.get("median_price")
@@ -84,10 +85,10 @@ def cost_of(district: District, tenure: Tenure, home: Home) -> Figure | None:
 
 
 def percent_over(cost: float, limit: float) -> float:
-    """Return by how many per cent a cost exceeds a limit; 0 within it."""
+    """Return by how many per cent a cost exceeds a limit, 0 if it does not."""
     return max(0.0, 100 * (cost - limit) / limit)
 
 
 def pounds(amount: float) -> str:
-    """Write an amount as £1,234."""
+    """Format an amount as £1,234."""
     return f"£{amount:,.0f}"

@@ -1,4 +1,4 @@
-"""The nine factors: seven are places among London's districts, two are people's own tolerances."""
+"""The nine factors: seven compare a district with London's others, two are scored on absolute scales."""
 
 from collections.abc import Callable, Iterable, Mapping
 from itertools import pairwise
@@ -8,13 +8,13 @@ from veo.scoring.boroughs import Boroughs
 from veo.scoring.percentiles import Scale
 
 RESIDENTIAL = 1_500
-"""Residents below which a district is a business area: figures per resident mean nothing there."""
+"""With fewer residents a district is a business area, where figures per resident mean little."""
 
 CENSORED = -1.0
-"""Below every real density: the venues of a censored district are the lowest group, tied."""
+"""The density of a censored district, below every real one: such districts tie as the lowest group."""
 
 Measure = Callable[[District, Boroughs], float | None]
-"""One figure behind a factor, turned so that more is better; None when there is no figure."""
+"""One figure behind a factor, with the sign that makes more better; None without a figure."""
 
 MINUTES = ((20, 100), (45, 50), (75, 0))
 COST_OVER_BUDGET = ((0.7, 100), (1.0, 50), (1.25, 0))
@@ -31,55 +31,58 @@ def cost_score(cost: float, budget: float) -> float:
 
 
 def is_business(district: District) -> bool:
-    """Tell whether too few people live in a district for figures per resident to mean anything."""
+    """Check whether too few people live in a district for figures per resident to mean anything."""
     return district.population < RESIDENTIAL
 
 
 def lacks_homes(district: District) -> bool:
-    """Return whether no home was sold in a district within 12 months; an unknown count is not zero."""
+    """Check whether no home was sold in a district within 12 months; a missing count is not 0."""
     return district.number("sales_12m") == 0
 
 
 def venues_censored(district: District) -> bool:
-    """Tell whether the count of food venues is known only as an upper bound."""
+    """Check whether only an upper bound of the count of food venues is known."""
     venues = district.figures.get("food_venues")
     return venues is not None and venues.censored == "below"
 
 
 def gross_yield(district: District, boroughs: Boroughs) -> float | None:
-    """Give a year's rent as a share of the price, from the values to score.
+    """Return a year's rent as a share of the price, from the values to score.
 
-    A borough's price would say nothing of the district, so there is no yield without its own price.
+    A yield needs the district's own price, as a borough's says nothing about the district.
     """
-    rent, price = boroughs.scored(district, "rent_all"), boroughs.scored(district, "median_price")
-    if rent is None or price is None or boroughs.stood_in(district, "property_prices"):
+    rent, price = (
+        boroughs.value_to_score(district, "rent_all"),
+        boroughs.value_to_score(district, "median_price"),
+    )
+    if rent is None or price is None or boroughs.uses_borough_mean(district, "property_prices"):
         return None
     return 12 * rent / price
 
 
 def schools_per_resident(district: District, _: Boroughs) -> float | None:
-    """Give state schools per resident: no count of children is at hand."""
+    """Return state schools per resident, because there is no count of children."""
     schools = district.number("schools_count")
     return None if schools is None or not district.population else schools / district.population
 
 
 def more(column: str) -> Measure:
     """Measure a column of which more is better."""
-    return lambda district, boroughs: boroughs.scored(district, column)
+    return lambda district, boroughs: boroughs.value_to_score(district, column)
 
 
 def less(column: str) -> Measure:
     """Measure a column of which less is better."""
 
     def measure(district: District, boroughs: Boroughs) -> float | None:
-        value = boroughs.scored(district, column)
+        value = boroughs.value_to_score(district, column)
         return None if value is None else -value
 
     return measure
 
 
 def venues(column: str) -> Measure:
-    """Measure a density of venues, which a censored district does not have."""
+    """Measure a density of venues, or `CENSORED` for a district without one."""
     return lambda district, _: CENSORED if venues_censored(district) else district.number(column)
 
 
@@ -108,8 +111,8 @@ COLUMNS: dict[FactorName, tuple[str, ...]] = {
 class Reference:
     """The fixed set that scores compare with: every residential district of one table.
 
-    A score does not depend on what is asked, filtered or ranked. Build one per table: it scores all of
-    its districts at once. Districts that are not in it (groups, other tables) can be scored against it.
+    A score does not depend on the question or its filters. Build one per table: it scores all its districts
+    at once. Other districts (groups, other tables) can be scored against it.
     """
 
     def __init__(self, districts: Iterable[District]) -> None:
@@ -119,20 +122,20 @@ class Reference:
         self._scored = {district.code: (district, self._score(district)) for district in self.districts}
 
     def scores(self, district: District) -> Mapping[FactorName, float]:
-        """Score a district 0 to 100 on the seven compared factors; a factor without figures is absent."""
-        known, scores = self._scored.get(district.code, (None, None))
-        return scores if scores is not None and known is district else self._score(district)
+        """Score a district from 0 to 100 on the seven compared factors; one without figures is absent."""
+        member, scores = self._scored.get(district.code, (None, None))
+        return scores if scores is not None and member is district else self._score(district)
 
     def shares(self, district: District, factor: FactorName) -> tuple[float, float]:
-        """Return which per cent of the residential districts score lower on a factor, and which higher."""
+        """Return the percentages of the residential districts that score lower and higher on a factor."""
         return self._scales[factor].shares(self._measure(factor, district))
 
     def _peers(self, factor: FactorName) -> list[list[float | None]]:
-        """Measure the residential districts that have a figure of their own."""
+        """Return the measures of the residential districts with a figure of their own."""
         return [
             self._measure(factor, district)
             for district in self.districts
-            if not is_business(district) and not self.boroughs.stood_in(district, factor)
+            if not is_business(district) and not self.boroughs.uses_borough_mean(district, factor)
         ]
 
     def _measure(self, factor: FactorName, district: District) -> list[float | None]:
@@ -148,7 +151,7 @@ class Reference:
 
 
 def _interpolated(value: float, points: tuple[tuple[float, float], ...]) -> float:
-    """Read a straight-line utility between points of rising value, flat beyond both ends."""
+    """Interpolate linearly between points of rising value; the score is flat beyond both ends."""
     if value <= points[0][0]:
         return points[0][1]
     for (left, high), (right, low) in pairwise(points):

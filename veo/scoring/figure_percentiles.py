@@ -1,4 +1,4 @@
-"""Where single figures stand among London's, for a reader who looks at one district."""
+"""Percentiles of single figures among London's districts, for the page of one district."""
 
 from collections import defaultdict
 from collections.abc import Iterable
@@ -9,10 +9,10 @@ from veo.scoring.percentiles import Percentiles
 
 
 class FigurePercentiles:
-    """The figures of all residential districts, column by column.
+    """The figures of all residential districts, by column.
 
-    Unlike a score, a percentile here says nothing of better or worse: 80 means that 80 % of the districts
-    that have the figure have a lower one. Equal figures do not count as lower.
+    Unlike a score, a percentile does not say better or worse: 80 means that 80 % of the districts with the
+    figure have a lower one. Equal figures do not count as lower.
     """
 
     def __init__(self, districts: Iterable[District]) -> None:
@@ -24,9 +24,9 @@ class FigurePercentiles:
         self._columns = {name: Percentiles(column) for name, column in values.items()}
 
     def of(self, figures: Figures) -> FrozenMap[str, float]:
-        """Give the percentile, 0 to 100, of each figure that can be compared.
+        """Return the percentile, 0 to 100, of each figure that can be compared.
 
-        A figure that no district has (a live one) and one that is only known as an upper bound have none.
+        Figures that no district has (live ones) and upper bounds have no percentile.
         """
         placed = {
             name: self._columns[name].shares(figure.value)[0]
@@ -37,5 +37,5 @@ class FigurePercentiles:
 
 
 def _comparable(figure: Figure) -> float:
-    """Give a value to compare with: one that is below a bound is below all that reach it."""
+    """Return the value to sort by: a censored figure comes below every exact one."""
     return CENSORED if figure.censored == "below" else figure.value

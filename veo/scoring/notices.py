@@ -1,4 +1,4 @@
-"""Notices of an answer: which areas are over budget, and where a limit left too few."""
+"""The notices and assumptions of an answer: areas over budget, limits that leave too few areas."""
 
 from collections.abc import Sequence
 from math import ceil
@@ -8,27 +8,28 @@ from veo.scoring.rank import Criteria, Ranked, Ranking
 from veo.scoring.words import area_name, plural
 
 
-def notices(ranking: Ranking, criteria: Criteria, asked: int) -> tuple[str, ...]:
-    """Return the notices of the first `asked` areas: too few within a limit, or some over budget."""
-    items = ranking.items[:asked]
-    return (*_shortfall(ranking, criteria, len(items), asked), *_over_budget(items, criteria, ranking.within))
+def notices(ranking: Ranking, criteria: Criteria, count: int) -> tuple[str, ...]:
+    """Return the notices on the first `count` areas: too few within a limit, or some over budget."""
+    items = ranking.items[:count]
+    missing = _shortfall(ranking, criteria, len(items), count)
+    return (*missing, *_over_budget(items, criteria, ranking.within))
 
 
 def assumptions(ranking: Ranking, criteria: Criteria) -> tuple[str, ...]:
-    """Say what an answer takes for granted: mortgage terms, the rent of a room, areas without a cost."""
+    """Return the assumptions of an answer: mortgage terms, the rent of a room, areas left out."""
     room = (ROOM_ASSUMPTION,) if criteria.home == "room" and criteria.budget.tenure == "rent" else ()
     figure = "rent figure" if criteria.budget.tenure == "rent" else "median price (too few sales)"
-    left = {"sale in 12 months": ranking.without_homes, figure: ranking.without_cost}
-    out = (_left_out(count, lacking) for lacking, count in left.items() if count)
-    return (*criteria.budget.assumptions, *room, *out)
+    left_out = {"sale in 12 months": ranking.without_homes, figure: ranking.without_cost}
+    omissions = (_left_out(count, missing) for missing, count in left_out.items() if count)
+    return (*criteria.budget.assumptions, *room, *omissions)
 
 
-def _left_out(count: int, lacking: str) -> str:
-    return f"{plural(count, 'area')} without a {lacking} {'is' if count == 1 else 'are'} left out."
+def _left_out(count: int, missing: str) -> str:
+    return f"{plural(count, 'area')} without a {missing} {'is' if count == 1 else 'are'} left out."
 
 
 def _over_budget(items: Sequence[Ranked], criteria: Criteria, within: int) -> tuple[str, ...]:
-    """Return how many of the areas are over budget and up to what they cost; `within` are not."""
+    """Return how many of the areas are over budget, and the highest cost; `within` areas are not."""
     budget, over = criteria.budget, [item for item in items if item.over > 0]
     if not over:
         return ()
@@ -37,22 +38,22 @@ def _over_budget(items: Sequence[Ranked], criteria: Criteria, within: int) -> tu
         none = " ".join((f"No areas under {pounds(budget.limit)}", " and ".join(_limits(criteria)))).rstrip()
         return (f"{none}. Showing up to {dearest}.",)
     verb = "is" if len(over) == 1 else "are"
-    limit = f"{pounds(budget.limit)}{budget.per}"
+    limit = f"{pounds(budget.limit)}{budget.period}"
     counted = "The area" if len(items) == 1 else f"{len(over)} of {len(items)} areas"
     return (f"{counted} {verb} over {limit}: up to {dearest}.",)
 
 
-def _shortfall(ranking: Ranking, criteria: Criteria, found: int, asked: int) -> tuple[str, ...]:
-    """Say which limit, never relaxed, leaves too few areas, and what comes closest to it."""
-    if found >= asked:
+def _shortfall(ranking: Ranking, criteria: Criteria, shown: int, count: int) -> tuple[str, ...]:
+    """Return which limits leave fewer than `count` areas, and what comes closest to meeting them."""
+    if shown >= count:
         return ()
-    wanted = " and ".join(_limits(criteria)) or "with figures for enough of the chosen weights"
-    count = f"Only {plural(found, 'area')}" if found else "No areas"
-    return (f"{count} {wanted}.", *_misses(ranking))
+    limits = " and ".join(_limits(criteria)) or "with figures for enough of the chosen weights"
+    areas = f"Only {plural(shown, 'area')}" if shown else "No areas"
+    return (f"{areas} {limits}.", *_misses(ranking))
 
 
 def _limits(criteria: Criteria) -> tuple[str, ...]:
-    """Say the limits that are never relaxed."""
+    """Return the limits that are never relaxed, in words."""
     late, unsafe = criteria.max_commute, criteria.min_safety
     commute = () if late is None else (f"within {_minutes(late)}",)
     return commute if unsafe is None else (*commute, f"with a safety score of at least {unsafe:g}")
@@ -63,7 +64,7 @@ def _minutes(count: float) -> str:
 
 
 def _misses(ranking: Ranking) -> tuple[str, ...]:
-    """Name the closest miss of each limit."""
+    """Return a sentence on the closest miss of each limit."""
     late, unsafe = ranking.nearest_commute, ranking.nearest_safety
     commute = (
         [f"The closest miss is {_named(late)}: {_minutes(round(late.minutes))}."]

@@ -1,4 +1,4 @@
-"""The three personas: what each weighs, wants and lives in."""
+"""The three personas: their weights, priorities and default homes."""
 
 from collections.abc import Mapping
 
@@ -6,11 +6,11 @@ from veo.errors import InvalidQuestion
 from veo.models import FACTORS, FactorName, FrozenMap, Home, Persona, Value
 
 STRONGEST_WEIGHT = 0.30
-"""The largest weight that any persona gives a factor: an importance of 10 counts as much."""
+"""The largest weight that any persona gives a factor; an importance of 10 equals it."""
 
 
 class PersonaConfig(Value):
-    """A kind of reader. `weights` holds the factors that count, sums to 1 and orders what is shown."""
+    """A kind of user. `weights` sum to 1, hold the factors that count, and order the factors shown."""
 
     name: Persona
     display_name: str
@@ -22,7 +22,7 @@ class PersonaConfig(Value):
 STUDENT = PersonaConfig(
     name="student",
     display_name="Student",
-    description="Wants a low rent and a short way to university, with life in the evening.",
+    description="Wants a low rent, a short commute to university and nightlife.",
     weights=FrozenMap(
         {
             "affordability": 0.27,
@@ -45,7 +45,7 @@ STUDENT = PersonaConfig(
 PARENT = PersonaConfig(
     name="parent",
     display_name="Parent",
-    description="Wants good schools, a low level of crime and green space near the home.",
+    description="Wants good schools, little crime and green space near home.",
     weights=FrozenMap(
         {
             "affordability": 0.05,
@@ -95,23 +95,23 @@ PERSONAS_BY_NAME: FrozenMap[Persona, PersonaConfig] = FrozenMap(
 )
 DEFAULT_HOME: FrozenMap[Persona, Home] = FrozenMap({"student": "room", "parent": "2bed", "developer": "2bed"})
 NEVER_SHOWN: FrozenMap[Persona, FactorName] = FrozenMap({"parent": "nightlife"})
-"""A factor that a persona is not shown, whatever importance it is given."""
+"""The factor that a persona never sees, whatever its importance."""
 
 
 def effective_weights(
     persona: Persona, importances: Mapping[FactorName, float] | None = None
 ) -> FrozenMap[FactorName, float]:
-    """Give the weights that count, in the order of `FACTORS`, positive and summing to 1.
+    """Return the positive weights, in the order of `FACTORS` and summing to 1.
 
-    `importances` run from 0 to 10; a factor that they do not name keeps the persona's weight. Raises
-    InvalidQuestion, naming `weights`, for an importance out of range or when nothing has any weight.
+    `importances` run from 0 to 10; other factors keep the persona's weight. Raises `InvalidQuestion`, which
+    names `weights`, for an importance out of range or when no factor has a weight.
     """
     weights = PERSONAS_BY_NAME[persona].weights
     if not importances:
         return weights
     _check(importances)
-    asked = {name: importance / 10 * STRONGEST_WEIGHT for name, importance in importances.items()}
-    merged = {**weights, **asked}
+    chosen = {name: importance / 10 * STRONGEST_WEIGHT for name, importance in importances.items()}
+    merged = {**weights, **chosen}
     hidden = NEVER_SHOWN.get(persona)
     counted = {name: merged[name] for name in FACTORS if merged.get(name, 0) > 0 and name != hidden}
     total = sum(counted.values())
@@ -121,7 +121,7 @@ def effective_weights(
 
 
 def _check(importances: Mapping[FactorName, float]) -> None:
-    """Refuse importances outside 0 to 10, all of them at once; NaN is outside."""
+    """Raise `InvalidQuestion` with every importance outside 0 to 10; NaN is outside."""
     wrong = [name for name, importance in importances.items() if not 0 <= importance <= 10]  # noqa: PLR2004  # the scale that the message states
     if wrong:
         raise InvalidQuestion(*(f"weights: {name} must be from 0 to 10" for name in wrong))

@@ -1,4 +1,4 @@
-"""One fragment of English per factor, made of the area's own figures and their vintage."""
+"""One phrase per factor, built from the figures of an area and their vintages."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -21,7 +21,7 @@ HOMES: dict[Home, str] = {
 
 @dataclass(frozen=True, slots=True)
 class Subject:
-    """An area and what is needed to speak of it; `place` is where its journey leads."""
+    """An area and the context of its phrases; `place` is the display name of the journey's end."""
 
     item: Ranked
     criteria: Criteria
@@ -35,22 +35,22 @@ class Subject:
         return self.reference.boroughs
 
     def find(self, column: str) -> Figure | None:
-        """Give the figure to show, which may be the borough's."""
+        """Return the figure to show, which may be the borough's mean."""
         return self.boroughs.figure(self.item.district, column)
 
     def figure(self, column: str) -> Figure:
-        """Give a figure without which the factor would have no score."""
-        found = self.find(column)
-        if found is None:
+        """Return a figure that the score of a factor requires."""
+        figure = self.find(column)
+        if figure is None:
             raise KeyError(column)
-        return found
+        return figure
 
-    def stands_in(self, factor: FactorName) -> bool:
-        """Tell whether a factor rests on the borough's average."""
-        return self.boroughs.stood_in(self.item.district, factor)
+    def uses_borough_mean(self, factor: FactorName) -> bool:
+        """Check whether a factor rests on the borough's mean."""
+        return self.boroughs.uses_borough_mean(self.item.district, factor)
 
     def standing(self, factor: FactorName, ahead: str, behind: str) -> str:
-        """Compare a factor with London: `ahead` of the 80% that are really lower, or `behind` the higher."""
+        """Compare a factor with London: `ahead` of the share that is lower, or `behind` the share above."""
         lower, higher = self.reference.shares(self.item.district, factor)
         is_high = self.item.scores[factor] >= 50  # noqa: PLR2004  # the middle of London
         word, share = (ahead, lower) if is_high else (behind, higher)
@@ -58,7 +58,7 @@ class Subject:
 
 
 def phrase(factor: FactorName, subject: Subject) -> str:
-    """Say what is known of one scored factor of an area."""
+    """Return the phrase on one scored factor of an area."""
     return PHRASES[factor](subject)
 
 
@@ -70,29 +70,31 @@ def _affordability(subject: Subject) -> str:
     start = "The median price is" if budget.tenure == "buy" else HOMES[subject.criteria.home]
     gap = round(100 * (1 - cost.value / budget.limit))
     against = f"{gap}% under budget" if gap > 0 else "on budget"
-    return f"{start} {pounds(cost.value)}{budget.per}, {against} ({_basis(subject)})"
+    return f"{start} {pounds(cost.value)}{budget.period}, {against} ({_basis(subject)})"
 
 
 def _over_budget(subject: Subject) -> str:
-    """Return the sentence on by how many pounds and per cent the cost exceeds the budget."""
+    """Return by how many pounds and per cent the cost exceeds the budget."""
     cost, budget, percent = subject.item.cost, subject.criteria.budget, round(subject.item.over)
-    amount = pounds(max(1, round(cost.value) - round(budget.limit)))  # as a reader subtracts what is shown
+    amount = pounds(max(1, round(cost.value) - round(budget.limit)))  # the difference of the amounts shown
     start = "the median price is" if budget.tenure == "buy" else HOMES[subject.criteria.home].lower()
     share = f"{percent}%" if percent else "under 1%"
-    said = f"{amount}{budget.per} over budget ({share}): {start} {pounds(cost.value)} ({_basis(subject)})"
+    excess = (
+        f"{amount}{budget.period} over budget ({share}): {start} {pounds(cost.value)} ({_basis(subject)})"
+    )
     if budget.payment is None:
-        return said
-    return f"{said}; {pounds(budget.payment)} a month pays for {pounds(budget.limit)}"
+        return excess
+    return f"{excess}; {pounds(budget.payment)} a month pays for {pounds(budget.limit)}"
 
 
 def _basis(subject: Subject) -> str:
-    """Return what the cost rests on, for the brackets behind it."""
+    """Return the basis of the cost, for the brackets after it."""
     room = subject.criteria.budget.tenure == "rent" and subject.criteria.home == "room"
     return f"{'estimate: a third of a three-bed, ' if room else ''}{_tag(subject.item.cost)}"
 
 
 def _commute(subject: Subject) -> str:
-    """Give the door-to-door minutes and the lines."""
+    """State the door-to-door minutes and the lines."""
     journey, minutes = subject.journey, subject.item.minutes
     if journey is None:
         return f"{minutes:.0f} min to {subject.place} (modelled)"
@@ -103,23 +105,23 @@ def _commute(subject: Subject) -> str:
 
 def _safety(subject: Subject) -> str:
     named = {"imd_crime_decile": "crime deprivation", "burglaries_per_1000": "burglary"}
-    known = [(word, subject.find(column)) for column, word in named.items()]
-    on = [f"{word} ({figure.vintage})" for word, figure in known if figure]
+    figures = [(word, subject.find(column)) for column, word in named.items()]
+    on = [f"{word} ({figure.vintage})" for word, figure in figures if figure]
     return f"{subject.standing('safety', 'Safer than', 'Less safe than')} on {listed(on)}"
 
 
 def _schools(subject: Subject) -> str:
-    """Give the share of legacy grades and the count; a borough's share allows no comparison."""
+    """State the share of legacy grades and the count; a borough's share allows no comparison."""
     count = subject.find("schools_count")
     counted = [f"{plural(round(count.value), 'state school')} ({count.vintage})"] if count else []
     share, rated = subject.find("outstanding_share"), subject.item.district.number("schools_rated") or 0
-    if share and subject.stands_in("schools"):
+    if share and subject.uses_borough_mean("schools"):
         borough = f"{share.value:.1%} of legacy Ofsted grades are outstanding across the borough"
         return _sentence(f"{borough} ({share.vintage})", "none in the district", *counted)
     grades = plural(round(rated), "legacy Ofsted grade")
-    known = [f"{share.value:.1%} of {grades} outstanding ({share.vintage})"] if share else []
+    graded = [f"{share.value:.1%} of {grades} outstanding ({share.vintage})"] if share else []
     return (
-        f"{subject.standing('schools', 'Schools ahead of', 'Schools behind')}: {'; '.join(known + counted)}"
+        f"{subject.standing('schools', 'Schools ahead of', 'Schools behind')}: {'; '.join(graded + counted)}"
     )
 
 
@@ -140,48 +142,48 @@ def _nightlife(subject: Subject) -> str:
     if venues_censored(subject.item.district):
         return _sentence(_few_venues(subject), "pubs and bars not listed")
     density, count = subject.find("pubs_bars_per_km2"), subject.find("pubs_bars")
-    known = [f"{density.value:,.1f} per km² ({density.vintage})"] if density else []
+    per_km2 = [f"{density.value:,.1f} per km² ({density.vintage})"] if density else []
     counted = [f"{count.value:,g} pubs and bars"] if count else []
     standing = subject.standing("nightlife", "More pubs and bars than", "Fewer pubs and bars than")
-    return f"{standing}: {', '.join(counted + known)}"
+    return f"{standing}: {', '.join(counted + per_km2)}"
 
 
 def _green_spaces(subject: Subject) -> str:
     figure = subject.figure("open_space_pct")
-    known = f"{figure.value:.1f}% of the land ({figure.vintage})"
-    if subject.stands_in("green_spaces"):
-        return f"Open space across the borough: {known}; no figure for the district"
-    return f"{subject.standing('green_spaces', 'More open space than', 'Less open space than')}: {known}"
+    share = f"{figure.value:.1f}% of the land ({figure.vintage})"
+    if subject.uses_borough_mean("green_spaces"):
+        return f"Open space across the borough: {share}; no figure for the district"
+    return f"{subject.standing('green_spaces', 'More open space than', 'Less open space than')}: {share}"
 
 
 def _property_prices(subject: Subject) -> str:
     figure = subject.figure("median_price")
-    known = f"{pounds(figure.value)} ({figure.vintage})"
-    if subject.stands_in("property_prices"):
-        return f"The borough's average price is {known}; too few sales in the district"
+    price = f"{pounds(figure.value)} ({figure.vintage})"
+    if subject.uses_borough_mean("property_prices"):
+        return f"The borough's average price is {price}; too few sales in the district"
     return (
-        f"{subject.standing('property_prices', 'Cheaper to buy than', 'Dearer to buy than')}: median {known}"
+        f"{subject.standing('property_prices', 'Cheaper to buy than', 'Dearer to buy than')}: median {price}"
     )
 
 
 def _development(subject: Subject) -> str:
-    """List growth, yield and sales as far as they are known."""
+    """List growth, yield and sales, as far as there are figures."""
     district = subject.item.district
     price, rent = subject.find("price_growth_5y_pct"), subject.find("rent_growth_1y_pct")
-    known = [f"prices {_change(price)} in five years ({_tag(price)})"] if price else []
-    known += [f"rents {_change(rent)} in a year ({_tag(rent)})"] if rent else []
+    facts = [f"prices {_change(price)} in five years ({_tag(price)})"] if price else []
+    facts += [f"rents {_change(rent)} in a year ({_tag(rent)})"] if rent else []
     monthly, median = district.number("rent_all"), district.number("median_price")
-    known += [f"gross yield {12 * monthly / median:.1%}"] if monthly and median else []
+    facts += [f"gross yield {12 * monthly / median:.1%}"] if monthly and median else []
     sales = subject.find("sales_12m")
-    known += [f"{plural(round(sales.value), 'sale')} in 12 months"] if sales else []
+    facts += [f"{plural(round(sales.value), 'sale')} in 12 months"] if sales else []
     standing = subject.standing(
         "development", "Growth, yield and sales ahead of", "Growth, yield and sales behind"
     )
-    return f"{standing}: {'; '.join(known)}"
+    return f"{standing}: {'; '.join(facts)}"
 
 
 def _change(growth: Figure) -> str:
-    """Say a growth in per cent as a movement."""
+    """Describe a growth in per cent as up or down."""
     return f"{'down' if growth.value < 0 else 'up'} {abs(growth.value):.1f}%"
 
 
@@ -191,13 +193,13 @@ def _few_venues(subject: Subject) -> str:
 
 
 def _tag(figure: Figure) -> str:
-    """Say what a figure describes where that is not the district, and its vintage."""
+    """Return the vintage of a figure, and what it describes unless that is the district."""
     level = {"district": "", "borough": "borough average, ", "modelled": "modelled, "}[figure.level]
     return f"{level}{figure.vintage}"
 
 
 def _sentence(*parts: str) -> str:
-    """Join parts and begin with a capital."""
+    """Join the parts that are not empty, and begin with a capital."""
     joined = "; ".join(part for part in parts if part)
     return joined[:1].upper() + joined[1:]
 

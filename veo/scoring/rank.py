@@ -1,4 +1,4 @@
-"""Constraints, scores, order: the areas that answer a question, best first."""
+"""Rank areas: apply the limits, score the rest and order them, best first."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -10,24 +10,24 @@ from veo.scoring.constraints import DEDUCTION, RENT_COLUMNS, Budget, cost_of, pe
 from veo.scoring.factors import Reference, cost_score, is_business, lacks_homes, minutes_score
 
 ANSWER = 20
-"""How many areas an answer holds; a shorter list is a slice of it."""
+"""How many areas an answer holds; a shorter list is a prefix of it."""
 
 FIELD = 40
-"""How many areas compete for the answer when the weights are shaken."""
+"""How many areas compete for the answer when the weights are perturbed."""
 
 MIN_COVERAGE = 0.6
-"""The share of the weight that needs a figure of the district's own for it to be ranked."""
+"""The share of the weight that a district's own figures must cover for it to be ranked."""
 
 FLOOR_WEIGHT, FLOOR_SCORE, CAP = 0.2, 15, 60
-"""A factor of at least this weight that scores under this caps the shown total."""
+"""A factor of at least `FLOOR_WEIGHT` that scores below `FLOOR_SCORE` caps the shown total at `CAP`."""
 
 
 class Criteria(Value):
-    """What areas are judged by.
+    """The weights and limits of a question.
 
-    `weights` are positive, sum to 1 and order the factors; `minutes` are door to door by outcode, to
-    the destination or else to the nearest main job centre. `max_commute` is in minutes, `min_safety`
-    0 to 100 on the safety factor; neither is ever relaxed.
+    `weights` are positive, sum to 1 and order the factors; `minutes` are door to door by outcode, to the
+    destination or else to the nearest main job centre. `max_commute` is in minutes, `min_safety` a score
+    from 0 to 100 on the safety factor; neither is ever relaxed.
     """
 
     persona: Persona
@@ -44,7 +44,7 @@ class Criteria(Value):
 class Ranked:
     """An area that can be ranked. `scores` are 0 to 100, by shown factor; `total` is not capped.
 
-    `coverage` is the share of the weight with a figure of the district's own; `over` is by how many per
+    `coverage` is the share of the weight that the district's own figures cover; `over` is by how many per
     cent the cost exceeds the budget; `capped_by` names the factor that caps the shown total.
     """
 
@@ -62,17 +62,17 @@ class Ranked:
     def shown_total(self) -> float:
         """Return the score to show, 0 to 100 with one decimal.
 
-        It is at most 60 where a weighty factor fails, less two points for each per cent over budget.
+        It is at most 60 if an important factor scores low, less two points for each per cent over budget.
         """
         return self.shown(self.total)
 
     @property
     def deduction(self) -> float:
-        """Return the points that being over budget takes off."""
+        """Return the points deducted for being over budget."""
         return DEDUCTION * self.over
 
     def shown(self, total: float) -> float:
-        """Return what a weighted mean comes to under this area's cap and deduction, with one decimal."""
+        """Return a weighted mean after this area's cap and deduction, with one decimal."""
         capped = total if self.capped_by is None else min(total, CAP)
         return round(max(0.0, capped - self.deduction), 1)
 
@@ -81,8 +81,8 @@ class Ranked:
 class Ranking:
     """The best areas in order.
 
-    `within` counts all areas within budget that keep the limits; `without_homes` and `without_cost` count
-    what is left out; `nearest_*` is the closest of those that only that limit excludes.
+    `within` counts all areas within budget and limits; `without_homes` and `without_cost` count the areas
+    left out; `nearest_*` is the closest of the areas that only that limit excludes.
     """
 
     field: tuple[Ranked, ...]
@@ -94,15 +94,17 @@ class Ranking:
 
     @property
     def items(self) -> tuple[Ranked, ...]:
-        """Give the areas of the answer."""
+        """Return the areas of the answer."""
         return self.field[:ANSWER]
 
 
 def rank(reference: Reference, criteria: Criteria, districts: Iterable[District] | None = None) -> Ranking:
-    """Rank districts (by default all of the reference) by the score that is shown."""
-    asked = reference.districts if districts is None else districts
-    settled = [district for district in asked if criteria.include_business or not is_business(district)]
-    eligible = [district for district in settled if not lacks_homes(district)]
+    """Rank districts (by default all of the reference) by the shown score."""
+    candidates = reference.districts if districts is None else districts
+    residential = [
+        district for district in candidates if criteria.include_business or not is_business(district)
+    ]
+    eligible = [district for district in residential if not lacks_homes(district)]
     assessed = [assess(reference, criteria, district) for district in eligible]
     ranked = [item for item in assessed if item is not None and item.coverage >= MIN_COVERAGE]
     gaps = [(item, _commute_gap(item, criteria), _safety_gap(item, criteria)) for item in ranked]
@@ -110,7 +112,7 @@ def rank(reference: Reference, criteria: Criteria, districts: Iterable[District]
     return Ranking(
         field=tuple(sorted(allowed, key=_order)[:FIELD]),
         within=sum(item.over == 0 for item in allowed),
-        without_homes=len(settled) - len(eligible),
+        without_homes=len(residential) - len(eligible),
         without_cost=sum(item is None for item in assessed),
         nearest_commute=_closest((item, late) for item, late, unsafe in gaps if unsafe == 0),
         nearest_safety=_closest((item, unsafe) for item, late, unsafe in gaps if late == 0),
@@ -118,20 +120,20 @@ def rank(reference: Reference, criteria: Criteria, districts: Iterable[District]
 
 
 def assess(reference: Reference, criteria: Criteria, district: District) -> Ranked | None:
-    """Score one district on the weighted factors; None when it has no cost to hold against the budget."""
+    """Score one district on the weighted factors; return None if it has no cost."""
     cost = cost_of(district, criteria.budget.tenure, criteria.home)
     scored_cost = _scored_cost(reference.boroughs, criteria, district)
     if cost is None or scored_cost is None:
         return None
     compared = reference.scores(district)
     minutes = criteria.minutes.get(district.code)
-    known: dict[FactorName, float] = {
+    available: dict[FactorName, float] = {
         **compared,
         "affordability": cost_score(scored_cost, criteria.budget.limit),
     }
     if minutes is not None:
-        known["commute"] = minutes_score(minutes)
-    scores = FrozenMap({name: known[name] for name in criteria.weights if name in known})
+        available["commute"] = minutes_score(minutes)
+    scores = FrozenMap({name: available[name] for name in criteria.weights if name in available})
     return Ranked(
         district=district,
         cost=cost,
@@ -146,29 +148,29 @@ def assess(reference: Reference, criteria: Criteria, district: District) -> Rank
 
 
 def weighted_mean(scores: Mapping[FactorName, float], weights: Mapping[FactorName, float]) -> float:
-    """Average scores by weight over the factors that have one; 0 when none has."""
+    """Return the mean of the scores weighted by their factors, 0 without scores."""
     weight = sum(weights[name] for name in scores)
     return sum(weights[name] * score for name, score in scores.items()) / weight if scores else 0.0
 
 
 def _scored_cost(boroughs: Boroughs, criteria: Criteria, district: District) -> float | None:
-    """Give the cost that is scored: one rent per borough, a steadied price."""
+    """Return the cost to score: the borough's mean rent, or a price shrunk toward the borough's."""
     if criteria.budget.tenure == "buy":
-        return boroughs.scored(district, "median_price")
-    rent = boroughs.scored(district, RENT_COLUMNS[criteria.home])
+        return boroughs.value_to_score(district, "median_price")
+    rent = boroughs.value_to_score(district, RENT_COLUMNS[criteria.home])
     return rent / 3 if rent is not None and criteria.home == "room" else rent
 
 
 def _coverage(
     boroughs: Boroughs, criteria: Criteria, district: District, scores: Mapping[FactorName, float]
 ) -> float:
-    """Sum the weight of the factors that rest on the district's own figures."""
-    own = (criteria.weights[name] for name in scores if not boroughs.stood_in(district, name))
+    """Return the total weight of the factors that rest on the district's own figures."""
+    own = (criteria.weights[name] for name in scores if not boroughs.uses_borough_mean(district, name))
     return round(sum(own), 6)  # 0.3 + 0.2 + 0.1 must reach 0.6
 
 
 def _capped_by(scores: Mapping[FactorName, float], weights: Mapping[FactorName, float]) -> FactorName | None:
-    """Name the weightiest factor that fails."""
+    """Return the factor of the largest weight that fails, None if none does."""
     failing = [
         name for name, score in scores.items() if weights[name] >= FLOOR_WEIGHT and score < FLOOR_SCORE
     ]
@@ -176,9 +178,9 @@ def _capped_by(scores: Mapping[FactorName, float], weights: Mapping[FactorName, 
 
 
 def _commute_gap(item: Ranked, criteria: Criteria) -> float:
-    """Give the minutes beyond the limit, 0 within it, by the whole minutes that a reader is shown.
+    """Return the minutes above the limit, 0 within it, by the whole minutes that are shown.
 
-    An unknown journey cannot show that it is within.
+    An unknown journey counts as infinitely long.
     """
     if criteria.max_commute is None:
         return 0
@@ -186,18 +188,18 @@ def _commute_gap(item: Ranked, criteria: Criteria) -> float:
 
 
 def _safety_gap(item: Ranked, criteria: Criteria) -> float:
-    """Give the points below the limit, 0 above it; an unknown safety cannot show that it is."""
+    """Return the points below the limit, 0 from the limit on; unknown safety counts as infinitely low."""
     if criteria.min_safety is None:
         return 0
     return inf if item.safety is None else max(0, criteria.min_safety - item.safety)
 
 
 def _closest(items: Iterable[tuple[Ranked, float]]) -> Ranked | None:
-    """Pick the smallest known gap, ties by code."""
+    """Return the item with the smallest finite gap above 0, ties by code."""
     missed = [(gap, item.district.code, item) for item, gap in items if 0 < gap < inf]
     return min(missed, key=lambda miss: miss[:2])[2] if missed else None
 
 
 def _order(item: Ranked) -> tuple[float, float, float, str]:
-    """Order by shown score; ties by how far over budget, then by the uncapped total, then by code."""
+    """Order by shown score, then by how far over budget, by the uncapped total and by code."""
     return (-item.shown_total, item.over, -item.total, item.district.code)

@@ -1,4 +1,4 @@
-"""How far the order depends on the exact weights: shake them and count."""
+"""How far the order depends on the exact weights: perturb them and count the changes."""
 
 from collections.abc import Mapping, Sequence
 from operator import mul
@@ -10,7 +10,7 @@ from veo.scoring.rank import ANSWER, Ranked
 
 DRAWS = 200
 SPREAD = 0.3
-"""Each weight is multiplied by a factor between 1 - SPREAD and 1 + SPREAD, drawn evenly."""
+"""Each weight is multiplied by a factor between 1 - SPREAD and 1 + SPREAD, drawn uniformly."""
 
 SEED = 20_261_123
 """Fixed, so that the same question gives the same answer."""
@@ -20,7 +20,7 @@ ROBUST_SHARE = 0.8
 
 
 class Robustness(Value):
-    """In what `share` of draws an area stays in the best `band` (5, 10 or 20) of its answer."""
+    """The `share` of draws in which an area stays within the best `band` (5, 10 or 20) of its answer."""
 
     band: int
     share: float
@@ -28,31 +28,29 @@ class Robustness(Value):
 
 
 def robustness(field: Sequence[Ranked], weights: Mapping[FactorName, float]) -> tuple[Robustness, ...]:
-    """Judge the areas of an answer, in order, against the field that competes with them."""
+    """Return the robustness of each area of an answer, in order, against the competing field."""
     rows = [_row(item, weights) for item in field]
     bands = [next(band for band in BANDS if position < band) for position in range(min(len(field), ANSWER))]
     stays = [0] * len(bands)
     random = Random(SEED)  # noqa: S311  # a repeatable sample, not a secret
     for _ in range(DRAWS):
-        shaken = [weight * random.uniform(1 - SPREAD, 1 + SPREAD) for weight in weights.values()]
-        weight = sum(shaken)
-        keys = [
-            item.shown(sum(map(mul, row, shaken)) / weight) for item, row in zip(field, rows, strict=True)
-        ]
+        drawn = [weight * random.uniform(1 - SPREAD, 1 + SPREAD) for weight in weights.values()]
+        weight = sum(drawn)
+        keys = [item.shown(sum(map(mul, row, drawn)) / weight) for item, row in zip(field, rows, strict=True)]
         order = sorted(range(len(keys)), key=keys.__getitem__, reverse=True)
         for position, index in enumerate(order[:ANSWER]):
             if index < len(bands) and position < bands[index]:
                 stays[index] += 1
-    return tuple(_judged(band, stayed / DRAWS) for band, stayed in zip(bands, stays, strict=True))
+    return tuple(_robustness(band, stayed / DRAWS) for band, stayed in zip(bands, stays, strict=True))
 
 
 def _row(item: Ranked, weights: Mapping[FactorName, float]) -> list[float]:
-    """Give the scores in the order of the weights.
+    """Return the scores in the order of the weights.
 
-    A missing factor counts as the area's own total, which is what leaving it out amounts to.
+    A missing factor counts as the area's own total, which is equivalent to leaving it out.
     """
     return [item.scores.get(name, item.total) for name in weights]
 
 
-def _judged(band: int, share: float) -> Robustness:
+def _robustness(band: int, share: float) -> Robustness:
     return Robustness(band=band, share=share, verdict="robust" if share >= ROBUST_SHARE else "sensitive")

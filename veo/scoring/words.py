@@ -1,4 +1,4 @@
-"""Small pieces of English that the sentences share."""
+"""Words and small text functions shared by phrases, explanations and notices."""
 
 from collections.abc import Sequence
 
@@ -23,12 +23,12 @@ PERSONA_WORDS: dict[Persona, str] = {
 
 
 def area_name(district: District) -> str:
-    """Give the everyday name without a comma, which would break a reader's CSV export."""
+    """Return the everyday name without commas, which would break a CSV export."""
     return district.name.replace(", ", " / ").replace(",", " / ")
 
 
 def plural(count: int, noun: str) -> str:
-    """Count a regular noun: no areas, 1 area, 2 areas."""
+    """Return a count with a regular noun: no areas, 1 area, 2 areas."""
     return f"1 {noun}" if count == 1 else f"{count or 'no'} {noun}s"
 
 
@@ -38,7 +38,7 @@ def listed(words: Sequence[str]) -> str:
 
 
 def lines_of(journey: Journey) -> str:
-    """Name the lines of a journey in order, once each: Central and Northern lines, DLR."""
+    """Return the lines of a journey in order, once each: Central and Northern lines, DLR."""
     ridden = list(dict.fromkeys(_ridden(leg) for leg in journey.legs if leg.mode != "walk"))
     tube = {leg.line for leg in journey.legs if leg.mode == "tube"}
     if len(ridden) > 1 and tube.issuperset(ridden):
@@ -47,7 +47,7 @@ def lines_of(journey: Journey) -> str:
 
 
 def _ridden(leg: Leg) -> str:
-    """Name what is ridden on one leg."""
+    """Return the line, bus or mode of one leg."""
     if leg.mode == "bus":
         return f"bus {leg.line}" if leg.line else "bus"
     return leg.line or leg.mode

@@ -1,1 +1,1 @@
-"""Answer the questions: what is cached, what is combined from several of them, and by which name."""
+"""The questions: their registry, their cached answers, and the recommendations built on them."""

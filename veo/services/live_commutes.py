@@ -1,87 +1,87 @@
-"""How recommended areas reach where a reader commutes to: by the rail graph, by TfL where it answered."""
+"""The journeys from recommended areas to the destination: by the rail graph, and by TfL where it answered."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
+from veo.facts.commute import CommuteData
 from veo.models import Answer, Journey, Location, Place
-from veo.schemas.responses import CommuteData
 from veo.sources.embedded.rail import Rail, Routes
 
 TFL = "TfL, leaving at 08:30"
 SCORED_BY_MODEL = ": commutes are scored by a model of the rail network."
 
 
-class Commutes:
-    """The ways to one or several ends; each district is served by the nearest of them."""
+class ModelledCommutes:
+    """Journeys on the rail graph to the nearest of one or several destinations."""
 
-    def __init__(self, rail: Rail, ends: Iterable[Place]) -> None:
-        self._routes: list[tuple[Place, Routes]] = [(end, rail.routes_to(end.location)) for end in ends]
+    def __init__(self, rail: Rail, destinations: Iterable[Place]) -> None:
+        self._routes: list[tuple[Place, Routes]] = [
+            (place, rail.routes_to(place.location)) for place in destinations
+        ]
 
     def minutes(self, start: Location) -> float:
-        """Give the minutes to the nearest end."""
+        """Return the minutes to the nearest destination."""
         return min(routes.minutes(start) for _, routes in self._routes)
 
     def nearest(self, start: Location) -> Place:
-        """Give the nearest end."""
+        """Return the nearest destination."""
         return self._nearest(start)[0]
 
     def journey(self, start: Location) -> Journey:
-        """Give the way to the nearest end."""
+        """Return the journey to the nearest destination."""
         return self._nearest(start)[1].journey(start)
 
     def _nearest(self, start: Location) -> tuple[Place, Routes]:
-        return min(self._routes, key=lambda way: way[1].minutes(start))
+        return min(self._routes, key=lambda pair: pair[1].minutes(start))
 
 
 @dataclass(frozen=True, slots=True)
-class Shortlist:
-    """What is known live of the shortlisted areas: TfL's answers by outcode, of so many `areas`.
+class LiveCommutes:
+    """TfL's answers for the shortlisted areas by outcode; `areas` is how many areas there are.
 
-    `stale` of them are older than they should be, as TfL gave no newer ones in time; from `unknown` areas
-    TfL knows no way.
+    `enabled` is False if live sources are off. `stale` counts the answers past their lifetime, which TfL has
+    not replaced; `unknown` counts the areas from which TfL knows no journey.
     """
 
-    asked: bool
+    enabled: bool
     areas: int = 0
-    known: Mapping[str, Answer[CommuteData]] = field(default_factory=dict)
+    answers: Mapping[str, Answer[CommuteData]] = field(default_factory=dict)
     stale: int = 0
     unknown: int = 0
 
     @property
     def missing(self) -> int:
-        """Count the areas of which TfL said nothing."""
-        return self.areas - len(self.known) - self.unknown
+        """Count the areas for which TfL gave no answer."""
+        return self.areas - len(self.answers) - self.unknown
 
     @property
     def complete(self) -> bool:
-        """Tell whether every area has one by the same method, so that they can be scored by it."""
-        return self.asked and 0 < self.areas == len(self.known)
+        """Check whether TfL answered for every area, so that all can be scored by the same method."""
+        return self.enabled and 0 < self.areas == len(self.answers)
 
     @property
     def partial(self) -> bool:
-        """Tell whether some may still come."""
-        return self.asked and (self.missing > 0 or self.stale > 0)
+        """Check whether newer answers may still arrive."""
+        return self.enabled and (self.missing > 0 or self.stale > 0)
 
     def journey(self, code: str) -> Journey | None:
-        """Give TfL's way from an area."""
-        if code not in self.known:
+        """Return TfL's journey from an area, or None if there is none."""
+        if code not in self.answers:
             return None
-        data = self.known[code].data
+        data = self.answers[code].data
         return Journey(minutes=data.duration, legs=data.legs or (), source=TFL)
 
     def notices(self) -> tuple[str, ...]:
-        """Say what stayed on the rail graph, and what is old."""
-        said = []
+        """Return notices about the areas that lack a current answer from TfL."""
+        notices = []
         if self.missing:
-            said.append(f"TfL gave no time for {self.missing} of {self.areas} areas{SCORED_BY_MODEL}")
+            notices.append(f"TfL gave no time for {self.missing} of {self.areas} areas{SCORED_BY_MODEL}")
         if self.unknown:
-            said.append(f"TfL knows no way from {self.unknown} of {self.areas} areas{SCORED_BY_MODEL}")
+            notices.append(f"TfL knows no journey from {self.unknown} of {self.areas} areas{SCORED_BY_MODEL}")
         if self.stale:
-            said.append(
-                f"TfL gave no newer times in time: those of {self.stale} areas are older than they should be."
-            )
-        return tuple(said)
+            notices.append(f"TfL's times for {self.stale} areas are out of date: no newer ones came in time.")
+        return tuple(notices)
 
     def attribution(self) -> tuple[str, ...]:
-        """Give what TfL's licence wants shown."""
-        return tuple(dict.fromkeys(text for answer in self.known.values() for text in answer.attribution))
+        """Return the texts that TfL's licence requires to be shown."""
+        return tuple(dict.fromkeys(text for answer in self.answers.values() for text in answer.attribution))

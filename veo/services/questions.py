@@ -1,31 +1,39 @@
-"""The table of cached questions, and the questions themselves.
+"""The questions about areas and places: cached answers, and the methods that callers use around them.
 
-Each question is one coroutine behind the cache. Where live sources are on, it is their answer that is
-cached; while they fail or are late the embedded figures answer, outside of the cache, with a notice, and what
-comes later still lands in the cache. `Questions` is built at the edge, with its cache and its sources.
+`CachedQuestions` computes the answers, which are cached. `Questions` puts the input into canonical form,
+limits the time, and falls back to the embedded figures, with a notice, if a live source fails or is late. A
+fallback is never cached, but a late live answer still reaches the cache. `veo.services.registry` holds the
+policies.
 """
 
 import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
-from datetime import timedelta
 from typing import Any, ParamSpec, TypeVar
 
-from veo.cache import Cache, CachedFunction, Hit, Policy, UpstreamThrottled
+from veo.cache import Cache, CachedFunction, Hit, Policy, UpstreamThrottled, bind_cached_methods, cached
 from veo.errors import CapReached, NotFound, SourceError, SourceUnavailable
 from veo.facts import boundaries, commute, crime, maps, research, schools
-from veo.facts.area import area
-from veo.facts.boundaries import Detail
+from veo.facts.area import AreaData, area
+from veo.facts.boundaries import BoundariesData, Detail
+from veo.facts.commute import CommuteData
+from veo.facts.crime import CrimeData
+from veo.facts.maps import MapsData
+from veo.facts.research import ResearchData
+from veo.facts.schools import SchoolsData
 from veo.facts.sources import NAMES, Located, Sources, centre_notices, no_answer
-from veo.models import Answer, District, Location, Persona, Place
-from veo.schemas.responses import (
-    AreaData,
-    BoundariesData,
-    CommuteData,
-    CrimeData,
-    MapsData,
-    ResearchData,
-    SchoolsData,
+from veo.models import Answer, Location, Persona, Place
+from veo.services.registry import (
+    AREA,
+    BOUNDARIES,
+    COMMUTE,
+    CRIME,
+    FAILURES,
+    GOOGLE,
+    MAPS,
+    RESEARCH,
+    SCHOOLS,
+    embedded_lifetime,
 )
 from veo.sources.embedded.place_resolver import FULL_POSTCODE
 from veo.sources.http.provider import Blob
@@ -36,351 +44,277 @@ from veo.sources.providers.perplexity import PERPLEXITY_ESTIMATE_USD, Perplexity
 P = ParamSpec("P")
 T = TypeVar("T")
 
-FAILURES = (SourceError, OSError)  # a timeout is an OSError
-LOST = (*FAILURES, UpstreamThrottled)
 POSTCODE_OR_DISTRICT = f"{FULL_POSTCODE} or a London district such as E15"
-MOMENT = timedelta(seconds=30)  # an answer that had to leave a part out
-UNTIL_LIVE = timedelta(hours=1)  # an embedded answer: live sources may be switched on by the next deployment
 
 
-def _area_tags(*codes: str) -> tuple[str, ...]:
-    """Give the tags by which an area's flush reaches an answer; a postcode belongs to its district."""
-    return tuple(f"area:{code.split(' ', 1)[0]}" for code in codes)
+class EmbeddedOnly:
+    """A cache for embedded answers: without fleet-wide single flight, and with a short lifetime."""
+
+    def __init__(self, cache: Cache) -> None:
+        self._cache = cache
+
+    def cached(self, policy: Policy) -> Callable[[Callable[P, Awaitable[T]]], CachedFunction[P, T]]:
+        """Decorate an async function with the adapted policy."""
+        return self._cache.cached(replace(policy, fleet_once=False, lifetime=embedded_lifetime))
 
 
-def _brief(answer: Answer[Any]) -> timedelta | None:
-    return MOMENT if answer.partial else None
+class CachedQuestions:
+    """The computed answers. Arguments are in canonical form; live sources are asked if they are on.
 
+    `questions` supplies the parts of composed answers. The methods raise the errors of the sources.
+    """
 
-def _briefly(answer: Answer[Any]) -> timedelta | None:
-    return _brief(answer) or UNTIL_LIVE
+    def __init__(self, cache: Cache, sources: Sources, questions: "Questions") -> None:
+        self.cache = EmbeddedOnly(cache) if sources.live is None else cache
+        self._sources, self._questions = sources, questions
+        bind_cached_methods(self)
 
+    @cached(AREA)
+    async def area(self, code: str) -> Answer[AreaData]:
+        """Compose an area from its crime, schools and nearby places."""
+        questions = self._questions
+        parts = await asyncio.gather(questions.crime(code), questions.schools(code), questions.nearby(code))
+        return area(await self._sources.district(code), *parts)
 
-def _untimed(answer: Answer[Any]) -> Answer[Any]:
-    """Leave out when an answer was made: it differs every time."""
-    return answer.model_copy(update={"data": answer.data.model_copy(update={"timestamp": ""})})
+    @cached(COMMUTE)
+    async def commute(self, origin: str, destination: str) -> Answer[CommuteData]:
+        """Ask TfL for a journey, or model it on the rail graph."""
+        places = self._sources.places
+        start, end = places.destination(origin, "origin"), places.destination(destination)
+        ends = await asyncio.gather(self._questions.located(start), self._questions.located(end))
+        if self._sources.live is None:
+            return commute.modelled_commute(self._sources, *ends)
+        return await commute.live_commute(self._sources, self._sources.live, *ends)
 
+    @cached(CRIME)
+    async def crime(self, area_code: str) -> Answer[CrimeData]:
+        """Count a year of recorded crimes, or return the dated rates."""
+        district, live = await self._sources.district(area_code), self._sources.live
+        return crime.embedded_crime(district) if live is None else await crime.live_crime(live, district)
 
-def _policy(
-    family: str, key: str | Callable[..., Any], fresh: timedelta, stale: timedelta, **more: Any
-) -> Policy:
-    terms = {"lifetime": _brief, "negative_on": (NotFound,), **more}
-    return Policy(family=family, key=key, fresh_for=fresh, stale_if_error=stale, stale_on=FAILURES, **terms)
+    @cached(SCHOOLS)
+    async def schools(self, postcode: str) -> Answer[SchoolsData]:
+        """List the schools near a postcode from the refreshed register, or return the district's counts."""
+        district = await self._sources.district(postcode.split(" ", 1)[0])
+        table = None if self._sources.live is None else await self._sources.schools.newest()
+        if table is None:
+            return schools.embedded_schools(district)
+        place = await self._questions.located(self._sources.places.destination(postcode))
+        return schools.nearby_schools(table, place, district)
 
+    @cached(BOUNDARIES)
+    async def boundaries(self, postcode: str, level: Detail = "simple") -> Answer[BoundariesData]:
+        """Find the areas of a postcode and their outlines, or return its district."""
+        if self._sources.live is not None:
+            return await boundaries.live_boundaries(self._sources.live, postcode, level)
+        district = await self._sources.district(postcode.split(" ", 1)[0])
+        return boundaries.embedded_boundaries(district, postcode, level)
 
-def _hours(count: int) -> timedelta:
-    return timedelta(hours=count)
+    @cached(MAPS)
+    async def maps(self, area_code: str) -> Answer[MapsData]:
+        """Count the places around an area's centre, or return its stations alone."""
+        figures, live = await self._sources.figures.current(), self._sources.live
+        district = figures.district(area_code)
+        if live is None:
+            return maps.embedded_maps(figures.snapshot, district)
+        return await maps.live_maps(live, figures.snapshot, district)
 
+    @cached(GOOGLE)
+    async def google(self, area_code: str) -> GeoPoint:
+        """Ask Google for the point of an area."""
+        client, district = google_client(self._sources), await self._sources.district(area_code)
+        return await maps.google_point(client, self._sources.spend_caps, district)
 
-def _days(count: int) -> timedelta:
-    return timedelta(days=count)
-
-
-RECOMMENDATIONS = _policy(
-    "recommendations",
-    lambda query: query.key_parts(),
-    _hours(1),
-    _hours(24),
-    flushed_with=("area",),
-)
-PERSONAL = _policy(
-    "personal",
-    lambda query: query.key_parts(),
-    _hours(1),
-    _hours(1),
-    shared=False,
-    flushed_with=("area",),
-)
-AREA = _policy("area", "area:{code}", _hours(24), _hours(24), tags=("area:{code}",))
-COMMUTE = _policy(
-    "commute", "commute:{origin}:{destination}", _days(7), _days(30), tags=_area_tags, fleet_once=True
-)
-CRIME = _policy(
-    "crime", "crime:{area_code}", _days(30), _days(30), tags=("area:{area_code}",), fleet_once=True
-)
-SCHOOLS = _policy("schools", "schools:{postcode}", _days(90), _days(30), tags=_area_tags)
-BOUNDARIES = _policy(
-    "boundaries",
-    lambda postcode, level="simple": (postcode,) if level == "simple" else (postcode, level),
-    _days(90),
-    _days(30),
-    tags=lambda postcode, _level="simple": _area_tags(postcode),
-    content=_untimed,
-)
-MAPS = _policy("maps", "maps:{area_code}", _days(7), _days(7), tags=("area:{area_code}",), fleet_once=True)
-GOOGLE = _policy(  # Google's terms: a point for 30 days at most, stale ones included
-    "google",
-    "maps:{area_code}:google",
-    _days(29),
-    _days(1),
-    under="maps",
-    tags=("area:{area_code}",),
-    fleet_once=True,
-    lifetime=None,
-    negative_for=_days(1),
-)
-RESEARCH = _policy(
-    "research",
-    lambda area_code, persona=None: (area_code, persona or "any"),
-    _hours(6),
-    _hours(24),
-    tags=lambda area_code, _persona=None: _area_tags(area_code),
-    fleet_once=True,
-    content=_untimed,
-    hard_timeout=timedelta(seconds=25),  # a rewrite in front cuts at 30
-)
-# `paid` is also what TfL, police.uk and Overpass are: rationed, so asked once by the whole fleet
-POLICIES = (RECOMMENDATIONS, PERSONAL, AREA, COMMUTE, CRIME, SCHOOLS, BOUNDARIES, MAPS, GOOGLE, RESEARCH)
+    @cached(RESEARCH)
+    async def research(self, area_code: str, persona: Persona | None = None) -> Answer[ResearchData]:
+        """Ask Perplexity for research on an area."""
+        client, district = perplexity_client(self._sources), await self._sources.district(area_code)
+        return await research.live_research(client, self._sources.spend_caps, district, persona)
 
 
 class Questions:
-    """What can be asked of areas and places. Texts are made canonical before they make a key.
+    """The questions as callers ask them, with places as people write them.
 
-    Every question gives a Hit around an Answer. They raise InvalidQuestion or NotFound for what makes no
-    sense, and SourceError where nothing embedded could answer instead.
+    Each method returns a Hit with an Answer. It raises InvalidQuestion or NotFound for invalid input, and
+    SourceError if no embedded figure can replace a failed source. `refresh` asks the source whatever the
+    cache holds; `deadline` is a time on the clock of the running event loop.
     """
 
     def __init__(self, cache: Cache, sources: Sources) -> None:
         self._sources, self.places = sources, sources.places
-
-        def cached(policy: Policy) -> Callable[[Callable[P, Awaitable[T]]], CachedFunction[P, T]]:
-            """Where no live source is asked, ration nothing, and keep no answer as long as a live one."""
-            live = sources.live is not None
-            return cache.cached(policy if live else replace(policy, fleet_once=False, lifetime=_briefly))
-
-        self.cached_area: CachedFunction[[str], Answer[AreaData]] = cached(AREA)(self._area)
-        self.cached_commute: CachedFunction[[str, str], Answer[CommuteData]] = cached(COMMUTE)(self._commute)
-        self.cached_crime: CachedFunction[[str], Answer[CrimeData]] = cached(CRIME)(self._crime)
-        self.cached_schools: CachedFunction[[str], Answer[SchoolsData]] = cached(SCHOOLS)(self._schools)
-        self.cached_boundaries = cached(BOUNDARIES)(self._boundaries)
-        self.cached_maps: CachedFunction[[str], Answer[MapsData]] = cached(MAPS)(self._maps)
-        self.cached_google: CachedFunction[[str], GeoPoint] = cached(GOOGLE)(self._google)
-        self.cached_research = cached(RESEARCH)(self._research)
-
-    # ---- asked from outside: canonical, then cached, else embedded -----------------------------------
+        self.cached = CachedQuestions(cache, sources, self)
 
     async def area(self, code: str) -> Hit[Answer[AreaData]]:
-        """Tell everything known of a district or a group of districts."""
-        return await self.cached_area.lookup(self.places.canonical_area(code))
+        """Return every figure of a district or a group of districts."""
+        return await self.cached.area.lookup(self.places.canonical_area(code))
 
     async def commute(self, origin: str, destination: str) -> Hit[Answer[CommuteData]]:
-        """Tell how long a journey takes, door to door."""
+        """Return the time of a journey, door to door."""
         start, end = self.places.destination(origin, "origin"), self.places.destination(destination)
-        until = self.until()
+        deadline = self.deadline()
 
-        async def modelled(why: str) -> Answer[CommuteData]:
-            ends = await self.located(start, until), await self.located(end, until)
-            return commute.modelled_commute(
-                self._sources, *ends, f"{why}: this is a model of the rail network."
-            )
+        async def modelled(reason: str) -> Answer[CommuteData]:
+            ends = await self.located(start, deadline), await self.located(end, deadline)
+            notice = f"{reason}: this is a model of the rail network."
+            return commute.modelled_commute(self._sources, *ends, notice)
 
-        return await self._answered("tfl", self.cached_commute, (start.code, end.code), modelled, until)
+        arguments = (start.code, end.code)
+        return await self._with_fallback("tfl", self.cached.commute, arguments, modelled, deadline)
 
     async def crime(self, area_code: str) -> Hit[Answer[CrimeData]]:
-        """Tell the recorded crime of an area."""
+        """Return the recorded crime of an area."""
         code = self.places.canonical_area(area_code)
 
-        async def dated(why: str) -> Answer[CrimeData]:
-            return _noted(crime.embedded_crime(await self._district(code)), f"{why}.")
+        async def dated(reason: str) -> Answer[CrimeData]:
+            return _with_notice(crime.embedded_crime(await self._sources.district(code)), f"{reason}.")
 
-        return await self._answered("police.uk", self.cached_crime, (code,), dated)
+        return await self._with_fallback("police.uk", self.cached.crime, (code,), dated)
 
     async def schools(self, postcode: str) -> Hit[Answer[SchoolsData]]:
-        """Tell the schools near a full postcode, or of a district."""
+        """Return the schools near a full postcode, or of a district."""
         try:
             place = self.places.canonical_area(postcode)
         except NotFound:
             place = self.places.canonical_postcode(postcode, accepted=POSTCODE_OR_DISTRICT)
-        return await self.cached_schools.lookup(place)
+        return await self.cached.schools.lookup(place)
 
     async def boundaries(
-        self, postcode: str, level: Detail = "simple", until: float | None = None, *, anew: bool = False
+        self, postcode: str, level: Detail = "simple", deadline: float | None = None, *, refresh: bool = False
     ) -> Hit[Answer[BoundariesData]]:
-        """Tell in which areas a postcode lies.
-
-        `until` is as for `located`; `anew` asks the source whatever the cache has.
-        """
+        """Return the areas that a postcode lies in."""
         code = self.places.canonical_postcode(postcode)
 
-        async def central(why: str) -> Answer[BoundariesData]:
-            home = await self._district(code.split(" ", 1)[0])
-            return _noted(boundaries.embedded_boundaries(home, code, level), f"{why}.")
+        async def central(reason: str) -> Answer[BoundariesData]:
+            district = await self._sources.district(code.split(" ", 1)[0])
+            return _with_notice(boundaries.embedded_boundaries(district, code, level), f"{reason}.")
 
-        asked = (code, level)
-        return await self._answered("postcodes.io", self.cached_boundaries, asked, central, until, anew=anew)
+        question, arguments = self.cached.boundaries, (code, level)
+        return await self._with_fallback(
+            "postcodes.io", question, arguments, central, deadline, refresh=refresh
+        )
 
     async def maps(self, area_code: str) -> Hit[Answer[MapsData]]:
-        """Tell what lies around an area's centre."""
+        """Return what lies around an area's centre."""
         code = self.places.canonical_area(area_code)
 
-        found, geocoded = await asyncio.gather(self._around(code), self._geocoded(code))
+        hit, geocoded = await asyncio.gather(self.nearby(code), self._geocoded(code))
         if isinstance(geocoded, Hit):
-            found = found._replace(cached=found.cached and geocoded.cached)
+            hit = hit._replace(cached=hit.cached and geocoded.cached)
             geocoded = geocoded.value
-        return found._replace(value=maps.with_google(found.value, await self._district(code), geocoded))
+        return hit._replace(value=maps.with_google(hit.value, await self._sources.district(code), geocoded))
 
     async def map_image(self, area_code: str) -> Blob:
-        """Give a picture of the map around an area, which may not be kept anywhere. Raises SourceError."""
-        code, client = self.places.canonical_area(area_code), self._google_client()
-        return await maps.google_map(client, self._sources.spend_caps, await self._district(code))
+        """Return a map image of an area, which must not be stored. Raises SourceError."""
+        code, client = self.places.canonical_area(area_code), google_client(self._sources)
+        return await maps.google_map(client, self._sources.spend_caps, await self._sources.district(code))
 
     async def research(
-        self, area_code: str, persona: Persona | None = None, *, anew: bool = False
+        self, area_code: str, persona: Persona | None = None, *, refresh: bool = False
     ) -> Hit[Answer[ResearchData]]:
-        """Tell what the web says of an area; `anew` as with boundaries. Raises SourceError."""
+        """Return web research on an area. Raises SourceError."""
         code = self.places.canonical_area(area_code)
-        self._perplexity_client()  # before the cache: what is not configured is not a failure to remember
-        looking = _looked_up(self.cached_research, (code, persona), anew=anew)
-        return await self._affordable("perplexity", PERPLEXITY_ESTIMATE_USD, looking)
+        perplexity_client(self._sources)  # a missing key must not be cached as a failure
+        lookup = _lookup(self.cached.research, (code, persona), refresh=refresh)
+        return await self._within_cap("perplexity", PERPLEXITY_ESTIMATE_USD, lookup)
 
-    def until(self) -> float:
-        """Give the moment on the running loop's clock by which what is asked now is to be answered."""
+    async def nearby(self, code: str) -> Hit[Answer[MapsData]]:
+        """Return the places around an area's centre, without Google's part."""
+
+        async def stations(reason: str) -> Answer[MapsData]:
+            figures = await self._sources.figures.current()
+            return _with_notice(maps.embedded_maps(figures.snapshot, figures.district(code)), f"{reason}.")
+
+        return await self._with_fallback("overpass", self.cached.maps, (code,), stations)
+
+    def deadline(self) -> float:
+        """Return the time on the event loop's clock by which a question that arrives now must be answered."""
         return asyncio.get_running_loop().time() + self._sources.deadline
 
-    async def located(self, place: Place, until: float | None = None) -> Located:
-        """Give a place where it really lies: a full postcode at its own point, if that is known in time.
-
-        `until` bounds the time where it is part of a question whose own time is running.
-        """
+    async def located(self, place: Place, deadline: float | None = None) -> Located:
+        """Return a place with its location; for a full postcode, the exact one if it arrives in time."""
         if place.kind != "postcode" or self._sources.live is None:
             return Located(place, centre_notices(place))
-        found = (await self.boundaries(place.code, until=until)).value
-        if postcodes.SOURCE not in found.sources:
+        answer = (await self.boundaries(place.code, deadline=deadline)).value
+        if postcodes.SOURCE not in answer.sources:
             return Located(place, centre_notices(place), partial=True)
-        at = Location(lat=found.data.location.latitude, lng=found.data.location.longitude)
+        at = Location(lat=answer.data.location.latitude, lng=answer.data.location.longitude)
         return Located(place.model_copy(update={"location": at}))
 
-    async def _around(self, code: str) -> Hit[Answer[MapsData]]:
-        """Tell what may be kept of what lies around an area's centre."""
-
-        async def stations(why: str) -> Answer[MapsData]:
-            current = await self._sources.figures.current()
-            return _noted(maps.embedded_maps(current.snapshot, current.district(code)), f"{why}.")
-
-        return await self._answered("overpass", self.cached_maps, (code,), stations)
-
-    async def _answered(
+    async def _with_fallback(
         self,
         service: str,
         question: CachedFunction[Any, Answer[T]],
-        asked: tuple[Any, ...],
-        instead: Callable[[str], Any],
-        until: float | None = None,
+        arguments: tuple[Any, ...],
+        fallback: Callable[[str], Awaitable[Answer[T]]],
+        deadline: float | None = None,
         *,
-        anew: bool = False,
+        refresh: bool = False,
     ) -> Hit[Answer[T]]:
-        """Answer within the deadline: from the cache or its sources, else by `instead`, which is told why.
+        """Answer from the cache or the sources by the deadline, else with `fallback(reason)`.
 
-        `service` is the provider whose silence it then tells of.
+        `service` is the provider that the reason names.
         """
         if self._sources.live is None:
-            return await _looked_up(question, asked, anew=anew)
+            return await _lookup(question, arguments, refresh=refresh)
         try:
-            async with asyncio.timeout_at(self.until() if until is None else until):
-                return await _looked_up(question, asked, anew=anew)
-        except LOST as error:
-            answer = await instead(_why(error, service))
+            async with asyncio.timeout_at(self.deadline() if deadline is None else deadline):
+                return await _lookup(question, arguments, refresh=refresh)
+        except (*FAILURES, UpstreamThrottled) as error:
+            answer = await fallback(_reason(error, service))
         partial = answer.model_copy(update={"partial": True})
         return Hit(partial, "source", age=0.0, cached=False, stale=False)
 
     async def _geocoded(self, code: str) -> Hit[GeoPoint] | str | None:
-        """Give Google's point of an area, a notice where it fails, None where it is not configured."""
+        """Return Google's point of an area, a notice if there is none, or None without a key."""
         try:
-            self._google_client()
+            google_client(self._sources)
             async with asyncio.timeout(self._sources.deadline):
-                return await self._affordable("google", GEOCODE_USD, self.cached_google.lookup(code))
+                return await self._within_cap("google", GEOCODE_USD, self.cached.google.lookup(code))
         except SourceUnavailable:
             return None
         except NotFound:
             return "Google Maps knows no such place: no geocoding."
-        except LOST as error:
-            return f"{_why(error, 'google')}: no geocoding."
+        except (*FAILURES, UpstreamThrottled) as error:
+            return f"{_reason(error, 'google')}: no geocoding."
 
-    async def _affordable(self, provider: str, usd: float, answer: Awaitable[T]) -> T:
-        """Wait for an answer that costs money: that the day's is spent is not a failure of a moment ago."""
+    async def _within_cap(self, provider: str, usd: float, answer: Awaitable[T]) -> T:
+        """Await a paid answer; report a reached spend cap as such, not as a recent failure."""
         try:
             return await answer
         except UpstreamThrottled:
             self._sources.spend_caps.check(provider, usd)
             raise
 
-    async def _district(self, code: str) -> District:
-        return (await self._sources.figures.current()).district(code)
 
-    # ---- computed on a miss: live where sources are on -----------------------------------------------
-
-    async def _area(self, code: str) -> Answer[AreaData]:
-        parts = await asyncio.gather(self.crime(code), self.schools(code), self._around(code))
-        return area(await self._district(code), *parts)
-
-    async def _commute(self, origin: str, destination: str) -> Answer[CommuteData]:
-        start, end = self.places.destination(origin, "origin"), self.places.destination(destination)
-        ends = await asyncio.gather(self.located(start), self.located(end))
-        if self._sources.live is None:
-            return commute.modelled_commute(self._sources, *ends)
-        return await commute.live_commute(self._sources, self._sources.live, *ends)
-
-    async def _crime(self, area_code: str) -> Answer[CrimeData]:
-        home = await self._district(area_code)
-        live = self._sources.live
-        return crime.embedded_crime(home) if live is None else await crime.live_crime(live, home)
-
-    async def _schools(self, postcode: str) -> Answer[SchoolsData]:
-        home = await self._district(postcode.split(" ", 1)[0])
-        table = None if self._sources.live is None else await self._sources.schools.take()
-        if table is None:
-            return schools.embedded_schools(home)
-        return schools.nearby_schools(table, await self.located(self.places.destination(postcode)), home)
-
-    async def _boundaries(self, postcode: str, level: Detail = "simple") -> Answer[BoundariesData]:
-        if self._sources.live is None:
-            home = await self._district(postcode.split(" ", 1)[0])
-            return boundaries.embedded_boundaries(home, postcode, level)
-        return await boundaries.live_boundaries(self._sources.live, postcode, level)
-
-    async def _maps(self, area_code: str) -> Answer[MapsData]:
-        current, live = await self._sources.figures.current(), self._sources.live
-        home = current.district(area_code)
-        if live is None:
-            return maps.embedded_maps(current.snapshot, home)
-        return await maps.live_maps(live, current.snapshot, home)
-
-    async def _google(self, area_code: str) -> GeoPoint:
-        client, home = self._google_client(), await self._district(area_code)
-        return await maps.google_point(client, self._sources.spend_caps, home)
-
-    async def _research(self, area_code: str, persona: Persona | None = None) -> Answer[ResearchData]:
-        client, home = self._perplexity_client(), await self._district(area_code)
-        return await research.live_research(client, self._sources.spend_caps, home, persona)
-
-    def _google_client(self) -> Google:
-        live = self._sources.live
-        if live is None or live.google is None:
-            raise SourceUnavailable("google", "GOOGLE_MAPS_API_KEY")
-        return live.google
-
-    def _perplexity_client(self) -> Perplexity:
-        live = self._sources.live
-        if live is None or live.perplexity is None:
-            raise SourceUnavailable("perplexity", "PERPLEXITY_API_KEY")
-        return live.perplexity
+def google_client(sources: Sources) -> Google:
+    """Return the client of Google Maps. Raises SourceUnavailable without a key."""
+    if sources.live is None or sources.live.google is None:
+        raise SourceUnavailable("google", "GOOGLE_MAPS_API_KEY")
+    return sources.live.google
 
 
-async def _looked_up(question: CachedFunction[Any, T], asked: tuple[Any, ...], *, anew: bool) -> Hit[T]:
-    return await (question.renew if anew else question.lookup)(*asked)
+def perplexity_client(sources: Sources) -> Perplexity:
+    """Return the client of Perplexity. Raises SourceUnavailable without a key."""
+    if sources.live is None or sources.live.perplexity is None:
+        raise SourceUnavailable("perplexity", "PERPLEXITY_API_KEY")
+    return sources.live.perplexity
 
 
-def _why(error: Exception, asked: str) -> str:
-    """Say in a reader's words why a live source is missing; `asked` is who should have answered."""
-    name = NAMES.get(asked, asked)
+async def _lookup(question: CachedFunction[Any, T], arguments: tuple[Any, ...], *, refresh: bool) -> Hit[T]:
+    return await (question.renew if refresh else question.lookup)(*arguments)
+
+
+def _reason(error: Exception, service: str) -> str:
+    """Return why a live answer is missing, for readers; `service` is the provider that was asked."""
+    name = NAMES.get(service, service)
     if isinstance(error, UpstreamThrottled):
         return f"{name} failed a moment ago"
     if not isinstance(error, SourceError):
         return f"{name} did not answer in time"
     if isinstance(error, CapReached):
-        return f"{NAMES.get(error.service, error.service)} has spent the day's budget"
+        return f"The daily spending limit for {NAMES.get(error.service, error.service)} is reached"
     return no_answer(error.service)
 
 
-def _noted(answer: Answer[T], notice: str) -> Answer[T]:
+def _with_notice(answer: Answer[T], notice: str) -> Answer[T]:
     return answer.model_copy(update={"notices": (notice, *answer.notices)})

@@ -1,4 +1,4 @@
-"""The live sources of one process: each key that is there switches one more on."""
+"""The clients of the live sources of one process; each key that is set enables one more."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -16,18 +16,18 @@ from veo.sources.providers.tfl import Tfl
 
 
 def now() -> datetime:
-    """Give the time, in UTC."""
+    """Return the current time in UTC."""
     return datetime.now(UTC)
 
 
 def today() -> date:
-    """Give the date, in UTC."""
+    """Return the current date in UTC."""
     return now().date()
 
 
 @dataclass(frozen=True, slots=True)
 class Keys:
-    """The keys of providers; one that is None is not there."""
+    """The keys of providers, None where a key is not set."""
 
     tfl: str | None = None
     google: str | None = None
@@ -36,7 +36,7 @@ class Keys:
 
 @dataclass(frozen=True, slots=True)
 class Live:
-    """Who can be asked. `google` and `perplexity` are None without their key; `keyed` names who has one."""
+    """One client per provider, `google` and `perplexity` None without a key; `keyed` names those with one."""
 
     http: Http
     tfl: Tfl
@@ -50,7 +50,7 @@ class Live:
 
     @classmethod
     def of(cls, keys: Keys, addresses: Mapping[str, str]) -> Self:
-        """Make the clients of all providers; `addresses` replace their bases by name."""
+        """Create the clients of all providers; `addresses` replaces base addresses by provider name."""
         http = Http(addresses)
         return cls(
             http=http,

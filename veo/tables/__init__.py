@@ -1,1 +1,1 @@
-"""The tables of figures in use, and how refreshed ones are stored."""
+"""The current figures, and the storage of refreshed tables."""

@@ -1,4 +1,4 @@
-"""The figures that answers rest on: the embedded ones, with what a refresh has brought since."""
+"""The current figures: the embedded snapshot with the newest refreshed tables applied."""
 
 import asyncio
 import logging
@@ -17,74 +17,74 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class FigureSet:
-    """A snapshot, and all of its districts as scores and single figures are relative to them."""
+    """A snapshot and the reference that scores its districts relative to each other."""
 
     snapshot: Snapshot
     reference: Reference
 
     @cached_property
     def percentiles(self) -> FigurePercentiles:
-        """Where single figures stand; only the page of a district asks."""
+        """The percentile of each figure; computed lazily, because only a district's page needs it."""
         return FigurePercentiles(self.snapshot.districts.values())
 
     def district(self, code: str) -> District:
-        """Give a district or a group by its canonical code."""
+        """Return a district or a group by its canonical code."""
         return self.snapshot.districts.get(code) or self.snapshot.groups[code]
 
 
 class CurrentFigures:
-    """Gives the newest valid figures; the embedded ones are the floor.
+    """The newest valid figures.
 
-    `tables` are the refreshed ones by source, each with columns of its own: one that fails keeps its last.
-    They are put in place in their order.
+    `tables` are the refreshed tables by source, each with its own columns. They are applied to the embedded
+    figures in order; a source whose refresh fails keeps its last table.
     """
 
     def __init__(self, embedded: FigureSet, tables: Mapping[str, Table[RefreshedTable]]) -> None:
         self.tables, self._embedded = tables, embedded.snapshot
         self._applied: tuple[RefreshedTable | None, ...] = (None,) * len(tables)
-        self._standing = embedded
-        self._looked = False
-        self._working: asyncio.Task[None] | None = None
+        self._current = embedded
+        self._read_once = False
+        self._update_task: asyncio.Task[None] | None = None
 
     async def current(self) -> FigureSet:
-        """Give the figures as they stand; newer tables are worked in once, beside the event loop."""
+        """Return the current figures; newer tables are applied once, in a worker thread."""
         if await self._newest() != self._applied:
-            if self._working is None or not self._under_way(self._working):
-                self._working = asyncio.get_running_loop().create_task(self._work_in())
-            await asyncio.shield(self._working)
-        return self._standing
+            if self._update_task is None or not self._is_running(self._update_task):
+                self._update_task = asyncio.get_running_loop().create_task(self._update())
+            await asyncio.shield(self._update_task)
+        return self._current
 
     async def _newest(self) -> tuple[RefreshedTable | None, ...]:
         tables = self.tables.values()
-        if self._looked:  # nobody waits any more, and a task for each would take longer than the look
-            return tuple([await table.take() for table in tables])
-        newest = await asyncio.gather(*(table.take() for table in tables))  # one read of the shared tier
-        self._looked = True
+        if self._read_once:  # no table waits for a read any more, so a task for each would only cost time
+            return tuple([await table.newest() for table in tables])
+        newest = await asyncio.gather(*(table.newest() for table in tables))  # one read of the shared tier
+        self._read_once = True
         return tuple(newest)
 
     @staticmethod
-    def _under_way(working: asyncio.Task[None]) -> bool:
-        """Tell whether a task will end: one of a loop that has ended itself never will."""
-        return not working.done() and working.get_loop() is asyncio.get_running_loop()
+    def _is_running(task: asyncio.Task[None]) -> bool:
+        """Check whether a task will finish; a task of a closed event loop never does."""
+        return not task.done() and task.get_loop() is asyncio.get_running_loop()
 
-    async def _work_in(self) -> None:
+    async def _update(self) -> None:
         newest = await self._newest()
-        self._standing = await asyncio.to_thread(_refreshed, self._embedded, newest)
+        self._current = await asyncio.to_thread(_apply_all, self._embedded, newest)
         self._applied = newest
 
 
 def figure_set(snapshot: Snapshot) -> FigureSet:
-    """Compare all districts of a snapshot with each other."""
+    """Return the figure set of a snapshot."""
     return FigureSet(snapshot, Reference(snapshot.districts.values()))
 
 
-def _refreshed(snapshot: Snapshot, newest: Iterable[RefreshedTable | None]) -> FigureSet:
-    for table in newest:
+def _apply_all(snapshot: Snapshot, tables: Iterable[RefreshedTable | None]) -> FigureSet:
+    for table in tables:
         if table is None:
             continue
         try:
             snapshot = apply(snapshot, table)
-        except (ArithmeticError, ValueError) as error:  # such as a figure so large that no mean exists
+        except (ArithmeticError, ValueError) as error:  # such as a figure so large that a mean overflows
             fault = {"event": "table_unusable", "table": table.name}
             log.warning("the table of %s cannot be used: %s", table.name, type(error).__name__, extra=fault)
     return figure_set(snapshot)

@@ -1,8 +1,8 @@
-"""Where refreshed tables are kept: the shared tier, or without one a folder of this machine.
+"""Table storage: refreshed tables are stored in the shared tier or, without one, in a local folder.
 
-A table is some hundred kilobytes of JSON, compressed, under a key of its own; each container looks for a
-newer one every quarter of an hour, behind its callers, and before its callers when the family that rests on
-it was flushed. A table that cannot be read counts as none.
+A table is a few hundred kilobytes of JSON, compressed, under its own key. Each container checks for a newer
+one every quarter of an hour in the background; after a flush of a family that depends on the table, the next
+caller waits for the check. An unreadable table counts as absent.
 """
 
 import asyncio
@@ -23,15 +23,16 @@ from veo.models import Value
 T = TypeVar("T", bound=Value)
 log = logging.getLogger(__name__)
 
-LOOK_AGAIN = 900.0  # seconds
-KEPT = timedelta(days=400)
-LARGEST = 64 * 2**20  # bytes of a table unpacked: what is larger is none of ours
+CHECK_INTERVAL = 900.0  # seconds
+RETENTION = timedelta(days=400)
+MAX_UNPACKED_BYTES = 64 * 2**20  # a larger table counts as unreadable
 
 
 class Table(Generic[T]):
-    """One table that is refreshed now and then: `take` gives the newest, `put` keeps a newer one.
+    """One stored table: `newest` returns it, `put` replaces it.
 
-    `follows` names families that rest on the table: the flush of one may mean that there is a newer one.
+    `flush_tags` are the tags whose flush suggests that there is a newer table, such as the families that
+    depend on it.
     """
 
     def __init__(
@@ -41,64 +42,64 @@ class Table(Generic[T]):
         cache: Cache,
         folder: Path | None,
         *,
-        follows: tuple[str, ...] = ("all",),
+        flush_tags: tuple[str, ...] = ("all",),
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._name, self._model, self._cache, self._follows = name, model, cache, follows
+        self._name, self._model, self._cache, self._flush_tags = name, model, cache, flush_tags
         self._file = None if folder is None else folder.expanduser() / f"{name}.table"
         self._clock = clock
-        self._known: T | None = None
-        self._content: str | None = None
-        self._looked = float("-inf")
-        self._flushed: tuple[str | None, ...] = (None,) * len(follows)
-        self._looking: asyncio.Task[None] | None = None
+        self._table: T | None = None
+        self._content: str | None = None  # of the table, packed
+        self._checked_at = float("-inf")
+        self._versions: tuple[str | None, ...] = (None,) * len(flush_tags)
+        self._check_task: asyncio.Task[None] | None = None
 
-    async def take(self) -> T | None:
-        """Give the newest known table; the first caller after start or flush waits, others for nothing."""
-        flushed = self._stamps()
-        if flushed != self._flushed:
-            self._flushed, self._looked = flushed, float("-inf")
-        if self._clock() - self._looked > LOOK_AGAIN and not self._under_way():
-            self._looking = asyncio.get_running_loop().create_task(self._look())
-        if self._looking is not None and self._looked == float("-inf"):
-            await asyncio.shield(self._looking)
-        return self._known
+    async def newest(self) -> T | None:
+        """Return the newest known table; only the first call after the start or a flush waits for a read."""
+        versions = self._tag_versions()
+        if versions != self._versions:
+            self._versions, self._checked_at = versions, float("-inf")
+        if self._clock() - self._checked_at > CHECK_INTERVAL and not self._is_checking():
+            self._check_task = asyncio.get_running_loop().create_task(self._check())
+        if self._check_task is not None and self._checked_at == float("-inf"):
+            await asyncio.shield(self._check_task)
+        return self._table
 
     async def stored(self) -> T | None:
-        """Return the table that `put` would replace, read anew; None where no readable one is kept.
+        """Read and return the table that `put` would replace; None if there is no readable one.
 
-        Raise SourceError when it cannot be read: a table put then might be worse than the one it replaces.
+        Raise SourceError if storage cannot be read: a new table might be worse than the stored one.
         """
-        content = await self._fetched()
-        return self._known if content is None else await self._parsed(content) or self._known
+        content = await self._read()
+        return self._table if content is None else await self._parse(content) or self._table
 
     async def put(self, table: T) -> None:
-        """Keep a table for all; raise SourceError when it could not be kept."""
-        content = await asyncio.to_thread(_packed, table)
+        """Store a table for all containers; raise SourceError if that fails."""
+        content = await asyncio.to_thread(_pack, table)
         if self._file is None:
-            if not await self._cache.keep(self._name, content, KEPT):
-                raise SourceError("cache", f"the table {self._name} could not be kept in the shared tier")
+            if not await self._cache.put_text(self._name, content, RETENTION):
+                raise SourceError("cache", f"the table {self._name} could not be stored in the shared tier")
         else:
             try:
-                await asyncio.to_thread(_write, self._file, content)
+                await asyncio.to_thread(_write_file, self._file, content)
             except OSError as error:
                 reason = f"the table {self._name} could not be written: {error.strerror}"
                 raise SourceError("tables", reason) from None
-        self._known, self._content, self._looked = table, content, self._clock()
-        self._flushed = self._stamps()
+        self._table, self._content, self._checked_at = table, content, self._clock()
+        self._versions = self._tag_versions()
 
-    def _stamps(self) -> tuple[str | None, ...]:
-        return tuple(map(self._cache.stamp, self._follows))
+    def _tag_versions(self) -> tuple[str | None, ...]:
+        return tuple(map(self._cache.tag_version, self._flush_tags))
 
-    def _under_way(self) -> bool:
-        looking = self._looking  # of a loop that has ended it would never be done
-        return looking is not None and not looking.done() and looking.get_loop() is asyncio.get_running_loop()
+    def _is_checking(self) -> bool:
+        task = self._check_task  # a task of a closed event loop never finishes
+        return task is not None and not task.done() and task.get_loop() is asyncio.get_running_loop()
 
-    async def _fetched(self) -> str | None:
+    async def _read(self) -> str | None:
         try:
             if self._file is None:
-                return await self._cache.fetch(self._name)
-            return await asyncio.to_thread(_read, self._file)
+                return await self._cache.fetch_text(self._name)
+            return await asyncio.to_thread(_read_file, self._file)
         except StoreError:
             reason = f"the table {self._name} could not be read from the shared tier"
             raise SourceError("cache", reason) from None
@@ -106,43 +107,43 @@ class Table(Generic[T]):
             reason = f"the table {self._name} could not be read: {error.strerror}"
             raise SourceError("tables", reason) from None
 
-    async def _parsed(self, content: str) -> T | None:
+    async def _parse(self, content: str) -> T | None:
         try:
-            return await asyncio.to_thread(_unpacked, content, self._model)
+            return await asyncio.to_thread(_unpack, content, self._model)
         except (ValueError, zlib.error) as error:
             fault = {"event": "table_unreadable", "table": self._name}
             log.warning("the table %s cannot be read: %s", self._name, type(error).__name__, extra=fault)
             return None
 
-    async def _look(self) -> None:
-        before, flushed = self._content, self._flushed
+    async def _check(self) -> None:
+        content_before, versions = self._content, self._versions
         content = (
-            await self._cache.kept(self._name)
+            await self._cache.get_text(self._name)
             if self._file is None
             else await asyncio.to_thread(_read_if_possible, self._file)
         )
-        if content is not None and content != before:
-            known = await self._parsed(content)
-            if known is not None and self._content is before:  # else a newer one was put meanwhile
-                self._known, self._content = known, content
-        if self._flushed == flushed:  # else the next caller looks again: there may be a newer one since
-            self._looked = self._clock()
+        if content is not None and content != content_before:
+            table = await self._parse(content)
+            if table is not None and self._content is content_before:  # else `put` was called meanwhile
+                self._table, self._content = table, content
+        if self._versions == versions:  # else a flush came meanwhile: the next caller checks again
+            self._checked_at = self._clock()
 
 
-def _packed(table: Value) -> str:
+def _pack(table: Value) -> str:
     return b85encode(zlib.compress(table.model_dump_json().encode(), 9)).decode()
 
 
-def _unpacked(content: str, model: type[T]) -> T:
-    unpacking = zlib.decompressobj()
-    text = unpacking.decompress(b85decode(content), LARGEST)
-    if not unpacking.eof:
-        raise ValueError("too large, or cut off")
+def _unpack(content: str, model: type[T]) -> T:
+    decompressor = zlib.decompressobj()
+    text = decompressor.decompress(b85decode(content), MAX_UNPACKED_BYTES)
+    if not decompressor.eof:
+        raise ValueError("too large or truncated")
     return model.model_validate_json(text)
 
 
-def _read(file: Path) -> str | None:
-    """Return what a file holds, None where there is none; what is not ASCII is no table of ours."""
+def _read_file(file: Path) -> str | None:
+    """Return the content of a file, None if it is absent; non-ASCII bytes make it an unreadable table."""
     try:
         return file.read_text("ascii", "replace")
     except FileNotFoundError:
@@ -151,17 +152,17 @@ def _read(file: Path) -> str | None:
 
 def _read_if_possible(file: Path) -> str | None:
     try:
-        return _read(file)
+        return _read_file(file)
     except OSError:
         return None
 
 
-def _write(file: Path, content: str) -> None:
-    """Write beside and rename: a reader sees the old table or the new one, whoever else writes."""
+def _write_file(file: Path, content: str) -> None:
+    """Write a file atomically: concurrent readers see the whole old table or the whole new one."""
     file.parent.mkdir(parents=True, exist_ok=True)
-    beside = file.with_name(f"{file.name}.{token_hex(4)}")
+    temporary = file.with_name(f"{file.name}.{token_hex(4)}")
     try:
-        beside.write_text(content, "ascii")
-        beside.replace(file)
+        temporary.write_text(content, "ascii")
+        temporary.replace(file)
     finally:
-        beside.unlink(missing_ok=True)
+        temporary.unlink(missing_ok=True)

@@ -1,8 +1,8 @@
-"""The web endpoints: `create_app` gives the ASGI app.
+"""The web endpoints: `create_app` returns the ASGI app.
 
-The way of a request: access (id, log line) → errors (everything that is raised) → routes (ask, answer)
-→ body (what was sent) → respond (the envelope). `routes.PUBLIC` is the table of what can be asked.
-`site` serves the pages, whose files stand in `pages/`.
+A request passes `request_log` (its id and log line), `security_headers`, `errors` (exception → response) and
+`rate_limit`; its handler in `routes` reads it with `body` and answers with `envelope`. `routes.PUBLIC` lists
+the public endpoints and `admin.ADMIN` those of the admin; `html_pages` serves the files in `pages/`.
 """
 
 from veo.web.app import create_app

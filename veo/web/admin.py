@@ -1,4 +1,4 @@
-"""The cache over HTTP, for the bearer of the admin token. Every change is logged: who, what and when."""
+"""The cache over HTTP, for requests with the admin token. Every change is logged: who, what and when."""
 
 import logging
 from collections.abc import Awaitable, Callable
@@ -13,53 +13,53 @@ from veo.operations import cache_admin, cache_warmup
 from veo.runtime import Runtime
 from veo.schemas import requests
 from veo.web.auth import fingerprint, require_admin
-from veo.web.body import json_body, query
-from veo.web.envelope import answered, of_the_moment
+from veo.web.body import json_body, query_parameters
+from veo.web.envelope import success_response, uncacheable_hit
 from veo.web.routes import Endpoint, Handler
 
 log = logging.getLogger(__name__)
 
 Plain = dict[str, Any]
-Work = Callable[[Request, Runtime], Awaitable[Plain]]
+Operation = Callable[[Request, Runtime], Awaitable[Plain]]
 
-LONGEST_WARMING = 15.0  # seconds to begin questions in, of at most six each: a proxy cuts at 30
+WARM_UP_SECONDS = 15.0  # starts no further question after this; each takes up to 6 s and proxies cut at 30
 
 
 class FlushRequest(requests.Request):
-    """What to make unreachable: one of the three."""
+    """The entries to invalidate: exactly one of the fields is set."""
 
     family: str | None = None
     area: str | None = None
     all: Literal[True] | None = None
 
 
-def _endpoint(method: str, path: str) -> Callable[[Work], Endpoint]:
-    """Let a coroutine answer the admin under a path; changes are logged, nothing may be kept by a proxy."""
+def _endpoint(method: str, path: str) -> Callable[[Operation], Endpoint]:
+    """Make a coroutine an admin endpoint: it requires the token, logs changes and is never cacheable."""
 
-    def made(work: Work) -> Endpoint:
-        @wraps(work)
+    def decorate(operation: Operation) -> Endpoint:
+        @wraps(operation)
         async def handler(request: Request) -> Response:
             require_admin(request)
             runtime = cast("Runtime", request.app.state.runtime)
-            done = await work(request, runtime)
+            result = await operation(request, runtime)
             if method != "GET":
-                _log_change(runtime, work.__name__, done)
-            return answered(request, of_the_moment(done))
+                _log_change(runtime, operation.__name__, result)
+            return success_response(request, uncacheable_hit(result))
 
         return Endpoint(method, path, cast("Handler", handler))
 
-    return made
+    return decorate
 
 
 @_endpoint("GET", "/admin/cache/stats")
 async def stats(request: Request, runtime: Runtime) -> Plain:
-    """Tell what the cache does and saves, today or on a `day`."""
-    return await cache_admin.stats(runtime, query(request).get("day"))
+    """Return the cache's statistics and savings, for today or a given `day`."""
+    return await cache_admin.stats(runtime, query_parameters(request).get("day"))
 
 
 @_endpoint("GET", "/admin/cache/entries/{key:path}")
 async def entry(request: Request, runtime: Runtime) -> Plain:
-    """Tell what stands under a key."""
+    """Return the entry of a key."""
     return await cache_admin.entry(runtime, request.path_params["key"])
 
 
@@ -71,29 +71,31 @@ async def delete(request: Request, runtime: Runtime) -> Plain:
 
 @_endpoint("POST", "/admin/cache/flush")
 async def flush(request: Request, runtime: Runtime) -> Plain:
-    """Make a family, an area or everything unreachable."""
-    asked = requests.read_json(FlushRequest, await json_body(request))
-    chosen = asked.model_dump(exclude_none=True)
-    if len(chosen) != 1:
+    """Invalidate a family, an area or everything."""
+    flush_request = requests.read_json(FlushRequest, await json_body(request))
+    targets = flush_request.model_dump(exclude_none=True)
+    if len(targets) != 1:
         raise InvalidQuestion("body: must hold exactly one of family, area and all")
-    if asked.family is not None and asked.family not in cache_admin.FAMILIES:
+    family, area = flush_request.family, flush_request.area
+    if family is not None and family not in cache_admin.FAMILIES:
         raise InvalidQuestion(f"family: must be one of {', '.join(cache_admin.FAMILIES)}")
-    return await cache_admin.flush(runtime, asked.family or ("all" if asked.all else f"area:{asked.area}"))
+    return await cache_admin.flush(runtime, family or ("all" if flush_request.all else f"area:{area}"))
 
 
 @_endpoint("POST", "/admin/cache/warm")
 async def warm(request: Request, runtime: Runtime) -> Plain:
-    """Ask what is asked most, so that it is in the cache."""
+    """Fill the cache with the answers to the most frequent questions."""
     del request
-    return await cache_warmup.warm(runtime, seconds=LONGEST_WARMING)
+    return await cache_warmup.warm(runtime, seconds=WARM_UP_SECONDS)
 
 
 ADMIN = (stats, entry, delete, flush, warm)
-"""Every route of the admin, in the order of the documentation."""
+"""Every admin route, in the order of the documentation."""
 
 
-def _log_change(runtime: Runtime, operation: str, done: Plain) -> None:
-    told = {name: done[name] for name in ("key", "deleted", "flushed", "asked", "confirmed") if name in done}
-    who = fingerprint(runtime.settings)
-    extra = {"event": "admin", "operation": operation, "token": who, "done": told}
-    log.warning("admin %s %s by token %s", operation, told, who, extra=extra)
+def _log_change(runtime: Runtime, operation: str, result: Plain) -> None:
+    shown = ("key", "deleted", "flushed", "asked", "confirmed")
+    summary = {name: result[name] for name in shown if name in result}
+    token = fingerprint(runtime.settings)
+    extra = {"event": "admin", "operation": operation, "token": token, "done": summary}
+    log.warning("admin %s %s by token %s", operation, summary, token, extra=extra)

@@ -1,4 +1,4 @@
-"""The ASGI app: routes, what stands around them, and what it holds while it runs."""
+"""The ASGI app: its routes, its middleware and its lifespan."""
 
 import logging
 import time
@@ -21,8 +21,8 @@ from veo.operations import cache_warmup
 from veo.runtime import Runtime, build
 from veo.settings import Settings
 from veo.web.admin import ADMIN
-from veo.web.errors import Errors, on_http_error
-from veo.web.html_pages import pages
+from veo.web.errors import ErrorHandler, on_http_error
+from veo.web.html_pages import page_routes
 from veo.web.rate_limit import RateLimit
 from veo.web.request_log import RequestLog
 from veo.web.routes import PUBLIC, home
@@ -33,7 +33,7 @@ log = logging.getLogger(__name__)
 
 
 def create_app(settings: Settings | None = None, runtime: Runtime | None = None) -> FastAPI:
-    """Give the app; `settings` are read from the environment, and not at all when a runtime is given."""
+    """Create the app; `settings` default to the environment and are unused when a runtime is given."""
     runtime = runtime or build(settings)
     app = FastAPIOffline(
         title="Veo",
@@ -41,35 +41,35 @@ def create_app(settings: Settings | None = None, runtime: Runtime | None = None)
         redoc_url=None,
         redirect_slashes=False,  # a redirect behind a rewrite would name the wrong host
         lifespan=_lifespan,
-        middleware=_around(runtime.settings),
+        middleware=_middleware(runtime.settings),
         exception_handlers={HTTPException: on_http_error},
-        telemetry=_spans(runtime.settings),
+        telemetry=_telemetry(runtime.settings),
     )
     app.state.runtime, app.state.started = runtime, time.monotonic()
     app.add_route("/api", home, methods=["GET"])
-    app.router.routes.extend(pages(runtime))
+    app.router.routes.extend(page_routes(runtime))
     for route in app.routes:
-        if isinstance(route, Route) and route.methods == {"GET"}:  # the framework's own: /docs
+        if isinstance(route, Route) and route.methods == {"GET"}:  # such as the framework's /docs
             route.methods.add("HEAD")
-    asked = (Route(e.path, e.handler, methods=[e.method]) for e in (*PUBLIC, *ADMIN))
-    app.router.routes[:0] = asked  # routes are tried one by one: what is asked most comes first
+    endpoints = (Route(e.path, e.handler, methods=[e.method]) for e in (*PUBLIC, *ADMIN))
+    app.router.routes[:0] = endpoints  # the router tries routes in order, so the busiest come first
     app.state.paths = {route.endpoint: route.path for route in app.routes if isinstance(route, Route)}
-    app.openapi = _document  # type: ignore[method-assign]  # FastAPI's documented seam
+    app.openapi = _openapi_document  # type: ignore[method-assign]  # FastAPI's documented seam
     return app
 
 
 @cache
-def _document() -> dict[str, Any]:
-    from veo.web.openapi import document  # noqa: PLC0415  # few processes are ever asked for it
+def _openapi_document() -> dict[str, Any]:
+    from veo.web.openapi import document  # noqa: PLC0415  # few processes ever serve it
 
     return document(PUBLIC)
 
 
 @asynccontextmanager
 async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
-    """Log as configured; meet the shared tier before the first request, and take leave of it at the end."""
+    """Configure logging, connect to L2 before the first request, and close the runtime at shutdown."""
     runtime: Runtime = app.state.runtime
-    _log(runtime.settings)
+    _configure_logging(runtime.settings)
     await runtime.cache.preload()
     await cache_warmup.preload(runtime)
     try:
@@ -78,33 +78,33 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
         await runtime.close()
 
 
-def _spans(settings: Settings) -> TelemetryConfig:
-    """Send a span of each request where an endpoint is set and `veo[otel]` is there, and else nothing.
+def _telemetry(settings: Settings) -> TelemetryConfig:
+    """Trace each request if an endpoint is set and the extra `veo[otel]` is installed.
 
-    The framework makes, batches and sends them. Its own log records carry stack traces: they stay off.
+    The framework creates, batches and sends the spans. Its log records stay off: they carry stack traces.
     """
-    wanted = settings.otel_endpoint is not None
-    if wanted and find_spec("opentelemetry.sdk") is None:
+    tracing = settings.otel_endpoint is not None
+    if tracing and find_spec("opentelemetry.sdk") is None:
         log.warning(
             "OTEL_EXPORTER_OTLP_ENDPOINT is set but the extra veo[otel] is missing: no spans are sent",
             extra={"event": "spans_unavailable"},
         )
-        wanted = False
+        tracing = False
     return {
-        "tracing": wanted,
-        "auto_configure": wanted,
+        "tracing": tracing,
+        "auto_configure": tracing,
         "operation_spans": False,
         "metrics": False,
         "logs": False,
     }
 
 
-def _log(settings: Settings) -> None:
+def _configure_logging(settings: Settings) -> None:
     logs.configure(settings.log_level, settings.log_format, secrets=settings.secrets())
 
 
-def _around(settings: Settings) -> list[Middleware]:
-    """Give what stands around the routes, outermost first: errors are answered inside of all headers."""
+def _middleware(settings: Settings) -> list[Middleware]:
+    """Return the middleware, outermost first: those that add headers also wrap error responses."""
     cors = Middleware(
         CORSMiddleware,
         allow_origins=settings.cors_origins,
@@ -112,7 +112,7 @@ def _around(settings: Settings) -> list[Middleware]:
         allow_headers=("Content-Type", "X-Request-Id"),
         expose_headers=("X-Request-Id", "Retry-After"),
     )
-    others = [cors] if settings.cors_origins else []  # no other origin may ask: nothing is said of any
+    optional = [cors] if settings.cors_origins else []  # without it no other origin can read answers
     limits = Middleware(RateLimit, per_minute=settings.rate_limit, hops=settings.trusted_proxy_hops)
     outer = [Middleware(ScopeDefaults), Middleware(RequestLog), Middleware(SecurityHeaders)]
-    return [*outer, *others, Middleware(Errors), limits]
+    return [*outer, *optional, Middleware(ErrorHandler), limits]

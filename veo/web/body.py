@@ -1,4 +1,4 @@
-"""What a caller sent: a JSON body of bounded size, or a query string."""
+"""Reading a request: a JSON body of bounded size, or a query string."""
 
 import asyncio
 from collections.abc import Callable
@@ -12,56 +12,56 @@ from starlette.requests import Request
 from veo.errors import InvalidQuestion
 from veo.sources.embedded.place_resolver import Places
 
-MOST_BYTES = 64 * 1024
-MOST_SECONDS = 10
+MAX_BYTES = 64 * 1024
+MAX_SECONDS = 10
 JSON = "application/json"
-REMEMBERED, SHORT = 1_024, 512  # questions, and bytes of the longest: nobody can fill the memory with them
+MEMO_SIZE, MEMO_MAX_BYTES = 1_024, 512  # requests, and bytes of the longest: they bound the memory in use
 R = TypeVar("R")
 
 
-async def json_body(request: Request, within: float = MOST_SECONDS) -> bytes:
-    """Read a body, no more of it than `MOST_BYTES` and for no longer than `within` seconds.
+async def json_body(request: Request, within: float = MAX_SECONDS) -> bytes:
+    """Read a body of at most `MAX_BYTES` within `within` seconds; a missing content type means JSON.
 
-    No content type at all counts as JSON. Raises HTTPException: 415 for another type, 413 for too much; and
-    InvalidQuestion for a body that does not arrive in time.
+    Raises HTTPException for another content type (415) or a longer body (413), and InvalidQuestion if the
+    body does not arrive in time.
     """
-    kind = request.headers.get("content-type") or JSON
-    if kind.partition(";")[0].strip().lower() != JSON:
+    content_type = request.headers.get("content-type") or JSON
+    if content_type.partition(";")[0].strip().lower() != JSON:
         raise HTTPException(415, f"The body must be {JSON}")
     try:
         async with asyncio.timeout(within):
-            return await _all(request)
+            return await _read_bounded(request)
     except TimeoutError:
         raise InvalidQuestion(f"body: did not arrive within {within:g} s") from None
 
 
-async def _all(request: Request) -> bytes:
+async def _read_bounded(request: Request) -> bytes:
     body = bytearray()
     async for chunk in request.stream():
-        if len(body) + len(chunk) > MOST_BYTES:
-            raise HTTPException(413, f"The body must be at most {MOST_BYTES:,} bytes")
+        if len(body) + len(chunk) > MAX_BYTES:
+            raise HTTPException(413, f"The body must be at most {MAX_BYTES:,} bytes")
         body += chunk
     return bytes(body)
 
 
-def query(request: Request) -> dict[str, str]:
-    """Give the parameters of the query string."""
-    return parameters(request.scope["query_string"])
+def query_parameters(request: Request) -> dict[str, str]:
+    """Return the parameters of a request's query string."""
+    return parse_query(request.scope["query_string"])
 
 
-def parameters(text: bytes) -> dict[str, str]:
-    """Give the parameters of a query string; an empty one was left empty in a form, so it is absent.
+def parse_query(text: bytes) -> dict[str, str]:
+    """Return the parameters of a query string without empty ones, which are blank fields of a form.
 
-    Raises InvalidQuestion for one that is given twice.
+    Raises InvalidQuestion if a parameter is repeated.
     """
-    given = QueryParams(text)
-    if len(given.multi_items()) > len(given):
-        twice = [name for name in given if len(given.getlist(name)) > 1]
-        raise InvalidQuestion(*(f"{name[:40]}: must be given once" for name in twice))
-    return {name: value for name, value in given.items() if value}
+    parameters = QueryParams(text)
+    if len(parameters.multi_items()) > len(parameters):
+        repeated = [name for name in parameters if len(parameters.getlist(name)) > 1]
+        raise InvalidQuestion(*(f"{name[:40]}: must be given once" for name in repeated))
+    return {name: value for name, value in parameters.items() if value}
 
 
-def remembered(read: Callable[[bytes, Places], R]) -> Callable[[bytes, Places], R]:
-    """Read short questions that were read before no more: reading one takes as long as finding its answer."""
-    known = lru_cache(maxsize=REMEMBERED)(read)
-    return lambda sent, places: (known if len(sent) <= SHORT else read)(sent, places)
+def memoised(read: Callable[[bytes, Places], R]) -> Callable[[bytes, Places], R]:
+    """Memoise a parser for short requests: parsing takes as long as finding the answer in memory."""
+    memo = lru_cache(maxsize=MEMO_SIZE)(read)
+    return lambda sent, places: (memo if len(sent) <= MEMO_MAX_BYTES else read)(sent, places)

@@ -1,4 +1,4 @@
-"""Answers to two questions at once: an area or what lies around it, and the way to a destination."""
+"""Answers composed of two questions: an area, or what lies around it, and the journey to a destination."""
 
 import asyncio
 from math import dist
@@ -6,10 +6,12 @@ from typing import Any, TypeVar
 
 from veo.cache import Hit, UpstreamThrottled
 from veo.errors import SourceError
+from veo.facts.area import AreaData
+from veo.facts.commute import CommuteData
+from veo.facts.maps import Distance, MapsData
 from veo.identity_memo import IdentityMemo
 from veo.models import Answer
 from veo.runtime import Runtime
-from veo.schemas.responses import AreaData, CommuteData, Distance, MapsData
 from veo.scoring import FigurePercentiles
 from veo.sources.embedded.walking import point
 
@@ -18,49 +20,48 @@ FAILURES = (SourceError, UpstreamThrottled, OSError)  # a timeout is an OSError
 
 
 async def area(runtime: Runtime, code: str, destination: str) -> Hit[Answer[AreaData]]:
-    """Tell everything known of an area, with the way to a destination where one is named."""
+    """Answer with an area, and the journey to the destination if there is one."""
     if not destination:
-        return await _placed(runtime, await runtime.questions.area(code))
+        return await _add_percentiles(runtime, await runtime.questions.area(code))
     home = runtime.tables.places.canonical_area(code)
-    asked = runtime.questions.area(home), _way(runtime, home, destination)
-    bare, way = await asyncio.gather(*asked)
-    found = await _placed(runtime, bare)
-    if isinstance(way, str):
-        return _lacking(found, way)
-    return _joined(found, way, found.value.data.model_copy(update={"commute": way.value.data}))
+    hit, commute = await asyncio.gather(runtime.questions.area(home), _commute(runtime, home, destination))
+    hit = await _add_percentiles(runtime, hit)
+    if isinstance(commute, str):
+        return _incomplete(hit, commute)
+    return _joined(hit, commute, hit.value.data.model_copy(update={"commute": commute.value.data}))
 
 
-async def _placed(runtime: Runtime, hit: Hit[Answer[AreaData]]) -> Hit[Answer[AreaData]]:
-    """Say where each figure stands among London's: kept, it would be as old as the entry."""
+async def _add_percentiles(runtime: Runtime, hit: Hit[Answer[AreaData]]) -> Hit[Answer[AreaData]]:
+    """Add the percentile of each figure; it is not cached, because it depends on all districts."""
     current = await runtime.sources.figures.current()
-    return hit._replace(value=_PLACED.of(hit.value, current.percentiles))
+    return hit._replace(value=_PERCENTILES.get(hit.value, current.percentiles))
 
 
 def _with_percentiles(answer: Answer[AreaData], percentiles: FigurePercentiles) -> Answer[AreaData]:
-    placed = percentiles.of(answer.data.figures)
-    return answer.model_copy(update={"data": answer.data.model_copy(update={"percentiles": placed})})
+    data = answer.data.model_copy(update={"percentiles": percentiles.of(answer.data.figures)})
+    return answer.model_copy(update={"data": data})
 
 
-_PLACED = IdentityMemo(_with_percentiles)
+_PERCENTILES = IdentityMemo(_with_percentiles)
 
 
 async def around(runtime: Runtime, code: str, destination: str) -> Hit[Answer[MapsData]]:
-    """Tell what lies around an area, with the distance to a destination where one is named."""
+    """Answer with what lies around an area, and the distance to the destination if there is one."""
     if not destination:
         return await runtime.questions.maps(code)
     home = runtime.tables.places.canonical_area(code)
-    found, way = await asyncio.gather(runtime.questions.maps(home), _way(runtime, home, destination))
-    if isinstance(way, str):
-        return _lacking(found, way)
+    hit, commute = await asyncio.gather(runtime.questions.maps(home), _commute(runtime, home, destination))
+    if isinstance(commute, str):
+        return _incomplete(hit, commute)
     end = await runtime.questions.located(runtime.tables.places.destination(destination))
-    km = dist(point(found.value.data.location), point(end.place.location))
-    far = {"distance_to_destination": _distance(km, way.value.data.duration)}
-    joined = _joined(found, way, found.value.data.model_copy(update=far))
-    return noted(joined, "The distance to the destination is a straight line.")
+    km = dist(point(hit.value.data.location), point(end.place.location))
+    distance = _distance(km, commute.value.data.duration)
+    joined = _joined(hit, commute, hit.value.data.model_copy(update={"distance_to_destination": distance}))
+    return with_notice(joined, "The distance to the destination is measured in a straight line.")
 
 
-async def _way(runtime: Runtime, origin: str, destination: str) -> Hit[Answer[CommuteData]] | str:
-    """Give the way, or the notice that there is none: one failed source does not spoil an answer."""
+async def _commute(runtime: Runtime, origin: str, destination: str) -> Hit[Answer[CommuteData]] | str:
+    """Return the journey, or a notice if its source fails, so that the rest can still be answered."""
     try:
         return await runtime.questions.commute(origin, destination)
     except FAILURES:
@@ -77,19 +78,19 @@ def _distance(km: float, minutes: int) -> Distance:
     )
 
 
-def noted(hit: Hit[Answer[T]], notice: str) -> Hit[Answer[T]]:
-    """Give an answer with one more notice."""
-    said = (*hit.value.notices, notice)
-    return hit._replace(value=hit.value.model_copy(update={"notices": said}))
+def with_notice(hit: Hit[Answer[T]], notice: str) -> Hit[Answer[T]]:
+    """Return a hit with one more notice in its answer."""
+    notices = (*hit.value.notices, notice)
+    return hit._replace(value=hit.value.model_copy(update={"notices": notices}))
 
 
-def _lacking(hit: Hit[Answer[T]], notice: str) -> Hit[Answer[T]]:
-    """Say what is missing: nobody may keep the answer for later."""
-    return noted(hit, notice)._replace(computed=0.0, fresh=0.0)
+def _incomplete(hit: Hit[Answer[T]], notice: str) -> Hit[Answer[T]]:
+    """Return a hit with a notice of the missing part; no HTTP cache may store it."""
+    return with_notice(hit, notice)._replace(computed=0.0, fresh=0.0)
 
 
 def _joined(first: Hit[Answer[T]], second: Hit[Answer[Any]], data: T) -> Hit[Answer[T]]:
-    """Join two answers: cached only when both were, stale when one is, as old as the older."""
+    """Join two answers: cached if both are, stale if either is, and as old as the older one."""
     one, other = first.value, second.value
     answer: Answer[T] = Answer(
         data=data,
@@ -104,7 +105,7 @@ def _joined(first: Hit[Answer[T]], second: Hit[Answer[Any]], data: T) -> Hit[Ans
         age=max(first.age, second.age),
         cached=first.cached and second.cached,
         stale=first.stale or second.stale,
-        # times only grow: their sum moves whenever one of the two is computed anew
+        # times only increase, so their sum changes whenever either answer is computed again
         computed=first.computed + second.computed if first.computed and second.computed else 0.0,
         fresh=min(first.fresh, second.fresh),
     )

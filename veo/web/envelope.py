@@ -1,4 +1,4 @@
-"""The envelope around every answer, and what it says of how the answer came about."""
+"""The envelope of every answer: its data, and metadata on where they came from."""
 
 import math
 from datetime import UTC, datetime
@@ -16,17 +16,17 @@ from veo.sources.http.provider import Blob
 from veo.web import json_fragments
 from veo.web.body import JSON
 from veo.web.http_caching import cached_response
-from veo.web.request_log import elapsed, tell
+from veo.web.request_log import elapsed_seconds, record_answer_origin
 
 T = TypeVar("T")
 
-ALWAYS = 1.0  # a time of its own: this was never computed
+STATIC = 1.0  # the `computed` time that marks data which were never computed
 
 
 class Metadata(Value):
-    """How an answer came about; `cached`, `stale` and the age are the cache's word.
+    """Where an answer came from; `cached`, `stale` and the age are as the cache reports them.
 
-    `attribution` is what licences of the sources want shown with it.
+    `attribution` holds the texts that the licences of the sources require to be shown with it.
     """
 
     timestamp: str
@@ -60,61 +60,63 @@ class Recommended(Value):
     metadata: Metadata
 
 
-def answered(request: Request, hit: Hit[Answer[Any]]) -> Response:
-    """Give an answer in its envelope."""
+def success_response(request: Request, hit: Hit[Answer[Any]]) -> Response:
+    """Return an answer in its envelope."""
     answer = json_fragments.success(hit.value.data, _metadata(request.scope, hit))
     return cached_response(request, answer, hit)
 
 
-def recommended(request: Request, hit: Hit[Answer[Recommendations]], most: int) -> Response:
-    """Give the first `most` areas, and what is to be said of just these."""
+def recommendations_response(request: Request, hit: Hit[Answer[Recommendations]], most: int) -> Response:
+    """Return the first `most` areas, with the notices for a list of that length."""
     data = hit.value.data
-    metadata = _metadata(request.scope, hit, data.said_for[most - 1])
+    metadata = _metadata(request.scope, hit, data.notices_by_count[most - 1])
     return cached_response(request, json_fragments.recommended(data, most, metadata), hit)
 
 
-def known(data: Any, *sources: str) -> Hit[Answer[Any]]:
-    """Give what needs no question, and changes only with the program, in the form of an answer to one."""
+def static_hit(data: Any, *sources: str) -> Hit[Answer[Any]]:
+    """Return a hit for data that change only with the program."""
     answer: Answer[Any] = Answer(data=data, sources=sources)
-    return Hit(answer, "source", 0.0, cached=False, stale=False, computed=ALWAYS, fresh=math.inf)
+    return Hit(answer, "source", 0.0, cached=False, stale=False, computed=STATIC, fresh=math.inf)
 
 
-def of_the_moment(data: Any) -> Hit[Answer[Any]]:
-    """Give what nobody may keep in the form of an answer to a question."""
+def uncacheable_hit(data: Any) -> Hit[Answer[Any]]:
+    """Return a hit for data that no cache may store."""
     return Hit(Answer(data=data), "source", age=0.0, cached=False, stale=False)
 
 
-def uncached(blob: Blob) -> Response:
-    """Give an answer that nobody may keep."""
+def blob_response(blob: Blob) -> Response:
+    """Return a provider's file, which no cache may store."""
     return Response(blob.content, media_type=blob.content_type, headers={"Cache-Control": "no-store"})
 
 
-def as_json(answer: BaseModel, status: int = 200) -> Response:
-    """Serialise once, straight to bytes."""
-    return Response(answer.model_dump_json(), status, media_type=JSON)
+def model_response(model: BaseModel, status: int = 200) -> Response:
+    """Return a model as JSON without an envelope."""
+    return Response(model.model_dump_json(), status, media_type=JSON)
 
 
 def timestamp() -> str:
-    """Give the present time in UTC to the millisecond."""
+    """Return the current time in UTC to the millisecond."""
     return datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 def elapsed_ms(scope: Scope) -> int:
-    """Give the whole milliseconds since a request came in."""
-    return round(elapsed(scope) * 1000)
+    """Return the milliseconds since a request arrived."""
+    return round(elapsed_seconds(scope) * 1000)
 
 
 def _metadata(scope: Scope, hit: Hit[Answer[Any]], last: tuple[str, ...] = ()) -> bytes:
-    """Give the metadata as JSON, and leave the same for the log."""
+    """Return the metadata as JSON, and record the origin, sources and notices for the log."""
     late = (f"This answer is from {_ago(hit.age)} ago: no newer one came in time.",) if hit.stale else ()
-    origin = "static" if hit.computed == ALWAYS else hit.origin
-    tell(scope, origin, hit.value.sources, (*late, *hit.value.notices, *last))
-    moment = json_fragments.Moment(timestamp(), elapsed_ms(scope), hit.cached, hit.stale, int(hit.age))
-    return json_fragments.metadata(moment, hit.value, late, last)
+    origin = "static" if hit.computed == STATIC else hit.origin
+    record_answer_origin(scope, origin, hit.value.sources, (*late, *hit.value.notices, *last))
+    per_request = json_fragments.PerRequest(
+        timestamp(), elapsed_ms(scope), hit.cached, hit.stale, int(hit.age)
+    )
+    return json_fragments.metadata(per_request, hit.value, late, last)
 
 
 def _ago(seconds: float) -> str:
-    """Give an age in the largest unit of which there are at least two."""
+    """Return an age in the largest unit of which there are at least two."""
     for unit, length in (("days", 86_400), ("hours", 3_600), ("minutes", 60)):
         if seconds >= 2 * length:
             return f"{seconds / length:.0f} {unit}"

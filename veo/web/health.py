@@ -1,4 +1,4 @@
-"""How Veo is, by what was last observed: a poll probes nothing."""
+"""The health of the service as last observed: a poll sends no requests to sources or L2."""
 
 from typing import Literal
 
@@ -15,7 +15,7 @@ BREAKER: dict[str, State] = {"closed": "up", "half-open": "degraded", "open": "d
 
 
 class Service(Value):
-    """One part that answers depend on; `latency` in ms of the last good call to a live source."""
+    """A part of the service; `latency` is that of a live source's last successful call, in ms."""
 
     name: str
     status: State
@@ -24,7 +24,7 @@ class Service(Value):
 
 
 class Health(Value):
-    """The state of the whole: `uptime` in seconds. Never unhealthy: the embedded figures always answer."""
+    """The state of the service; `uptime` in seconds. Never unhealthy: the embedded figures always answer."""
 
     status: Literal["healthy", "degraded", "unhealthy"]
     version: str
@@ -34,17 +34,20 @@ class Health(Value):
 
 
 def health(runtime: Runtime, uptime: float) -> Health:
-    """Give the state: healthy with nothing configured, degraded when something configured is down.
+    """Return the state: degraded if a configured part is not up, healthy otherwise.
 
-    A live source counts as configured when it has a key; each is what its last call showed, and up before.
+    A live source counts as configured if it has a key. Its status is that of its last call, and up before it.
     """
-    own = (_cache(runtime), Service(name="figures", status="up"), Service(name="rail", status="up"))
+    built_in = (_cache(runtime), Service(name="figures", status="up"), Service(name="rail", status="up"))
     live = runtime.sources.live
     keyed = () if live is None else live.keyed
-    services = (*own, *(_source(upstream) for upstream in (() if live is None else live.http.upstreams())))
-    counted = [s for s in services if s in own or s.name.partition("-")[0] in keyed]
+    services = (
+        *built_in,
+        *(_source(upstream) for upstream in (() if live is None else live.http.upstreams())),
+    )
+    configured = [s for s in services if s in built_in or s.name.partition("-")[0] in keyed]
     return Health(
-        status="healthy" if all(service.status == "up" for service in counted) else "degraded",
+        status="healthy" if all(service.status == "up" for service in configured) else "degraded",
         version=__version__,
         timestamp=timestamp(),
         services=services,
@@ -59,18 +62,18 @@ def _cache(runtime: Runtime) -> Service:
     status = "up" if shared is None else BREAKER[shared["breaker"]]
     if status != "up":
         refused = shared is not None and shared["refused"]
-        how = "refuses: credentials, plan limit or full" if refused else "does not answer"
-        return Service(name="cache", status=status, error=f"memory only: {runtime.shared} {how}")
+        fault = "refuses: credentials, plan limit or full" if refused else "does not answer"
+        return Service(name="cache", status=status, error=f"memory only: {runtime.shared} {fault}")
     if shared is not None and shared["last"] == "down":
         return Service(name="cache", status="degraded", error=f"{runtime.shared}: the last call failed")
     return Service(name="cache", status="up")
 
 
 def _source(upstream: Upstream) -> Service:
-    seen = upstream.seen
+    last_call = upstream.stats
     return Service(
         name=upstream.provider.name,
         status="down" if upstream.state() == "down" else "up",
-        latency=None if seen.seconds is None else round(seen.seconds * 1000),
-        error=seen.error,
+        latency=None if last_call.seconds is None else round(last_call.seconds * 1000),
+        error=last_call.error,
     )

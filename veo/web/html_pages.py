@@ -1,6 +1,6 @@
 """The pages that people look at: `/`, `/areas/{code}` and `/admin`, and their files under `/pages/…`.
 
-They ask the API like anybody else; only `london.json`, what the map is drawn from, is made here.
+They call the public API; only `london.json`, the data of the map, is made here.
 """
 
 import json
@@ -31,61 +31,66 @@ HEADERS = {
     ),
     "Permissions-Policy": "camera=(), geolocation=(), microphone=()",
     "Cross-Origin-Opener-Policy": "same-origin",
-    "Cache-Control": "no-cache",  # asked again each time, answered 304: a page never meets old scripts
+    "Cache-Control": "no-cache",  # revalidated each time (304), so a page never runs old scripts
 }
-"""What a browser is told with every page and every file of one, besides what every answer says."""
+"""Headers of every page and its files, in addition to the security headers of every response."""
 
 
-def pages(runtime: Runtime) -> list[BaseRoute]:
-    """Give the routes of the pages; they are no part of the API's contract."""
+def page_routes(runtime: Runtime) -> list[BaseRoute]:
+    """Return the routes of the pages, which are not part of the API's contract."""
     files = StaticFiles(directory=FOLDER)
-    around = [Middleware(Guarded), Middleware(GZipMiddleware)]  # not around the API, which answers at once
+    middleware = [
+        Middleware(PageHeaders),
+        Middleware(GZipMiddleware),
+    ]  # for the API it costs time
 
-    missing = (FOLDER / "missing.html").read_text(encoding="utf-8")
+    not_found = (FOLDER / "missing.html").read_text(encoding="utf-8")
 
     async def explorer(request: Request) -> Response:
         return await files.get_response("explorer.html", request.scope)
 
     async def operations(request: Request) -> Response:
-        return await files.get_response("admin.html", request.scope)  # its data need the token, it does not
+        return await files.get_response("admin.html", request.scope)  # public; its data are not
 
     async def area(request: Request) -> Response:
         try:
             runtime.tables.places.canonical_area(request.path_params["code"])
         except NotFound:
-            return HTMLResponse(missing, 404)
+            return HTMLResponse(not_found, 404)
         return await files.get_response("area.html", request.scope)
 
     handlers: dict[str, Callable[[Request], Awaitable[Response]]] = {
         "/": explorer,
         "/areas/{code}": area,
         "/admin": operations,
-        "/pages/london.json": _london(runtime.tables.snapshot),
+        "/pages/london.json": _map_data_handler(runtime.tables.snapshot),
     }
-    routes = [Route(path, handler, methods=["GET"], middleware=around) for path, handler in handlers.items()]
-    return [*routes, Mount("/pages", files, middleware=around)]
+    routes = [
+        Route(path, handler, methods=["GET"], middleware=middleware) for path, handler in handlers.items()
+    ]
+    return [*routes, Mount("/pages", files, middleware=middleware)]
 
 
-class Guarded:
-    """Adds `HEADERS` to every answer."""
+class PageHeaders:
+    """Middleware that adds `HEADERS` to every response."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass a request on, and its answer back with the headers."""
+        """Pass a request on, and add the headers to its response."""
 
-        async def guarded(message: Message) -> None:
+        async def send_with_headers(message: Message) -> None:
             if message["type"] == "http.response.start":
                 MutableHeaders(scope=message).update(HEADERS)
             await send(message)
 
-        await self._app(scope, receive, guarded)
+        await self._app(scope, receive, send_with_headers)
 
 
-def _london(snapshot: Snapshot) -> Callable[[Request], Awaitable[Response]]:
-    """Give the handler of the map's data, which is the same for as long as the process runs."""
-    body = json.dumps(london(snapshot), separators=(",", ":"))
+def _map_data_handler(snapshot: Snapshot) -> Callable[[Request], Awaitable[Response]]:
+    """Return the handler of the map's data, which is serialised once per process."""
+    body = json.dumps(map_data(snapshot), separators=(",", ":"))
 
     async def handler(request: Request) -> Response:
         del request
@@ -94,8 +99,8 @@ def _london(snapshot: Snapshot) -> Callable[[Request], Awaitable[Response]]:
     return handler
 
 
-def london(snapshot: Snapshot) -> dict[str, Any]:
-    """Give what the map shows: the districts with centre (WGS84) and size (km²), and the stations."""
+def map_data(snapshot: Snapshot) -> dict[str, Any]:
+    """Return what the map shows: districts with centre (WGS84) and area (km²), and stations."""
     return {
         "districts": [
             {

@@ -1,8 +1,8 @@
-"""Answers as JSON, put together from parts: of a cached value each part is written once.
+"""Answers as JSON, assembled from fragments: those of a cached value are serialised once.
 
-Of what memory hands out again and again the JSON is remembered beside it, at about a tenth of its weight;
-only what differs each time is written for each request. The whole means the same as the models `Success` and
-`Recommended`, which the documentation is made from.
+The JSON of a value in memory is memoised by the value's identity, at about a tenth of the value's size; only
+the metadata that differ between requests are serialised each time. The result equals that of the models
+`Success` and `Recommended`, from which the documentation is generated.
 """
 
 from collections.abc import Iterable
@@ -19,8 +19,8 @@ from veo.schemas.recommendations import Recommendations
 Texts = tuple[str, ...]
 
 
-class Moment(NamedTuple):
-    """What of the metadata differs each time: the time as text, milliseconds and seconds."""
+class PerRequest(NamedTuple):
+    """The metadata that differ between requests."""
 
     timestamp: str
     execution_time_ms: int
@@ -29,37 +29,37 @@ class Moment(NamedTuple):
     age_seconds: int
 
 
-MOMENT = tuple(map(to_camel, Moment._fields))
+PER_REQUEST_NAMES = tuple(map(to_camel, PerRequest._fields))
 
 
-class List(NamedTuple):
-    """Recommendations as JSON: what stands before the areas, and each area."""
+class RecommendationsJson(NamedTuple):
+    """Recommendations as JSON: everything before the areas, and each area."""
 
     head: bytes
     areas: tuple[bytes, ...]
 
 
 def success(data: Any, metadata: bytes) -> bytes:
-    """Give the JSON of `Success`; data that is no model was made for one request."""
-    written = _DATA.of(data, None) if isinstance(data, BaseModel) else _json(data)
-    return b'{"success":true,"data":%b,"metadata":%b}' % (written, metadata)
+    """Return the JSON of `Success`; only models are memoised, as other data belong to one request."""
+    data_json = _DATA.get(data, None) if isinstance(data, BaseModel) else _json(data)
+    return b'{"success":true,"data":%b,"metadata":%b}' % (data_json, metadata)
 
 
 def recommended(data: Recommendations, most: int, metadata: bytes) -> bytes:
-    """Give the JSON of `Recommended` with the first `most` areas."""
-    head, areas = _LISTS.of(data, None)
+    """Return the JSON of `Recommended` with the first `most` areas."""
+    head, areas = _RECOMMENDATIONS.get(data, None)
     return b'%b%b],"metadata":%b}' % (head, b",".join(areas[:most]), metadata)
 
 
-def metadata(moment: Moment, answer: Answer[Any], first: Texts, last: Texts) -> bytes:
-    """Give the JSON of `Metadata`: `first` and `last` are notices before and after the answer's own."""
-    # what is said of a stale answer differs with its age
-    lasting = _lasting(answer, last, first) if first else _LASTING.of(answer, last)
-    return b"%b,%b" % (_json(dict(zip(MOMENT, moment, strict=True)))[:-1], lasting)
+def metadata(per_request: PerRequest, answer: Answer[Any], first: Texts, last: Texts) -> bytes:
+    """Return the JSON of `Metadata`: `first` and `last` are notices before and after the answer's own."""
+    # not memoised with a notice of staleness, whose text changes with the answer's age
+    constant = _constant_metadata(answer, last, first) if first else _CONSTANT_METADATA.get(answer, last)
+    return b"%b,%b" % (_json(dict(zip(PER_REQUEST_NAMES, per_request, strict=True)))[:-1], constant)
 
 
-def _lasting(answer: Answer[Any], last: Texts, first: Iterable[str] = ()) -> bytes:
-    """Give the end of the metadata."""
+def _constant_metadata(answer: Answer[Any], last: Texts, first: Iterable[str] = ()) -> bytes:
+    """Return the fields that are the same for every request, without the opening brace."""
     lists = {
         "sourcesUsed": answer.sources,
         "notices": (*first, *answer.notices, *last),
@@ -69,9 +69,11 @@ def _lasting(answer: Answer[Any], last: Texts, first: Iterable[str] = ()) -> byt
     return _json(lists)[1:]
 
 
-def _list(data: Recommendations) -> List:
+def _recommendations(data: Recommendations) -> RecommendationsJson:
     head = b'{"success":true,"persona":%b,"budget":%d,"recommendations":['
-    return List(head % (_json(data.persona), data.budget), tuple(map(_json, data.recommendations)))
+    return RecommendationsJson(
+        head % (_json(data.persona), data.budget), tuple(map(_json, data.recommendations))
+    )
 
 
 def _json(value: object) -> bytes:
@@ -79,5 +81,7 @@ def _json(value: object) -> bytes:
 
 
 _DATA: IdentityMemo[BaseModel, None, bytes] = IdentityMemo(lambda data, _: _json(data))
-_LISTS: IdentityMemo[Recommendations, None, List] = IdentityMemo(lambda data, _: _list(data))
-_LASTING: IdentityMemo[Answer[Any], Texts, bytes] = IdentityMemo(_lasting)
+_RECOMMENDATIONS: IdentityMemo[Recommendations, None, RecommendationsJson] = IdentityMemo(
+    lambda data, _: _recommendations(data)
+)
+_CONSTANT_METADATA: IdentityMemo[Answer[Any], Texts, bytes] = IdentityMemo(_constant_metadata)

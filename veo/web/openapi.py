@@ -1,46 +1,32 @@
-"""The OpenAPI document, made from the table of routes and the models of their questions and answers."""
+"""The OpenAPI document, generated from the routes and the models of their requests and responses."""
 
 import json
 import re
 from collections.abc import Iterable, Mapping
-from inspect import getdoc
 from pathlib import Path
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal
 
 from pydantic import BaseModel
 from pydantic.json_schema import JsonSchemaMode, models_json_schema
 
 from veo import __version__
-from veo.models import Destination, Value
-from veo.schemas import requests
-from veo.schemas.responses import (
-    AreaData,
-    BoundariesData,
-    CommuteData,
-    CrimeData,
-    MapsData,
-    ResearchData,
-    SchoolsData,
-)
-from veo.scoring import PersonaConfig
-from veo.web import routes
+from veo.models import Value
 from veo.web.body import JSON
-from veo.web.envelope import Recommended, Success
-from veo.web.health import Health
-from veo.web.routes import Endpoint, Handler
+from veo.web.routes import Description, Endpoint
 
 EXAMPLES = Path(__file__).with_name("examples.json")
-"""Real answers to the example questions, by method and path."""
+"""Real responses to the example requests, by method and path."""
 
 PATH_EXAMPLES = {"code": "E15", "area_code": "E15", "postcode": "E15 1AZ"}
-WRITTEN_OUT = {"weights": {"type": "string", "examples": ["safety:8,commute:5"]}}
-"""Objects have a form of their own in a query string."""
+QUERY_FORMS = {"weights": {"type": "string", "examples": ["safety:8,commute:5"]}}
+"""How objects are written in a query string."""
 
 Json = dict[str, Any]
-PICTURE: Json = {
-    "description": "A picture",
+IMAGE: Json = {
+    "description": "An image",
     "content": {"image/png": {"schema": {"type": "string", "format": "binary"}}},
 }
+TEXT: Json = {"type": "string"}
 Schemas = Mapping[Any, Json]  # by model and mode
 
 
@@ -61,35 +47,11 @@ class ErrorMetadata(Value):
 
 
 class Failure(Value):
-    """Every answer that is not a success."""
+    """The response to every request that fails."""
 
     success: Literal[False]
     error: ErrorBody
     metadata: ErrorMetadata
-
-
-class Models(NamedTuple):
-    """What a route answers (None: a picture), and what it is asked where that is more than a path."""
-
-    answer: type[BaseModel] | None
-    question: type[BaseModel] | None = None
-
-
-MODELS: Mapping[Handler, Models] = {
-    routes.recommend: Models(Recommended, requests.RecommendationRequest),
-    routes.recommend_by_query: Models(Recommended, requests.RecommendationRequest),
-    routes.area: Models(Success[AreaData], requests.AreaRequest),
-    routes.commute: Models(Success[CommuteData], requests.CommuteRequest),
-    routes.crime: Models(Success[CrimeData]),
-    routes.schools: Models(Success[SchoolsData]),
-    routes.boundaries: Models(Success[BoundariesData], requests.BoundariesRequest),
-    routes.maps: Models(Success[MapsData], requests.MapsRequest),
-    routes.map_image: Models(None),
-    routes.research: Models(Success[ResearchData], requests.ResearchRequest),
-    routes.personas: Models(Success[tuple[PersonaConfig, ...]]),
-    routes.destinations: Models(Success[tuple[Destination, ...]]),
-    routes.health: Models(Health),
-}
 
 
 _DESCRIPTION = (
@@ -99,13 +61,17 @@ _DESCRIPTION = (
 
 
 def document(endpoints: Iterable[Endpoint]) -> Json:
-    """Give the document of a table of endpoints."""
+    """Return the OpenAPI document of the described endpoints."""
+    described = [
+        (endpoint, endpoint.description) for endpoint in endpoints if endpoint.description is not None
+    ]
     examples = json.loads(EXAMPLES.read_text(encoding="utf-8"))
-    schemas, definitions = _schemas()
+    schemas, definitions = _schemas([description for _, description in described])
     paths: dict[str, Json] = {}
-    for endpoint in endpoints:
+    for endpoint, description in described:
         example = examples.get(f"{endpoint.method} {endpoint.path}", {})
-        paths.setdefault(endpoint.path, {})[endpoint.method.lower()] = _operation(endpoint, schemas, example)
+        operation = _operation(endpoint, description, schemas, example)
+        paths.setdefault(endpoint.path, {})[endpoint.method.lower()] = operation
     return {
         "openapi": "3.1.0",
         "info": {"title": "Veo", "version": __version__, "description": _DESCRIPTION},
@@ -114,38 +80,39 @@ def document(endpoints: Iterable[Endpoint]) -> Json:
     }
 
 
-def _schemas() -> tuple[Schemas, Json]:
-    questions = dict.fromkeys(m.question for m in MODELS.values() if m.question is not None)
-    answers = dict.fromkeys(m.answer for m in MODELS.values() if m.answer is not None)
-    asked: list[tuple[type[BaseModel], JsonSchemaMode]] = [(model, "validation") for model in questions]
-    told: list[tuple[type[BaseModel], JsonSchemaMode]] = [(model, "serialization") for model in answers]
-    wanted = [*asked, *told, (Failure, "serialization")]
+def _schemas(descriptions: Iterable[Description]) -> tuple[Schemas, Json]:
+    models: dict[tuple[type[BaseModel], JsonSchemaMode], None] = {}
+    for description in descriptions:
+        if description.request is not None:
+            models[description.request, "validation"] = None
+        if description.response is not None:
+            models[description.response, "serialization"] = None
+    wanted = [*models, (Failure, "serialization")]
     return models_json_schema(wanted, ref_template="#/components/schemas/{model}")  # type: ignore[arg-type]  # dataclasses would fit too
 
 
-def _operation(endpoint: Endpoint, schemas: Schemas, example: Json) -> Json:
-    answer, question = MODELS[endpoint.handler]
-    summary, _, more = (getdoc(endpoint.handler) or "").partition("\n")
+def _operation(endpoint: Endpoint, description: Description, schemas: Schemas, example: Json) -> Json:
+    request, response = description.request, description.response
     operation = {
-        "operationId": endpoint.handler.__name__,
+        "operationId": description.operation_id,
         "tags": ["questions"],
-        "summary": summary.rstrip("."),
-        "description": more.strip(),
+        "summary": description.summary,
+        "description": description.description,
         "responses": _responses(
-            PICTURE if answer is None else _content("Answered", schemas[answer, "serialization"]),
+            IMAGE if response is None else _content("Answered", schemas[response, "serialization"]),
             schemas[Failure, "serialization"],
             example,
         ),
     }
-    properties = {} if question is None else question.model_json_schema()
+    properties = {} if request is None else request.model_json_schema()
     if endpoint.method == "POST":
-        asked = _content("", schemas[question, "validation"], _example(properties))
-        return {**operation, "requestBody": {"required": True, "content": asked["content"]}}
-    return {**operation, "parameters": [*_path_parameters(endpoint), *_query_parameters(properties)]}
+        body = _content("", schemas[request, "validation"], _example(properties))
+        return {**operation, "requestBody": {"required": True, "content": body["content"]}}
+    return {**operation, "parameters": _parameters(endpoint.path, properties)}
 
 
 def _responses(answered: Json, failure: Json, example: Json) -> Json:
-    """Give the example to what it is of: where nothing can answer by default, it is the refusal."""
+    """Put the example into the response that it shows: a 503 if the default settings cannot answer."""
     responses = {"4XX": _content("Refused", failure), "5XX": _content("Failed", failure)}
     if JSON not in answered["content"] or example.get("success") is False:
         return {"200": answered, "503": _content("Off", failure, example), **responses}
@@ -159,27 +126,28 @@ def _content(description: str, schema: Json, example: Json | None = None) -> Jso
 
 
 def _example(schema: Json) -> Json:
-    """Give a whole question of the examples of its fields."""
+    """Return a request composed of the examples of its fields."""
     fields = schema["properties"].items()
     return {name: field["examples"][0] for name, field in fields if "examples" in field}
 
 
-def _path_parameters(endpoint: Endpoint) -> list[Json]:
+def _parameters(path: str, schema: Json) -> list[Json]:
+    """Return the parameters of the path, then those of the query string."""
+    in_path, required = re.findall(r"{(\w+)}", path), schema.get("required", ())
     return [
-        {
-            "name": name,
-            "in": "path",
-            "required": True,
-            "schema": {"type": "string"},
-            "example": PATH_EXAMPLES[name],
-        }
-        for name in re.findall(r"{(\w+)}", endpoint.path)
+        *({**_path_parameter(name), "example": PATH_EXAMPLES[name]} for name in in_path),
+        *(
+            {
+                "name": name,
+                "in": "query",
+                "required": name in required,
+                "schema": QUERY_FORMS.get(name, field),
+            }
+            for name, field in schema.get("properties", {}).items()
+            if name not in in_path
+        ),
     ]
 
 
-def _query_parameters(schema: Json) -> list[Json]:
-    required = schema.get("required", ())
-    return [
-        {"name": name, "in": "query", "required": name in required, "schema": WRITTEN_OUT.get(name, field)}
-        for name, field in schema.get("properties", {}).items()
-    ]
+def _path_parameter(name: str) -> Json:
+    return {"name": name, "in": "path", "required": True, "schema": {"type": "string"}}

@@ -1,8 +1,8 @@
-"""What keeps one client from taking all: a rate, a tighter one where an answer costs money, a length.
+"""Limits per client: a request rate, a lower one where an answer costs money, and a query length.
 
-A request that equals one of the same client's that is still under way is free: a page sends such bursts, and
-they share one answer, but for pictures of maps, which nobody may keep. Of wrong admin tokens a few a minute
-are judged.
+A request does not count while an equal one of the same client is in flight: pages send such bursts, and the
+requests share one answer. Map images are the exception, since they may not be stored. Wrong admin tokens
+have a rate limit of their own.
 """
 
 import logging
@@ -13,26 +13,26 @@ from typing import NamedTuple
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from veo.errors import InvalidQuestion
-from veo.web.client_ip import client_of
-from veo.web.sliding_window import SlidingWindow, TooMany
+from veo.web.client_ip import client_address
+from veo.web.sliding_window import SlidingWindow, TooManyRequests
 
 log = logging.getLogger(__name__)
 
-PAID = ("/api/research/area", "/api/maps/area")
-"""Paths below which an answer may cost money."""
+PAID_PATHS = ("/api/research/area", "/api/maps/area")
+"""Prefixes of the paths where an answer may cost money."""
 
-EACH_PAID = "/api/maps/area/"
-"""Below it equal requests share nothing."""
+UNSHARED_PATHS = "/api/maps/area/"
+"""Prefix of the paths where equal requests do not share an answer."""
 
 HEALTH = "/api/health"
-PAID_SHARE = 20  # one in so many requests may be one of those
-WRONG_TOKENS = 10  # a minute
-LONGEST_QUERY = 8_192  # bytes of path and query string
+PAID_SHARE = 20  # one request in this many may be for a paid path
+WRONG_TOKENS = 10  # per minute
+MAX_QUERY_BYTES = 8_192  # bytes of path and query string
 UNAUTHORIZED = 401
 
 
-class Asked(NamedTuple):
-    """One request: whose, the windows that it counts in, and whether equal ones share its answer."""
+class LimitedRequest(NamedTuple):
+    """A request: its client, the windows it counts in, and whether equal ones share its answer."""
 
     client: str
     windows: tuple[SlidingWindow, ...]
@@ -40,85 +40,93 @@ class Asked(NamedTuple):
 
 
 class RateLimit:
-    """Refuses a client that asked more than `per_minute` times within a minute; 0 is no limit."""
+    """Middleware that rejects a client's requests beyond `per_minute`; 0 means no limit."""
 
     def __init__(self, app: ASGIApp, *, per_minute: int, hops: int) -> None:
         self._app, self._hops = app, hops
-        self._all = (SlidingWindow(per_minute),) if per_minute else ()
-        self._paid = (*self._all, SlidingWindow(max(1, per_minute // PAID_SHARE))) if per_minute else ()
-        self._wrong = SlidingWindow(WRONG_TOKENS)
-        self._under_way: Counter[bytes] = Counter()
+        self._general_windows = (SlidingWindow(per_minute),) if per_minute else ()
+        self._paid_windows = (
+            (*self._general_windows, SlidingWindow(max(1, per_minute // PAID_SHARE))) if per_minute else ()
+        )
+        self._wrong_tokens = SlidingWindow(WRONG_TOKENS)
+        self._in_flight: Counter[bytes] = Counter()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass a request on; raise TooMany, at the latest when its body is read, or InvalidQuestion."""
-        if scope["type"] != "http" or scope["path"] == HEALTH:  # a monitor must not be told that Veo is down
+        """Pass a request on.
+
+        Raises InvalidQuestion if path and query are too long, and TooManyRequests above the limit: for a POST
+        only once its body has been read.
+        """
+        if scope["type"] != "http" or scope["path"] == HEALTH:  # else a monitor would see Veo as down
             await self._app(scope, receive, send)
             return
-        if len(_target(scope)) > LONGEST_QUERY:
-            raise InvalidQuestion(f"query: path and query must be at most {LONGEST_QUERY:,} bytes")
-        client = client_of(scope, self._hops)
+        if len(_target(scope)) > MAX_QUERY_BYTES:
+            raise InvalidQuestion(f"query: path and query must be at most {MAX_QUERY_BYTES:,} bytes")
+        client = client_address(scope, self._hops)
         path = scope["path"]
-        windows = self._paid if path.startswith(PAID) else self._all
-        asked = Asked(client, windows, not path.startswith(EACH_PAID))
-        send = self._watched(client, send)
-        start = f"{client} {scope['method']} ".encode() + _target(scope) + b" "
+        windows = self._paid_windows if path.startswith(PAID_PATHS) else self._general_windows
+        limited = LimitedRequest(client, windows, not path.startswith(UNSHARED_PATHS))
+        send = self._limit_wrong_tokens(client, send)
+        identity = f"{client} {scope['method']} ".encode() + _target(scope) + b" "
         if scope["method"] == "POST":
-            await self._pass_on(asked, start, scope, receive, send)
+            await self._pass_on_with_body(limited, identity, scope, receive, send)
             return
-        self._admit(asked, start)
+        self._admit(limited, identity)
         try:
             await self._app(scope, receive, send)
         finally:
-            self._leave(start)
+            self._release(identity)
 
-    async def _pass_on(self, asked: Asked, start: bytes, scope: Scope, receive: Receive, send: Send) -> None:
-        """Admit a request once it is known whole, with its body."""
-        digest = sha256(start)
+    async def _pass_on_with_body(
+        self, limited: LimitedRequest, head: bytes, scope: Scope, receive: Receive, send: Send
+    ) -> None:
+        """Pass a request on, and admit it once its whole body is read and so its identity is complete."""
+        digest = sha256(head)
         admitted: list[bytes] = []
 
-        async def received() -> Message:
+        async def hash_and_receive() -> Message:
             message = await receive()
             if message["type"] == "http.request":
                 digest.update(message.get("body", b""))
                 if not admitted and not message.get("more_body", False):
-                    admitted.append(self._admit(asked, digest.digest()))
+                    admitted.append(self._admit(limited, digest.digest()))
             return message
 
         try:
-            await self._app(scope, received, send)
+            await self._app(scope, hash_and_receive, send)
         finally:
             if admitted:
-                self._leave(admitted[0])
-            else:  # refused for another reason before its body was read
-                _count(asked)
+                self._release(admitted[0])
+            else:  # rejected for another reason before its body was read
+                _count(limited)
 
-    def _admit(self, asked: Asked, request: bytes) -> bytes:
-        if not (asked.shared and self._under_way[request]):
-            if wait := max((window.wait(asked.client) for window in asked.windows), default=0.0):
-                raise TooMany(wait)
-            _count(asked)
-        self._under_way[request] += 1
-        return request
+    def _admit(self, limited: LimitedRequest, identity: bytes) -> bytes:
+        if not (limited.shared and self._in_flight[identity]):
+            if wait := max((window.wait(limited.client) for window in limited.windows), default=0.0):
+                raise TooManyRequests(wait)
+            _count(limited)
+        self._in_flight[identity] += 1
+        return identity
 
-    def _leave(self, request: bytes) -> None:
-        self._under_way[request] -= 1
-        if not self._under_way[request]:
-            del self._under_way[request]
+    def _release(self, identity: bytes) -> None:
+        self._in_flight[identity] -= 1
+        if not self._in_flight[identity]:
+            del self._in_flight[identity]
 
-    def _watched(self, client: str, send: Send) -> Send:
-        """Count wrong tokens by their refusal, and refuse the next ones in another way."""
+    def _limit_wrong_tokens(self, client: str, send: Send) -> Send:
+        """Count responses with 401, which refuse a wrong token; above the limit raise TooManyRequests."""
 
-        async def watched(message: Message) -> None:
+        async def send_limited(message: Message) -> None:
             if message["type"] == "http.response.start" and message["status"] == UNAUTHORIZED:
-                if wait := self._wrong.wait(client):
-                    raise TooMany(wait)
-                self._wrong.add(client)
+                if wait := self._wrong_tokens.wait(client):
+                    raise TooManyRequests(wait)
+                self._wrong_tokens.add(client)
                 log.warning(
                     "refused a token of %s", client, extra={"event": "token_refused", "client": client}
                 )
             await send(message)
 
-        return watched
+        return send_limited
 
 
 def _target(scope: Scope) -> bytes:
@@ -127,6 +135,6 @@ def _target(scope: Scope) -> bytes:
     return path + b"?" + query
 
 
-def _count(asked: Asked) -> None:
-    for window in asked.windows:
-        window.add(asked.client)
+def _count(limited: LimitedRequest) -> None:
+    for window in limited.windows:
+        window.add(limited.client)

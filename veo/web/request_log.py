@@ -1,4 +1,4 @@
-"""Every request has an id, a starting time and one line in the log."""
+"""Middleware that gives every request an id, a start time and one line in the log."""
 
 import logging
 import re
@@ -15,14 +15,14 @@ from veo.logs import request_id
 log = logging.getLogger(__name__)
 
 ID = b"x-request-id"
-SANE_ID = re.compile(rb"[A-Za-z0-9._-]{1,64}")
+SAFE_ID = re.compile(rb"[A-Za-z0-9._-]{1,64}")
 PLAIN_PATH = re.compile(r"[A-Za-z0-9/._~-]{1,100}")
-CLIENT_LEFT = 499  # as nginx counts a client that went away before its answer
-_BEGAN, _TOLD = "veo.began", "veo.told"
+CLIENT_CLOSED = 499  # nginx's status for a client that disconnected before its response
+_STARTED, _ORIGIN = "veo.started", "veo.origin"  # keys of the scope
 
 
 class RequestLog:
-    """Takes the caller's `X-Request-Id` when it is sane, makes one otherwise, and gives it back."""
+    """Adds the request's `X-Request-Id` to its response; replaces one that is missing or unsafe."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
@@ -32,60 +32,60 @@ class RequestLog:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        scope[_BEGAN] = time.perf_counter()
-        identity, status = _identity(scope), CLIENT_LEFT
+        scope[_STARTED] = time.perf_counter()
+        id_, status = _request_id(scope), CLIENT_CLOSED
 
-        async def stamped(message: Message) -> None:
+        async def send_with_id(message: Message) -> None:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
-                message["headers"] = [*message.get("headers", ()), (ID, identity)]
+                message["headers"] = [*message.get("headers", ()), (ID, id_)]
             await send(message)
 
-        token = request_id.set(identity.decode())
+        token = request_id.set(id_.decode())
         try:
-            await self._app(scope, receive, stamped)
+            await self._app(scope, receive, send_with_id)
         finally:
             _log(scope, status)
             request_id.reset(token)
 
 
-def tell(scope: Scope, origin: str, sources: Sequence[str], notices: Sequence[str]) -> None:
-    """Leave for the log how the answer to a request came about."""
-    scope[_TOLD] = {"origin": origin, "sources": list(sources), "notices": list(notices)}
+def record_answer_origin(scope: Scope, origin: str, sources: Sequence[str], notices: Sequence[str]) -> None:
+    """Store in the scope, for the log line, where the answer to a request came from."""
+    scope[_ORIGIN] = {"origin": origin, "sources": list(sources), "notices": list(notices)}
 
 
-def elapsed(scope: Scope) -> float:
-    """Give the seconds since a request came in."""
-    began: float = scope[_BEGAN]
-    return time.perf_counter() - began
+def elapsed_seconds(scope: Scope) -> float:
+    """Return the seconds since a request arrived."""
+    started: float = scope[_STARTED]
+    return time.perf_counter() - started
 
 
-def shown_path(scope: Scope) -> str:
-    """Give the path in a form that forges no log line and no answer."""
+def escaped_path(scope: Scope) -> str:
+    """Return the path, escaped and shortened so that it can forge neither a log line nor a response."""
     path: str = scope["path"]
     return path if PLAIN_PATH.fullmatch(path) else quote(path, errors="replace")[:100]
 
 
-def _identity(scope: Scope) -> bytes:
-    given = next((value for name, value in scope["headers"] if name == ID), b"")
-    return given if SANE_ID.fullmatch(given) else secrets.token_hex(16).encode()
+def _request_id(scope: Scope) -> bytes:
+    sent = next((value for name, value in scope["headers"] if name == ID), b"")
+    return sent if SAFE_ID.fullmatch(sent) else secrets.token_hex(16).encode()
 
 
 def _log(scope: Scope, status: int) -> None:
-    method, path, ms = scope["method"], shown_path(scope), round(elapsed(scope) * 1000)
-    told: Mapping[str, Any] = scope.get(_TOLD, {})
+    method, path, ms = scope["method"], escaped_path(scope), round(elapsed_seconds(scope) * 1000)
+    answer: Mapping[str, Any] = scope.get(_ORIGIN, {})
     request = {"method": method, "path": path, "route": _route(scope), "status": status, "ms": ms}
-    origin = f" {told['origin']}" if told else ""
-    extra = {"event": "request", **request, **told}
+    origin = f" {answer['origin']}" if answer else ""
+    extra = {"event": "request", **request, **answer}
     if log.isEnabledFor(logging.INFO):
         line = ("%s %s %d %d ms%s", (method, path, status, ms, origin), None)
-        # what `log.info` does but for the walk up the stack, whose end is always here
+        # as `log.info`, but without its search of the stack for the caller, which is always this line
         log.handle(log.makeRecord(log.name, logging.INFO, __file__, 0, *line, extra=extra))
 
 
 def _route(scope: Scope) -> str:
-    """Give the path of the route as it is declared: lines of one route can be counted together."""
+    """Return the path of the route as declared, by which log lines can be grouped."""
     endpoint = scope.get("endpoint")
-    declared: str = "-" if endpoint is None else scope["app"].state.paths.get(endpoint, "-")
-    return declared
+    route: str = "-" if endpoint is None else scope["app"].state.paths.get(endpoint, "-")
+    return route

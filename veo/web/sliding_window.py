@@ -1,8 +1,8 @@
-"""How often each client may ask: so many requests within any minute, counted in this container.
+"""A sliding-window rate limit: so many requests per client within any minute, counted in this container.
 
-The moving minute is the present one and what of the last one still overlaps with it, as if its requests had
-been spread evenly: two numbers a client, however often it asks. The libraries for this keep a line per
-request and a timer of their own, and no bound on the number of clients.
+The window holds the requests of the current minute and the share of the previous minute's that still overlaps
+with it, assuming that they were evenly spread. That takes two numbers per client, whatever its rate; the
+libraries for this store each request, run a timer and do not bound the number of clients.
 """
 
 import time
@@ -10,12 +10,12 @@ from collections import OrderedDict
 from collections.abc import Callable
 from typing import NamedTuple
 
-MOST_CLIENTS = 10_000  # the one that asked longest ago is forgotten first
+MAX_CLIENTS = 10_000  # beyond it the least recently active one is dropped
 SECONDS = 60.0
 
 
-class TooMany(Exception):
-    """A client asked too often; it may again in `retry_after` seconds."""
+class TooManyRequests(Exception):
+    """A client exceeded its rate limit; it may retry in `retry_after` seconds."""
 
     def __init__(self, retry_after: float) -> None:
         super().__init__(retry_after)
@@ -23,38 +23,38 @@ class TooMany(Exception):
 
 
 class Count(NamedTuple):
-    """A client's requests in the minute of a number, and in the one before."""
+    """A client's requests in a minute, given by its number, and in the minute before it."""
 
     minute: int
-    now: int
-    before: int
+    current: int
+    previous: int
 
 
 class SlidingWindow:
-    """Requests by client, at most `limit` (from 1) in a moving minute."""
+    """Counts requests by client, to allow at most `limit` (at least 1) in any minute."""
 
     def __init__(self, limit: int, clock: Callable[[], float] = time.monotonic) -> None:
         self._limit, self._clock = limit, clock
         self._counts: OrderedDict[str, Count] = OrderedDict()
 
     def wait(self, client: str) -> float:
-        """Give the seconds until a client may ask once more, 0 when it may now."""
+        """Return the seconds until a client may send its next request: 0 if it may now."""
         minute, passed = self._time()
         count = self._count(client, minute)
-        room = self._limit - 1 - count.now
-        if room < 0:  # the present minute alone is too much, until enough of it has passed out of sight
-            return SECONDS - passed + SECONDS * (1 - (self._limit - 1) / count.now)
-        if count.before <= room:
+        room = self._limit - 1 - count.current
+        if room < 0:  # the current minute alone is too much: wait until enough of it has left the window
+            return SECONDS - passed + SECONDS * (1 - (self._limit - 1) / count.current)
+        if count.previous <= room:
             return 0.0
-        return max(0.0, SECONDS * (1 - room / count.before) - passed)
+        return max(0.0, SECONDS * (1 - room / count.previous) - passed)
 
     def add(self, client: str) -> None:
-        """Count a request."""
+        """Count a request of a client."""
         minute, _ = self._time()
         count = self._count(client, minute)
-        self._counts[client] = Count(minute, count.now + 1, count.before)
+        self._counts[client] = Count(minute, count.current + 1, count.previous)
         self._counts.move_to_end(client)
-        if len(self._counts) > MOST_CLIENTS:
+        if len(self._counts) > MAX_CLIENTS:
             self._counts.popitem(last=False)
 
     def _time(self) -> tuple[int, float]:
@@ -65,4 +65,4 @@ class SlidingWindow:
         count = self._counts.get(client, Count(minute, 0, 0))
         if count.minute == minute:
             return count
-        return Count(minute, 0, count.now if count.minute == minute - 1 else 0)
+        return Count(minute, 0, count.current if count.minute == minute - 1 else 0)

@@ -1,4 +1,4 @@
-"""The stores run over real sockets, so on real time."""
+"""The stores use real sockets, so their tests run in real time."""
 
 import pytest
 

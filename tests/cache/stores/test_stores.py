@@ -1,11 +1,11 @@
-"""The contract of a shared tier, met by every store on real servers, and their faults."""
+"""The contract of `Store`, met by every store on real servers, and their faults."""
 
 import asyncio
 import gc
 import socket
 import sys
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 
 import pytest
 
@@ -23,7 +23,7 @@ LONG = '{"p":{"name":"Stratford “E15” 🏙","quote":"\\"\\\\\\n"}}' * 800  #
 
 @pytest.fixture(params=["memory", "upstash", "redis"])
 async def store(request: pytest.FixtureRequest, database: Gateway, valkey: Valkey) -> AsyncIterator[Store]:
-    """Give one store of each kind over an empty database."""
+    """Return one store of each kind over an empty database."""
     stores: dict[str, Store] = {
         "memory": ChaosStore(time.time),
         "upstash": UpstashStore(database.url, database.token),
@@ -34,15 +34,21 @@ async def store(request: pytest.FixtureRequest, database: Gateway, valkey: Valke
     await chosen.close()
 
 
+@pytest.fixture
+def ttl_ms(store: Store, valkey: Valkey) -> Callable[[str], int]:
+    """Return a function that reads the time to live of a key as PTTL does."""
+    return store.ttl_ms if isinstance(store, ChaosStore) else lambda key: int(valkey.client.pttl(key))
+
+
 @pytest.fixture(params=["upstash", "redis"])
 def network(request: pytest.FixtureRequest) -> str:
-    """Name each store that speaks over a network."""
+    """Name each store that uses a network."""
     return str(request.param)
 
 
 @pytest.fixture
 async def remote(network: str, database: Gateway, valkey: Valkey) -> AsyncIterator[Store]:
-    """Give that store over an empty database."""
+    """Return that store over an empty database."""
     store: Store = (
         RedisStore(valkey.url) if network == "redis" else UpstashStore(database.url, database.token)
     )
@@ -51,14 +57,14 @@ async def remote(network: str, database: Gateway, valkey: Valkey) -> AsyncIterat
 
 
 def at(network: str, port: int, *, timeout: float = 2.0) -> Store:
-    """Give a store for a port of this machine."""
+    """Return a store for a port of this machine."""
     if network == "redis":
         return RedisStore(f"redis://127.0.0.1:{port}", timeout=timeout)
     return UpstashStore(f"http://127.0.0.1:{port}", "token", timeout=timeout)
 
 
 async def fault_of(store: Store) -> str:
-    """Give the kind of the error that a read meets."""
+    """Return the kind of the error that a read raises."""
     with pytest.raises(StoreError) as caught:
         await store.mget(["k"])
     await store.close()
@@ -80,7 +86,7 @@ async def test_a_hash_is_read_back_whole(store: Store) -> None:
     assert await store.hgetall("h") == {"one": LONG, "two": "naïve 🏙"}
 
 
-async def test_a_field_is_written_over(store: Store) -> None:
+async def test_a_field_is_overwritten(store: Store) -> None:
     await store.hset("h", "one", "old", 60_000)
     await store.hset("h", "one", "new", 60_000)
     assert await store.hgetall("h") == {"one": "new"}
@@ -90,18 +96,20 @@ async def test_a_hash_that_is_absent_has_no_fields(store: Store) -> None:
     assert await store.hgetall("h") == {}
 
 
-async def test_a_field_that_is_new_gives_its_hash_a_life(store: Store) -> None:
+async def test_a_new_field_sets_the_expiry_of_its_hash(store: Store, ttl_ms: Callable[[str], int]) -> None:
     await store.hset("h", "one", "v", 60_000)
-    assert 50_000 < await store.pttl("h") <= 60_000
+    assert 50_000 < ttl_ms("h") <= 60_000
 
 
-async def test_a_field_written_over_leaves_the_life_of_its_hash(store: Store) -> None:
+async def test_overwriting_a_field_keeps_the_expiry_of_its_hash(
+    store: Store, ttl_ms: Callable[[str], int]
+) -> None:
     await store.hset("h", "one", "v", 60_000)
     await store.hset("h", "one", "v", 600_000)
-    assert await store.pttl("h") <= 60_000
+    assert ttl_ms("h") <= 60_000
 
 
-async def test_a_hash_of_another_kind_is_a_fault(remote: Store) -> None:
+async def test_reading_a_hash_from_another_type_is_a_fault(remote: Store) -> None:
     await remote.set("h", "text")
     with pytest.raises(StoreError):
         await remote.hgetall("h")
@@ -112,7 +120,7 @@ async def test_a_key_may_hold_any_text(store: Store) -> None:
     assert await store.mget(["veo:v1:a%3Ab/🏙 NX"]) == ["v"]
 
 
-async def test_mget_keeps_the_order_of_the_keys_and_gives_none_for_an_absent_one(store: Store) -> None:
+async def test_mget_keeps_the_order_of_the_keys_and_returns_none_for_an_absent_one(store: Store) -> None:
     await store.set("a", "1")
     await store.set("b", "2")
     assert await store.mget(["b", "absent", "a"]) == ["2", None, "1"]
@@ -128,61 +136,54 @@ async def test_a_later_write_replaces_an_earlier_one(store: Store) -> None:
     assert await store.mget(["k"]) == ["new"]
 
 
-async def test_px_is_the_life_in_milliseconds(store: Store) -> None:
+async def test_px_is_the_time_to_live_in_milliseconds(store: Store, ttl_ms: Callable[[str], int]) -> None:
     await store.set("k", "v", px=60_000)
-    assert 50_000 < await store.pttl("k") <= 60_000
+    assert 50_000 < ttl_ms("k") <= 60_000
 
 
-async def test_a_value_is_gone_after_its_life(store: Store) -> None:
+async def test_a_value_is_absent_after_its_expiry(store: Store) -> None:
     await store.set("k", "v", px=1)
-    while await store.pttl("k") != -2:
+    while (values := await store.mget(["k"])) == ["v"]:
         pass
-    assert await store.mget(["k"]) == [None]
+    assert values == [None]
 
 
-async def test_pttl_without_an_expiry_is_minus_one(store: Store) -> None:
-    await store.set("k", "v")
-    assert await store.pttl("k") == -1
-
-
-async def test_pttl_of_an_absent_key_is_minus_two(store: Store) -> None:
-    assert await store.pttl("k") == -2
-
-
-async def test_a_write_without_px_ends_an_earlier_expiry(store: Store) -> None:
+async def test_a_write_without_px_removes_an_earlier_expiry(
+    store: Store, ttl_ms: Callable[[str], int]
+) -> None:
     await store.set("k", "v", px=60_000)
     await store.set("k", "v")
-    assert await store.pttl("k") == -1
+    assert ttl_ms("k") == -1
 
 
 async def test_the_first_claim_wins(store: Store) -> None:
     assert await store.claim("k", "mine") is None
 
 
-async def test_a_claim_that_won_stands(store: Store) -> None:
+async def test_a_successful_claim_is_stored(store: Store) -> None:
     await store.claim("k", "mine")
     assert await store.mget(["k"]) == ["mine"]
 
 
-async def test_a_later_claim_is_told_the_value_that_stands(store: Store) -> None:
+async def test_a_later_claim_returns_the_existing_value(store: Store) -> None:
     await store.claim("k", "mine")
     assert await store.claim("k", "yours") == "mine"
 
 
-async def test_a_claim_that_lost_changes_nothing(store: Store) -> None:
+async def test_a_failed_claim_changes_nothing(store: Store, ttl_ms: Callable[[str], int]) -> None:
     await store.claim("k", "mine", px=60_000)
     await store.claim("k", "yours")
-    assert (await store.mget(["k"]), await store.pttl("k") > 0) == (["mine"], True)
+    assert (await store.mget(["k"]), ttl_ms("k") > 0) == (["mine"], True)
 
 
-async def test_a_claim_lives_for_its_px(store: Store) -> None:
+async def test_a_claim_expires_after_its_px(store: Store, ttl_ms: Callable[[str], int]) -> None:
     await store.claim("k", "mine", px=60_000)
-    assert 50_000 < await store.pttl("k") <= 60_000
+    assert 50_000 < ttl_ms("k") <= 60_000
 
 
-async def test_a_claim_without_px_stands_for_ever(store: Store) -> None:
+async def test_a_claim_without_px_never_expires(store: Store, ttl_ms: Callable[[str], int]) -> None:
     await store.claim("k", "mine")
-    assert await store.pttl("k") == -1
+    assert ttl_ms("k") == -1
 
 
 async def test_mset_writes_every_value(store: Store) -> None:
@@ -194,12 +195,12 @@ async def test_mset_of_nothing_is_no_error(store: Store) -> None:
     await store.mset({})
 
 
-async def test_delete_tells_that_the_key_was_there(store: Store) -> None:
+async def test_delete_returns_true_for_an_existing_key(store: Store) -> None:
     await store.set("k", "v")
     assert await store.delete("k") is True
 
 
-async def test_delete_tells_that_the_key_was_absent(store: Store) -> None:
+async def test_delete_returns_false_for_an_absent_key(store: Store) -> None:
     assert await store.delete("k") is False
 
 
@@ -213,20 +214,20 @@ async def test_additions_sum_up(store: Store) -> None:
     assert [await store.add("n", amount, 60_000) for amount in (3, 4, -2)] == [3, 7, 5]
 
 
-async def test_the_first_addition_sets_the_life(store: Store) -> None:
+async def test_the_first_addition_sets_the_expiry(store: Store, ttl_ms: Callable[[str], int]) -> None:
     await store.add("n", 3, 60_000)
     await store.add("n", 4, 600_000)
-    assert 55_000 < await store.pttl("n") <= 60_000
+    assert 55_000 < ttl_ms("n") <= 60_000
 
 
-async def test_what_is_no_number_cannot_be_added_to(remote: Store) -> None:
+async def test_adding_to_a_text_is_a_fault(remote: Store) -> None:
     await remote.set("n", "words")
     with pytest.raises(StoreError):
         await remote.add("n", 1, 60_000)
 
 
-async def test_a_first_addition_whose_life_is_not_set_is_a_fault(database: Gateway) -> None:
-    """Upstash is asked in two commands, of which the second may find the key gone."""
+async def test_a_first_addition_without_an_expiry_is_a_fault(database: Gateway) -> None:
+    """An addition is two commands on Upstash; the key may be gone at the second."""
     store = UpstashStore(database.url, database.token)
     database.fault(body=b'{"result":1}')  # nothing is written, so that there is no key to expire
     with pytest.raises(StoreError, match="PEXPIRE"):
@@ -234,7 +235,7 @@ async def test_a_first_addition_whose_life_is_not_set_is_a_fault(database: Gatew
     await store.close()
 
 
-async def test_ping_proves_that_the_store_answers(store: Store) -> None:
+async def test_ping_succeeds_when_the_store_answers(store: Store) -> None:
     await store.ping()
 
 
@@ -276,7 +277,7 @@ async def test_a_lone_surrogate_cannot_be_written(remote: Store) -> None:
     assert caught.value.kind == "failed"
 
 
-async def test_the_store_works_on_after_a_value_that_cannot_be_written(remote: Store) -> None:
+async def test_the_store_is_usable_after_a_value_that_cannot_be_written(remote: Store) -> None:
     with pytest.raises(StoreError):
         await remote.set("k", "\ud800")
     await remote.set("k", "v")
@@ -315,7 +316,7 @@ async def test_a_cancelled_call_leaves_the_store_usable(remote: Store, valkey: V
     assert await remote.mget(["absent"]) == [None]
 
 
-async def test_a_server_that_is_gone_is_unreachable(remote: Store, valkey: Valkey) -> None:
+async def test_a_stopped_server_is_unreachable(remote: Store, valkey: Valkey) -> None:
     await remote.ping()
     valkey.stop()
     try:
@@ -326,18 +327,18 @@ async def test_a_server_that_is_gone_is_unreachable(remote: Store, valkey: Valke
     assert caught.value.kind == "unreachable"
 
 
-async def test_a_server_that_came_back_is_reached_again(remote: Store, valkey: Valkey) -> None:
+async def test_a_restarted_server_is_reached_again(remote: Store, valkey: Valkey) -> None:
     await remote.ping()
     valkey.stop()
     valkey.start()
     await remote.ping()
 
 
-# the Redis protocol alone
+# only the Redis protocol
 
 
 async def redis_fault(url: str) -> StoreError:
-    """Give the error that a write meets."""
+    """Return the error that a write raises."""
     store = RedisStore(url)
     with pytest.raises(StoreError) as caught:
         await store.set("k", "v")
@@ -345,7 +346,7 @@ async def redis_fault(url: str) -> StoreError:
     return caught.value
 
 
-async def test_a_read_on_a_connection_that_the_server_closed_is_sent_once_more(valkey: Valkey) -> None:
+async def test_a_read_on_a_closed_connection_is_sent_once_more(valkey: Valkey) -> None:
     store = RedisStore(valkey.url)
     await store.set("k", "v")
     valkey.client.client_kill_filter(_type="normal", skipme=True)
@@ -353,7 +354,7 @@ async def test_a_read_on_a_connection_that_the_server_closed_is_sent_once_more(v
     await store.close()
 
 
-async def test_a_claim_on_a_connection_that_the_server_closed_is_not_sent_again() -> None:
+async def test_a_claim_on_a_closed_connection_is_not_sent_again() -> None:
     async with scripted(b"+PONG\r\n", b"") as server:
         store = at("redis", server.port)
         await store.ping()
@@ -375,7 +376,7 @@ async def test_a_wrong_password_is_tried_once() -> None:
     assert (error.kind, server.connections) == ("refused", 1)
 
 
-# the sockets of a loop that ended can no longer be closed: collecting them here keeps the warning here
+# the sockets of a closed loop cannot be closed any more: collect them here, so that the warning appears here
 @pytest.mark.filterwarnings("ignore::ResourceWarning")
 def test_a_store_that_was_left_open_works_on_a_second_event_loop(valkey: Valkey) -> None:
     store = RedisStore(valkey.url)
@@ -399,7 +400,7 @@ async def test_an_answer_outside_the_redis_protocol_is_a_fault() -> None:
         assert await fault_of(at("redis", server.port)) in {"failed", "unreachable"}
 
 
-async def test_bytes_that_are_no_text_read_as_absent(valkey: Valkey) -> None:
+async def test_bytes_that_are_not_utf_8_read_as_absent(valkey: Valkey) -> None:
     valkey.client.set("k", b"\xff\xfe")
     store = RedisStore(valkey.url)
     assert await store.mget(["k"]) == [None]
@@ -411,17 +412,17 @@ async def test_a_wrong_password_is_refused(valkey: Valkey) -> None:
     assert error.kind == "refused"
 
 
-async def test_a_user_without_the_right_to_write_is_refused(valkey: Valkey) -> None:
+async def test_a_user_without_write_permission_is_refused(valkey: Valkey) -> None:
     valkey.client.acl_setuser("reader", enabled=True, passwords=["+pw"], categories=["+@read"], keys=["*"])
     assert (await redis_fault(f"redis://reader:pw@127.0.0.1:{valkey.port}")).kind == "refused"
 
 
-async def test_a_replica_that_takes_no_writes_is_refused() -> None:
+async def test_a_read_only_replica_is_refused() -> None:
     async with scripted(b"-READONLY You can't write against a read only replica.\r\n") as server:
         assert (await redis_fault(f"redis://127.0.0.1:{server.port}")).kind == "refused"
 
 
-async def test_an_error_of_the_server_is_told_in_its_words(database: Gateway, valkey: Valkey) -> None:
+async def test_an_error_quotes_the_server_message(database: Gateway, valkey: Valkey) -> None:
     del database
     valkey.client.lpush("list", "x")
     store = RedisStore(valkey.url)
@@ -443,7 +444,7 @@ async def test_an_error_of_the_server_is_told_in_its_words(database: Gateway, va
         "redis://:secret@host?db=1",
     ],
 )
-def test_a_url_of_no_redis_server_is_refused_by_the_name_of_its_setting(url: str) -> None:
+def test_an_invalid_url_is_rejected_by_the_name_of_its_setting(url: str) -> None:
     with pytest.raises(ValueError, match=r"^REDIS_URL must") as caught:
         RedisStore(url)
     assert "sec" not in str(caught.value)
@@ -452,7 +453,7 @@ def test_a_url_of_no_redis_server_is_refused_by_the_name_of_its_setting(url: str
 @pytest.mark.parametrize(
     "url", ["redis://10.0.0.5", "rediss://:pw@db.example.com:6380/2", "redis://[::1]:6379/"]
 )
-def test_a_url_of_a_redis_server_is_accepted(url: str) -> None:
+def test_a_valid_url_is_accepted(url: str) -> None:
     RedisStore(url)
 
 
@@ -462,7 +463,7 @@ def test_without_the_extra_the_error_says_what_to_install(monkeypatch: pytest.Mo
         RedisStore("redis://127.0.0.1")
 
 
-# the store in process that tests put faults into
+# the in-process store with injected faults
 
 
 async def test_a_write_that_is_lost_is_acknowledged_and_absent() -> None:
@@ -472,13 +473,13 @@ async def test_a_write_that_is_lost_is_acknowledged_and_absent() -> None:
     assert await store.mget(["k"]) == [None]
 
 
-async def test_a_fault_of_one_method_spares_the_others() -> None:
+async def test_a_fault_of_one_method_leaves_the_others_working() -> None:
     store = ChaosStore(time.time)
     store.fault(Fault(kind="refused"), method="set")
     assert await store.mget(["k"]) == [None]
 
 
-async def test_a_lagging_replica_shows_what_was_there_before() -> None:
+async def test_a_lagging_replica_returns_the_older_value() -> None:
     now = 0.0
     store = ChaosStore(lambda: now)
     await store.set("k", "old")
@@ -487,14 +488,14 @@ async def test_a_lagging_replica_shows_what_was_there_before() -> None:
     assert await store.mget(["k"]) == ["old"]
 
 
-async def test_a_claim_is_decided_by_the_primary_in_spite_of_lag() -> None:
+async def test_a_claim_is_decided_by_the_primary_despite_lag() -> None:
     store = ChaosStore(time.time)
     store.lag = 5.0
     await store.claim("k", "mine")
     assert await store.claim("k", "yours") == "mine"
 
 
-async def test_a_store_that_is_down_counts_the_calls_it_does_not_answer() -> None:
+async def test_a_store_that_is_down_counts_its_calls() -> None:
     store = ChaosStore(time.time)
     store.down = True
     with pytest.raises(StoreError):
@@ -502,7 +503,7 @@ async def test_a_store_that_is_down_counts_the_calls_it_does_not_answer() -> Non
     assert store.count("ping") == 1
 
 
-async def test_a_field_that_is_no_text_is_left_out(valkey: Valkey) -> None:
+async def test_a_field_that_is_not_utf_8_is_left_out(valkey: Valkey) -> None:
     valkey.client.hset("h", "f", b"\xff\xfe")
     store = RedisStore(valkey.url)
     assert await store.hgetall("h") == {}

@@ -1,4 +1,4 @@
-"""The transport under the SDK: what it sends, when it sends again, what each fault becomes."""
+"""The transport below the SDK: what it sends, when it retries, and the error of each fault."""
 
 import asyncio
 import gc
@@ -15,7 +15,7 @@ from upstash_redis.asyncio import Redis
 from upstash_redis.http import AsyncHttpClient
 
 from tests.support.gateway import HTML, Cut, Gateway
-from tests.support.servers import free_port, scripted
+from tests.support.servers import Valkey, free_port, scripted
 from veo.cache.stores.protocol import StoreError
 from veo.cache.stores.upstash import UpstashStore
 from veo.cache.stores.upstash_transport import MAX_ANSWER_BYTES, Transport
@@ -27,7 +27,7 @@ ANSWER = b'HTTP/1.1 200 OK\r\nContent-Length: 17\r\n\r\n{"result":"PONG"}'
 
 @pytest.fixture
 async def store(database: Gateway) -> AsyncIterator[UpstashStore]:
-    """Give a store that has no connection yet."""
+    """Return a store that has no connection yet."""
     store = UpstashStore(database.url, database.token)
     yield store
     await store.close()
@@ -35,28 +35,28 @@ async def store(database: Gateway) -> AsyncIterator[UpstashStore]:
 
 @pytest.fixture
 async def connected(store: UpstashStore, database: Gateway) -> UpstashStore:
-    """Give a store whose next call reuses its connection."""
+    """Return a store whose next call reuses its connection."""
     await store.ping()
     database.reset()
     return store
 
 
 async def error_of(store: UpstashStore) -> StoreError:
-    """Give the error that a read of one key meets."""
+    """Return the error that a read of one key raises."""
     with pytest.raises(StoreError) as caught:
         await store.mget(["k"])
     return caught.value
 
 
-# the seam
+# the replaced transport of the SDK
 
 
-def test_the_sdk_is_of_the_version_whose_seam_is_known() -> None:
+def test_the_sdk_has_the_version_whose_transport_is_replaceable() -> None:
     assert upstash_redis.__version__.startswith("1.8.")
 
 
 @pytest.mark.parametrize("method", ["execute", "close"])
-def test_the_transport_has_the_signature_of_what_it_replaces(method: str) -> None:
+def test_the_transport_has_the_signatures_of_the_one_it_replaces(method: str) -> None:
     def parameters(owner: type) -> list[tuple[str, Any]]:
         signature = inspect.signature(getattr(owner, method))
         return [(parameter.name, parameter.default) for parameter in signature.parameters.values()]
@@ -105,14 +105,12 @@ async def test_a_write_of_no_values_is_no_command(store: UpstashStore, database:
     assert database.commands == []
 
 
-async def test_no_header_asks_for_base64_or_tells_of_the_client(
-    store: UpstashStore, database: Gateway
-) -> None:
+async def test_no_header_requests_base64_or_sends_telemetry(store: UpstashStore, database: Gateway) -> None:
     await store.ping()
     assert [name for name in database.requests[0].headers if name.startswith("Upstash")] == []
 
 
-async def test_calls_in_a_row_share_a_connection(store: UpstashStore, database: Gateway) -> None:
+async def test_consecutive_calls_share_a_connection(store: UpstashStore, database: Gateway) -> None:
     for _ in range(3):
         await store.ping()
     assert len({request.port for request in database.requests}) == 1
@@ -126,7 +124,7 @@ async def test_a_proxy_in_the_environment_is_not_used(
     await store.ping()
 
 
-async def test_a_slash_at_the_end_of_the_url_is_left_out(database: Gateway) -> None:
+async def test_a_trailing_slash_of_the_url_is_removed(database: Gateway) -> None:
     store = UpstashStore(f"{database.url}/", database.token)
     await store.ping()
     await store.close()
@@ -144,7 +142,7 @@ def test_a_store_works_on_a_second_event_loop_after_it_was_closed(database: Gate
     assert len(database.commands) == 2
 
 
-# the sockets of a loop that ended can no longer be closed: collecting them here keeps the warning here
+# the sockets of a closed loop cannot be closed any more: collect them here, so that the warning appears here
 @pytest.mark.filterwarnings("ignore::ResourceWarning")
 def test_a_store_that_was_left_open_works_on_a_second_event_loop(database: Gateway) -> None:
     store = UpstashStore(database.url, database.token)
@@ -154,10 +152,10 @@ def test_a_store_that_was_left_open_works_on_a_second_event_loop(database: Gatew
     assert len(database.commands) == 2
 
 
-# the claim where the server does not join NX and GET
+# the claim on a server that does not accept NX with GET
 
 
-async def test_a_refused_combination_is_claimed_in_two_commands(
+async def test_a_rejected_combination_is_claimed_in_two_commands(
     store: UpstashStore, database: Gateway
 ) -> None:
     database.fault(status=400, error="ERR syntax error")
@@ -165,7 +163,7 @@ async def test_a_refused_combination_is_claimed_in_two_commands(
     assert database.commands[1:] == [["SET", "k", "mine", "NX"]]
 
 
-async def test_a_claim_in_two_commands_tells_the_value_that_stands(
+async def test_a_claim_in_two_commands_returns_the_existing_value(
     store: UpstashStore, database: Gateway
 ) -> None:
     await store.set("k", "theirs")
@@ -173,13 +171,15 @@ async def test_a_claim_in_two_commands_tells_the_value_that_stands(
     assert await store.claim("k", "mine") == "theirs"
 
 
-async def test_a_claim_in_two_commands_lives_for_its_px(store: UpstashStore, database: Gateway) -> None:
+async def test_a_claim_in_two_commands_expires_after_its_px(
+    store: UpstashStore, database: Gateway, valkey: Valkey
+) -> None:
     database.fault(status=400, error="ERR syntax error")
     await store.claim("k", "mine", px=60_000)
-    assert 50_000 < await store.pttl("k") <= 60_000
+    assert 50_000 < int(valkey.client.pttl("k")) <= 60_000
 
 
-async def test_a_claim_in_two_commands_whose_rival_vanished_fails(
+async def test_a_claim_in_two_commands_fails_when_the_existing_value_expires_in_between(
     store: UpstashStore, database: Gateway
 ) -> None:
     database.fault(status=400, error="ERR syntax error")
@@ -193,7 +193,7 @@ async def test_a_claim_in_two_commands_whose_rival_vanished_fails(
     [(400, b'{"error":"NOPERM no right to set"}'), (200, b'{"result":'), (502, HTML)],
     ids=["refused", "garbage", "bad gateway"],
 )
-async def test_a_claim_is_sent_once_when_something_else_is_wrong(
+async def test_a_claim_is_sent_once_on_any_other_fault(
     store: UpstashStore, database: Gateway, status: int, body: bytes
 ) -> None:
     database.fault(status=status, body=body)
@@ -202,7 +202,7 @@ async def test_a_claim_is_sent_once_when_something_else_is_wrong(
     assert len(database.commands) == 1
 
 
-# sending again
+# retries
 
 
 @pytest.mark.parametrize("cut", ["close", "reset"])
@@ -222,13 +222,11 @@ async def test_a_write_on_a_connection_that_was_closed_while_idle_is_sent_again(
     assert await connected.mget(["k"]) == ["v"]
 
 
-async def test_every_command_that_may_run_twice_is_sent_again(
-    connected: UpstashStore, database: Gateway
-) -> None:
-    for call in (connected.ping, lambda: connected.pttl("k"), lambda: connected.mset({"k": "v"})):
+async def test_every_idempotent_command_is_sent_again(connected: UpstashStore, database: Gateway) -> None:
+    for call in (connected.ping, lambda: connected.mset({"k": "v"})):
         database.fault(cut="close")
         await call()
-    assert [command[0] for command in database.commands] == ["PING"] * 2 + ["PTTL"] * 2 + ["MSET"] * 2
+    assert [command[0] for command in database.commands] == ["PING"] * 2 + ["MSET"] * 2
 
 
 async def test_a_read_is_sent_again_only_once(connected: UpstashStore, database: Gateway) -> None:
@@ -278,7 +276,7 @@ async def test_a_delete_is_never_sent_again(connected: UpstashStore, database: G
     assert len(database.commands) == 1
 
 
-# what each fault becomes
+# the error of each fault
 
 
 @pytest.mark.parametrize(
@@ -331,14 +329,14 @@ async def test_an_error_reply_has_a_kind(
         (200, b"[" * 100_000, "failed"),
     ],
 )
-async def test_an_answer_that_is_none_has_a_kind(
+async def test_an_invalid_answer_has_a_kind(
     store: UpstashStore, database: Gateway, status: int, body: bytes, kind: str
 ) -> None:
     database.fault(status=status, body=body)
     assert (await error_of(store)).kind == kind
 
 
-@pytest.mark.parametrize("method", ["set", "claim", "mset", "delete", "hset", "hgetall", "pttl", "ping"])
+@pytest.mark.parametrize("method", ["set", "claim", "mset", "delete", "hset", "hgetall", "ping"])
 async def test_an_answer_of_another_type_is_a_fault(
     store: UpstashStore, database: Gateway, method: str
 ) -> None:
@@ -349,7 +347,6 @@ async def test_an_answer_of_another_type_is_a_fault(
         "delete": lambda: store.delete("k"),
         "hset": lambda: store.hset("k", "f", "v", 1),
         "hgetall": lambda: store.hgetall("k"),
-        "pttl": lambda: store.pttl("k"),
         "ping": store.ping,
     }
     database.fault(body=b'{"result":true}')
@@ -365,7 +362,7 @@ async def test_a_hash_of_another_shape_is_a_fault(store: UpstashStore, database:
         await store.hgetall("k")
 
 
-async def test_a_hash_whose_life_cannot_be_set_is_a_fault(store: UpstashStore, database: Gateway) -> None:
+async def test_a_hash_whose_expiry_cannot_be_set_is_a_fault(store: UpstashStore, database: Gateway) -> None:
     database.fault(body=b'{"result":1}')
     with pytest.raises(StoreError, match="PEXPIRE"):
         await store.hset("absent", "f", "v", 1)
@@ -380,14 +377,14 @@ async def test_a_redirect_is_not_followed(database: Gateway) -> None:
     assert database.commands == []
 
 
-async def test_an_answer_that_is_no_http_is_unreachable() -> None:
+async def test_an_answer_that_is_not_http_is_unreachable() -> None:
     async with scripted(b"-ERR not here\r\n\r\n") as server:
         store = UpstashStore(f"http://127.0.0.1:{server.port}", "token")
         assert (await error_of(store)).kind == "unreachable"
         await store.close()
 
 
-async def test_an_answer_beyond_the_largest_size_is_refused(store: UpstashStore, database: Gateway) -> None:
+async def test_an_answer_beyond_the_size_limit_is_rejected(store: UpstashStore, database: Gateway) -> None:
     database.fault(body=b" " * (MAX_ANSWER_BYTES + 1))
     assert "larger than" in str(await error_of(store))
 
@@ -413,20 +410,22 @@ async def test_a_stalled_answer_is_unreachable_after_the_time_limit(database: Ga
     await store.close()
 
 
-async def test_an_error_says_command_status_and_words(store: UpstashStore, database: Gateway) -> None:
+async def test_an_error_names_the_command_the_status_and_the_message(
+    store: UpstashStore, database: Gateway
+) -> None:
     database.fault(status=400, error="ERR no such thing")
     assert str(await error_of(store)) == "MGET: HTTP 400: ERR no such thing"
 
 
-# secrets and limits of what is told
+# secrets and limits of error messages
 
 
-async def test_a_token_that_the_server_repeats_is_not_told(store: UpstashStore, database: Gateway) -> None:
+async def test_a_token_that_the_server_repeats_is_redacted(store: UpstashStore, database: Gateway) -> None:
     database.fault(status=400, error=f"ERR bad token {database.token}")
     assert str(await error_of(store)) == "MGET: HTTP 400: ERR bad token ***"
 
 
-async def test_a_command_that_the_server_repeats_is_not_told(store: UpstashStore, database: Gateway) -> None:
+async def test_a_command_that_the_server_repeats_is_removed(store: UpstashStore, database: Gateway) -> None:
     database.fault(status=400, error='ERR odd, command was: ["MGET","k"]')
     assert str(await error_of(store)) == "MGET: HTTP 400: ERR odd"
 
@@ -436,7 +435,7 @@ async def test_a_long_error_is_cut(store: UpstashStore, database: Gateway) -> No
     assert len(str(await error_of(store))) < 300
 
 
-async def test_an_error_does_not_drag_along_the_cause_that_holds_the_token() -> None:
+async def test_an_error_has_no_cause_that_holds_the_token() -> None:
     async with scripted(b"-ERR not here\r\n\r\n") as server:
         store = UpstashStore(f"http://127.0.0.1:{server.port}", "token-of-mine")
         error = await error_of(store)
@@ -444,11 +443,11 @@ async def test_an_error_does_not_drag_along_the_cause_that_holds_the_token() -> 
     assert "ClientResponseError:" not in "".join(traceback.format_exception(error))
 
 
-def test_the_store_does_not_show_its_token() -> None:
+def test_the_repr_does_not_show_the_token() -> None:
     assert "token-of-mine" not in repr(UpstashStore("https://x.upstash.io", "token-of-mine"))
 
 
-# what it is built from
+# the URL and the token
 
 
 @pytest.mark.parametrize(
@@ -468,7 +467,7 @@ def test_the_store_does_not_show_its_token() -> None:
         "https://x.upstash.io ",
     ],
 )
-def test_a_url_of_another_form_is_refused_by_the_name_of_its_setting(url: str) -> None:
+def test_an_invalid_url_is_rejected_by_the_name_of_its_setting(url: str) -> None:
     with pytest.raises(ValueError, match=r"^UPSTASH_REDIS_REST_URL must have the form"):
         UpstashStore(url, "token")
 
@@ -484,7 +483,7 @@ def test_a_url_of_another_form_is_refused_by_the_name_of_its_setting(url: str) -
         "http://[2001:db8::1]",
     ],
 )
-def test_a_token_never_travels_in_the_clear_to_another_machine(url: str) -> None:
+def test_the_token_is_never_sent_unencrypted_to_another_machine(url: str) -> None:
     with pytest.raises(ValueError, match=r"^UPSTASH_REDIS_REST_URL must begin with https://"):
         UpstashStore(url, "token")
 
@@ -505,13 +504,13 @@ def test_http_to_this_machine_and_https_to_any_is_accepted(url: str) -> None:
 
 
 @pytest.mark.parametrize("token", ["", "to ken", "token\n", "tökén"])
-def test_a_token_that_no_header_carries_is_refused_unseen(token: str) -> None:
-    with pytest.raises(ValueError, match=r"^UPSTASH_REDIS_REST_TOKEN is empty or holds"):
+def test_a_token_that_does_not_fit_a_header_is_rejected_without_quoting_it(token: str) -> None:
+    with pytest.raises(ValueError, match=r"^UPSTASH_REDIS_REST_TOKEN is empty or contains"):
         UpstashStore("https://x.upstash.io", token)
 
 
 def test_importing_the_store_imports_no_http_client() -> None:
     clients = "{'aiohttp', 'httpx', 'upstash_redis'}"
     code = f"import sys, veo.cache.stores.upstash; print({clients} & set(sys.modules))"
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)  # noqa: S603  # our own words
-    assert done.stdout == "set()\n"
+    process = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)  # noqa: S603  # a fixed command
+    assert process.stdout == "set()\n"

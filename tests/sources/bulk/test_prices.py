@@ -217,7 +217,7 @@ async def test_a_failing_server_gives_no_prices(
     ("months", "first"),
     [(0, date(2026, 3, 1)), (2, date(2026, 1, 1)), (3, date(2025, 12, 1)), (15, date(2024, 12, 1))],
 )
-def test_months_are_counted_back_over_the_turn_of_the_year(months: int, first: date) -> None:
+def test_months_are_counted_back_across_the_year(months: int, first: date) -> None:
     assert months_before(date(2026, 3, 31), months) == first
 
 
@@ -239,7 +239,9 @@ async def test_growth_is_of_the_newest_three_months(server: FileServer, http: Ht
     assert (await read_growth(http, TODAY))["Newham"].vintage == "Jul 2026 to Sep 2026"
 
 
-async def test_the_newest_edition_is_found_by_asking_backwards(server: FileServer, http: Http) -> None:
+async def test_the_newest_edition_is_found_by_trying_each_month_backwards(
+    server: FileServer, http: Http
+) -> None:
     publish(server, "2026-08", index({NEWHAM: {"2026-08-01": 1}}))
     publish(server, "2026-09", index({NEWHAM: SERIES}))
     await read_growth(http, TODAY)
@@ -251,7 +253,7 @@ async def test_an_edition_six_months_old_is_found(server: FileServer, http: Http
     assert list(await read_growth(http, TODAY)) == ["Newham"]
 
 
-async def test_no_edition_is_asked_for_that_is_older_than_six_months(server: FileServer, http: Http) -> None:
+async def test_an_edition_older_than_six_months_is_not_requested(server: FileServer, http: Http) -> None:
     publish(server, "2026-04", index({NEWHAM: SERIES}))
     with pytest.raises(NotFoundThere, match="no edition from May 2026 to Nov 2026"):
         await read_growth(http, TODAY)

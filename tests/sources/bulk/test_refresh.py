@@ -1,4 +1,4 @@
-"""Newer prices, growth and rents: read, spread over the districts, checked, and put in place."""
+"""Newer prices, growth and rents: read, spread over the districts, checked and applied."""
 
 from collections.abc import AsyncIterator, Iterator
 from datetime import date, datetime
@@ -18,7 +18,15 @@ from tests.support.land_registry import (
 )
 from tests.support.provider import Answered
 from veo.models import District, Figure, FrozenMap, Location
-from veo.sources.bulk.refresh import Failure, Merged, RefreshedTable, apply, merge, refresh_tables, validate
+from veo.sources.bulk.refresh import (
+    Merged,
+    RefreshedTable,
+    RefreshFailure,
+    apply,
+    merge,
+    refresh_tables,
+    validate,
+)
 from veo.sources.embedded.columns import COLUMNS
 from veo.sources.embedded.district_groups import groups
 from veo.sources.embedded.snapshot import Snapshot, load
@@ -47,13 +55,13 @@ EMBEDDED = {
 
 def figure(column: str, value: float, vintage: str | None = None) -> Figure:
     """Make a figure in the shape of the embedded ones."""
-    known = COLUMNS[column]
+    form = COLUMNS[column]
     return Figure(
         value=value,
-        unit=known.unit,
-        level=known.level,
-        source=known.source,
-        vintage=vintage or known.vintage,
+        unit=form.unit,
+        level=form.level,
+        source=form.source,
+        vintage=vintage or form.vintage,
     )
 
 
@@ -155,8 +163,8 @@ async def http(servers: Servers) -> AsyncIterator[Http]:
     await opened.close()
 
 
-async def found(http: Http, column: str, base: Snapshot = LONDON) -> dict[str, float]:
-    """Refresh, and give one column by outcode."""
+async def refreshed_column(http: Http, column: str, base: Snapshot = LONDON) -> dict[str, float]:
+    """Refresh, and return one column by outcode."""
     refreshed = await refresh_tables(http, base, TODAY)
     return {
         outcode: figures[column].value
@@ -204,20 +212,20 @@ async def test_a_table_comes_back_from_json_as_it_was(http: Http) -> None:
 
 
 async def test_rents_are_weighted_over_the_boroughs_of_a_district(http: Http) -> None:
-    assert (await found(http, "rent_all"))["E8"] == 0.75 * 2000 + 0.25 * 1900
+    assert (await refreshed_column(http, "rent_all"))["E8"] == 0.75 * 2000 + 0.25 * 1900
 
 
 async def test_growth_is_weighted_and_has_one_decimal(http: Http) -> None:
-    growth = await found(http, "price_growth_1y_pct")
+    growth = await refreshed_column(http, "price_growth_1y_pct")
     assert growth["E8"] == round(0.75 * 100 * (110 / 104 - 1) + 0.25 * 10, 1)
 
 
 async def test_a_borough_without_rents_does_not_weigh(http: Http) -> None:
-    assert (await found(http, "rent_all"))["EC1M"] == 2000
+    assert (await refreshed_column(http, "rent_all"))["EC1M"] == 2000
 
 
 async def test_a_district_that_is_mostly_in_a_borough_without_rents_has_none(http: Http) -> None:
-    assert "EC1A" not in await found(http, "rent_all")
+    assert "EC1A" not in await refreshed_column(http, "rent_all")
 
 
 async def test_a_figure_over_several_boroughs_is_as_old_as_the_oldest(servers: Servers, http: Http) -> None:
@@ -230,26 +238,29 @@ async def test_a_figure_over_several_boroughs_is_as_old_as_the_oldest(servers: S
 
 async def test_a_district_in_which_nothing_was_sold_has_no_sales_and_no_median(http: Http) -> None:
     more = snapshot(*HOMES, home("EC2N", {"City of London": 1.0}, median_price=None, sales_12m=0, **NO_RENTS))
-    counts, medians = await found(http, "sales_12m", more), await found(http, "median_price", more)
+    counts, medians = (
+        await refreshed_column(http, "sales_12m", more),
+        await refreshed_column(http, "median_price", more),
+    )
     assert (counts["EC2N"], "EC2N" in medians) == (0, False)
 
 
 async def test_outcodes_that_are_not_embedded_are_left_out(http: Http) -> None:
-    assert "EC1M" not in await found(http, "sales_12m", snapshot(*HOMES[:3]))
+    assert "EC1M" not in await refreshed_column(http, "sales_12m", snapshot(*HOMES[:3]))
 
 
-async def test_a_source_that_fails_is_said_and_the_others_are_read(servers: Servers, http: Http) -> None:
+async def test_a_failing_source_is_reported_and_the_others_are_read(servers: Servers, http: Http) -> None:
     servers.growth.always(Answered(status=503, body=HTML, content_type="text/html"))
     refreshed = await refresh_tables(http, LONDON, TODAY)
     assert [table.name for table in refreshed.tables] == ["price-paid", "ons"]
     assert [failure.source for failure in refreshed.failures] == ["uk-hpi"]
 
 
-async def test_a_source_that_answers_with_a_page_is_said(servers: Servers, http: Http) -> None:
+async def test_a_source_that_answers_with_a_web_page_is_reported(servers: Servers, http: Http) -> None:
     servers.prices.serve("/pp-2025.csv", HTML)
     refreshed = await refresh_tables(http, LONDON, TODAY)
     assert refreshed.failures == (
-        Failure(source="price-paid", reason="price-paid: a row of /pp-2025.csv has 1 columns, not 16"),
+        RefreshFailure(source="price-paid", reason="price-paid: a row of /pp-2025.csv has 1 columns, not 16"),
     )
 
 
@@ -262,18 +273,22 @@ async def test_when_every_source_fails_there_are_three_reasons_and_no_table(
     assert (refreshed.tables, len(refreshed.failures)) == ((), 3)
 
 
-async def test_a_refused_column_is_said_and_the_others_of_its_source_are_kept(
+async def test_a_rejected_column_is_reported_and_the_others_of_its_source_are_kept(
     servers: Servers, http: Http
 ) -> None:
     servers.let([rent(borough, OCTOBER, 3.0, 19_000, 1500, 1800, 2200) for borough in (HACKNEY, NEWHAM)])
     refreshed = await refresh_tables(http, LONDON, TODAY)
     assert sorted(refreshed.tables[-1].rows["E15"]) == sorted(set(RENTS) - {"rent_all"})
     assert refreshed.failures == (
-        Failure(source="ons", reason="rent_all is 10 times the embedded one in the middle, not 0.8 to 1.25."),
+        RefreshFailure(
+            source="ons", reason="rent_all has a median of 10 times the embedded figure, outside 0.8 to 1.25."
+        ),
     )
 
 
-async def test_a_source_of_which_every_column_is_refused_gives_no_table(servers: Servers, http: Http) -> None:
+async def test_a_source_of_which_every_column_is_rejected_gives_no_table(
+    servers: Servers, http: Http
+) -> None:
     servers.let([rent(NEWHAM, OCTOBER.replace(year=2025), 3.0, 1900, 1500, 1800, 2200)])
     refreshed = await refresh_tables(http, LONDON, TODAY)
     assert ([table.name for table in refreshed.tables], len(refreshed.failures)) == (
@@ -287,7 +302,7 @@ def column(name: str, *values: float, vintage: str = "Oct 2026") -> dict[str, Fi
     return {f"E{number}": figure(name, value, vintage) for number, value in enumerate(values, start=1)}
 
 
-def judged(name: str, old: list[float], new: list[float]) -> str | None:
+def rejection(name: str, old: list[float], new: list[float]) -> str | None:
     return validate(name, column(name, *old, vintage="Aug 2026"), column(name, *new))
 
 
@@ -308,8 +323,8 @@ def judged(name: str, old: list[float], new: list[float]) -> str | None:
         ("price_growth_5y_pct", [1.0] * 20, [1.0] * 11 + [90.0] * 9),
     ],
 )
-def test_a_column_that_moves_within_reason_is_believed(name: str, old: list[float], new: list[float]) -> None:
-    assert judged(name, old, new) is None
+def test_a_column_that_moves_within_reason_is_accepted(name: str, old: list[float], new: list[float]) -> None:
+    assert rejection(name, old, new) is None
 
 
 @pytest.mark.parametrize(
@@ -321,27 +336,27 @@ def test_a_column_that_moves_within_reason_is_believed(name: str, old: list[floa
         ),
         (
             *("median_price", [500_000] * 20, [627_500] * 20),
-            "median_price is 1.25 times the embedded one in the middle, not 0.8 to 1.25.",
+            "median_price has a median of 1.25 times the embedded figure, outside 0.8 to 1.25.",
         ),
         (
             *("median_price", [500_000] * 20, [395_000] * 20),
-            "median_price is 0.79 times the embedded one in the middle, not 0.8 to 1.25.",
+            "median_price has a median of 0.79 times the embedded figure, outside 0.8 to 1.25.",
         ),
         (
             *("sales_12m", [100] * 20, [201] * 20),
-            "sales_12m is 2.01 times the embedded one in the middle, not 0.5 to 2.0.",
+            "sales_12m has a median of 2.01 times the embedded figure, outside 0.5 to 2.0.",
         ),
         (
             *("sales_12m", [100] * 20, [49] * 20),
-            "sales_12m is 0.49 times the embedded one in the middle, not 0.5 to 2.0.",
+            "sales_12m has a median of 0.49 times the embedded figure, outside 0.5 to 2.0.",
         ),
         (
             *("price_growth_1y_pct", [1.0] * 3, [-9.1] * 3),
-            "price_growth_1y_pct moved by 10.1 points in the middle, above 10.",
+            "price_growth_1y_pct moved by a median of 10.1 points, above 10.",
         ),
         (
             *("rent_all", [1000] * 20, [1000] * 18 + [1601, 624]),
-            "rent_all moved by more than a factor 1.6 in 2 of 20 districts, above 5%.",
+            "rent_all moved by more than a factor of 1.6 in 2 of 20 districts, above 5%.",
         ),
         (
             *("rent_all", [1000] * 20, [1000] * 19 + [20_001]),
@@ -350,20 +365,20 @@ def test_a_column_that_moves_within_reason_is_believed(name: str, old: list[floa
         ("sales_12m", [0], [-1], "sales_12m is -1 in E1, which is outside 0 to 20000."),
     ],
 )
-def test_a_column_that_moves_beyond_reason_is_refused(
+def test_a_column_that_moves_beyond_reason_is_rejected(
     name: str, old: list[float], new: list[float], reason: str
 ) -> None:
-    assert judged(name, old, new) == reason
+    assert rejection(name, old, new) == reason
 
 
-def test_a_column_without_any_figure_is_refused() -> None:
-    assert judged("rent_all", [1000] * 10, []) == (
+def test_a_column_without_any_figure_is_rejected() -> None:
+    assert rejection("rent_all", [1000] * 10, []) == (
         "rent_all has figures for 0 of the 10 districts that have an embedded one, below 80%."
     )
 
 
-def test_a_column_that_the_embedded_table_lacks_is_believed() -> None:
-    assert judged("rent_all", [], [1000]) is None
+def test_a_column_that_the_embedded_table_lacks_is_accepted() -> None:
+    assert rejection("rent_all", [], [1000]) is None
 
 
 def test_figures_of_other_districts_do_not_cover_those_that_had_one() -> None:
@@ -387,7 +402,7 @@ def test_figures_of_other_districts_do_not_cover_those_that_had_one() -> None:
         ("Aug 2026", "unknown", True),
     ],
 )
-def test_an_older_vintage_is_refused(old: str, new: str, refused: bool) -> None:
+def test_an_older_vintage_is_rejected(old: str, new: str, refused: bool) -> None:
     reason = validate(
         "rent_all", column("rent_all", 1000, vintage=old), column("rent_all", 1000, vintage=new)
     )
@@ -410,9 +425,9 @@ def test_the_newest_embedded_figure_of_a_column_counts() -> None:
 
 
 @pytest.mark.parametrize("name", ["median_price", "sales_12m", "price_growth_1y_pct", *RENTS])
-def test_the_embedded_column_itself_is_believed(name: str) -> None:
+def test_the_embedded_column_itself_is_accepted(name: str) -> None:
     homes = load().districts
-    embedded = {code: known.figures[name] for code, known in homes.items() if name in known.figures}
+    embedded = {code: home.figures[name] for code, home in homes.items() if name in home.figures}
     assert validate(name, embedded, embedded) is None
 
 
@@ -455,7 +470,7 @@ def test_groups_are_made_of_the_refreshed_figures() -> None:
     assert (group.value, group.level, group.vintage) == (650_000, "modelled", "Oct 2026")
 
 
-def test_groups_keep_the_vintage_of_a_table_that_was_put_in_place_before() -> None:
+def test_groups_keep_the_vintage_of_a_table_that_was_applied_before() -> None:
     first = apply(LONDON, table("median_price", EC1A=600_000, EC1M=700_000))
     second = apply(first, table("sales_12m", EC1A=10, EC1M=20))
     vintages = {name: second.groups["EC1"].figures[name].vintage for name in ("median_price", "sales_12m")}
@@ -506,7 +521,7 @@ def test_a_column_that_is_no_older_is_replaced_as_a_whole(vintage: str) -> None:
     assert merge(new, table("rent_all", "Oct 2026", E15=1900, E8=1800)).table == new
 
 
-def test_a_column_that_is_older_than_the_kept_one_is_left_and_said() -> None:
+def test_a_column_that_is_older_than_the_kept_one_is_skipped_and_reported() -> None:
     before = table("rent_all", "Oct 2026", E15=1900)
     assert merge(table("rent_all", "Sep 2026", E15=2000), before) == Merged(
         before, (), ("rent_all is of Sep 2026, which is older than the last refresh's of Oct 2026.",)
@@ -522,7 +537,7 @@ def test_a_column_of_several_months_is_as_new_as_its_newest() -> None:
     assert merge(mixed, mixed).renewed == ("rent_all",)
 
 
-async def test_what_a_refresh_gives_can_be_put_in_place(http: Http) -> None:
+async def test_the_tables_of_a_refresh_can_be_applied(http: Http) -> None:
     newer = LONDON
     for made in (await refresh_tables(http, LONDON, TODAY)).tables:
         newer = apply(newer, made)

@@ -51,8 +51,8 @@ async def http(server: OnsServer) -> AsyncIterator[Http]:
     await opened.close()
 
 
-def asked(server: OnsServer) -> str:
-    """Tell which workbook was asked for."""
+def requested_workbook(server: OnsServer) -> str:
+    """Return the path of the last workbook that was requested."""
     return server.requests[-1].query["uri"]
 
 
@@ -89,7 +89,7 @@ async def test_a_borough_has_the_rents_of_its_newest_month(
 async def test_a_borough_without_the_newest_month_keeps_its_own(server: OnsServer, http: Http) -> None:
     server.publish(EDITION, workbook([rent(NEWHAM, JULY, 1.0, 1800), IN_WESTMINSTER]))
     facts = await read_rents(http, TODAY)
-    assert [found.vintage for found in facts.values()] == ["Jul 2026", "Aug 2026"]
+    assert [rents.vintage for rents in facts.values()] == ["Jul 2026", "Aug 2026"]
 
 
 @pytest.mark.parametrize("marker", ["[x]", "[z]", "[c]", " [x] ", "", None])
@@ -114,27 +114,27 @@ async def test_the_newest_edition_of_the_page_is_read(server: OnsServer, http: H
     for edition in ("21october2026", EDITION, "16september2026", "17december2025"):
         server.publish(edition, BOTH)
     await read_rents(http, TODAY)
-    assert asked(server) == f"{DATASET}/{EDITION}/{WORKBOOK}"
+    assert requested_workbook(server) == f"{DATASET}/{EDITION}/{WORKBOOK}"
 
 
 async def test_the_newest_edition_is_found_among_long_and_short_months(server: OnsServer, http: Http) -> None:
     for edition in ("19august2026", "18nov2026", "16sept2026", "21oct2026"):
         server.publish(edition, BOTH)
     await read_rents(http, TODAY)
-    assert asked(server) == f"{DATASET}/18nov2026/{WORKBOOK}"
+    assert requested_workbook(server) == f"{DATASET}/18nov2026/{WORKBOOK}"
 
 
 async def test_the_name_of_a_workbook_may_end_with_a_number(server: OnsServer, http: Http) -> None:
     server.publish(EDITION, BOTH, WORKBOOK.replace(".xlsx", "14.xlsx"))
     await read_rents(http, TODAY)
-    assert asked(server).endswith("statistics14.xlsx")
+    assert requested_workbook(server).endswith("statistics14.xlsx")
 
 
 async def test_an_edition_of_a_day_to_come_is_not_read(server: OnsServer, http: Http) -> None:
     server.publish(EDITION, BOTH)
     server.publish("18november2062", BOTH)
     await read_rents(http, TODAY)
-    assert asked(server) == f"{DATASET}/{EDITION}/{WORKBOOK}"
+    assert requested_workbook(server) == f"{DATASET}/{EDITION}/{WORKBOOK}"
 
 
 @pytest.mark.parametrize(

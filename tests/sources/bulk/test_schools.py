@@ -1,4 +1,4 @@
-"""Schools: DfE's register of a day, joined with Ofsted's inspections of a month; and those near a point."""
+"""Schools: DfE's daily register joined with Ofsted's monthly inspections, and the schools near a point."""
 
 import zlib
 from collections.abc import AsyncIterator, Iterator, Mapping
@@ -68,7 +68,7 @@ async def read(http: Http) -> SchoolTable:
 
 
 async def only(http: Http) -> School:
-    """Give the one school that there is."""
+    """Return the one school that there is."""
     (school,) = (await read(http)).schools
     return school
 
@@ -78,7 +78,7 @@ def numbered(count: int, **other: str) -> list[dict[str, str]]:
     return [{"URN": str(100_000 + number), **other} for number in range(count)]
 
 
-async def test_a_school_has_what_the_register_says(server: SchoolServer, http: Http) -> None:
+async def test_a_school_has_the_facts_of_the_register(server: SchoolServer, http: Http) -> None:
     server.register(TODAY, {"ReligiousCharacter (name)": "Church of England"})
     school = await only(http)
     assert school == School(
@@ -193,7 +193,7 @@ async def test_a_school_of_london_without_a_location_there_is_a_gap(
     assert (len(table.schools), table.gaps[0]) == (1, "1 open schools of London have no location there.")
 
 
-async def test_a_table_says_of_which_days_it_is(server: SchoolServer, http: Http) -> None:
+async def test_a_table_states_the_dates_of_its_files(server: SchoolServer, http: Http) -> None:
     server.register(YESTERDAY, {})
     server.inspect(GOOD)
     table = await read(http)
@@ -331,9 +331,7 @@ async def test_a_cell_of_another_form_is_a_bad_answer(
         await read(http)
 
 
-async def test_a_register_with_few_schools_in_london_is_not_believed(
-    server: SchoolServer, http: Http
-) -> None:
+async def test_a_register_with_few_schools_in_london_is_rejected(server: SchoolServer, http: Http) -> None:
     outside = numbered(FEWEST, **ELSEWHERE, Easting="512000", Northing="166000")
     server.register(TODAY, *outside, {})
     with pytest.raises(BadAnswer, match="the register has 1 open schools in London, below 2,000"):
@@ -378,7 +376,7 @@ PARTS = Graded.model_validate(
     ],
     ids=["grade", "ungraded", "both", "report card", "report card after all", "not judged"],
 )
-async def test_a_school_has_what_ofsted_says_of_it(
+async def test_a_school_has_its_inspection(
     server: SchoolServer, http: Http, cells: Mapping[str, str], inspection: Inspection
 ) -> None:
     server.register(TODAY, {})
@@ -410,12 +408,12 @@ async def test_inspections_may_stand_below_rows_of_title(
     ],
     ids=["5", "Good", "Superb"],
 )
-async def test_an_unknown_grade_is_left_out_and_said(
+async def test_an_unknown_grade_is_left_out_and_reported(
     server: SchoolServer, http: Http, cells: Mapping[str, str]
 ) -> None:
     server.register(TODAY, {}, {"URN": "110000"})
     server.inspect(cells, {"URN": "110000", **GOOD})
-    assert (await read(http)).gaps == ("1 of Ofsted's grades are of no known kind and left out.",)
+    assert (await read(http)).gaps == ("1 of Ofsted's grades are undocumented and left out.",)
 
 
 async def test_the_newest_file_until_today_is_read(server: SchoolServer, http: Http) -> None:
@@ -544,11 +542,11 @@ async def test_without_the_page_of_the_inspections_there_is_a_table(
     assert (await read(http)).ofsted_vintage is None
 
 
-# ---- what an earlier table had -------------------------------------------------------------------------
+# ---- an earlier table -------------------------------------------------------------------------
 
 
 async def earlier(server: SchoolServer, http: Http, *cells: Mapping[str, str]) -> SchoolTable:
-    """Give the table of the day before, with one inspected school for each of some cells."""
+    """Return the table of the day before, with one inspected school for each of some cells."""
     schools = [{"URN": str(100_000 + number)} for number in range(len(cells))]
     server.register(YESTERDAY, *schools)
     server.inspect(*({**school, **kind} for school, kind in zip(schools, cells, strict=True)))
@@ -559,7 +557,7 @@ async def earlier(server: SchoolServer, http: Http, *cells: Mapping[str, str]) -
 
 
 async def after(http: Http, table: SchoolTable) -> SchoolTable:
-    """Read what follows a table."""
+    """Read the table that follows another."""
     return await read_schools(http, TODAY, table, fewest=1)
 
 
@@ -577,7 +575,7 @@ async def test_without_newer_inspections_the_earlier_ones_stay_with_their_day(
     assert (table.ofsted_vintage, table.schools) == ("2026-08-31", before.schools)
 
 
-async def test_inspections_that_stay_are_said_with_the_reason(server: SchoolServer, http: Http) -> None:
+async def test_kept_inspections_are_reported_with_the_reason(server: SchoolServer, http: Http) -> None:
     before = await earlier(server, http, GOOD)
     server.files[PAGE] = UNREACHABLE
     assert (await after(http, before)).gaps == (
@@ -595,7 +593,7 @@ async def test_a_register_is_renewed_though_the_inspections_are_not(server: Scho
     )
 
 
-async def test_grades_left_out_of_inspections_that_stay_are_still_said(
+async def test_grades_left_out_of_kept_inspections_are_still_reported(
     server: SchoolServer, http: Http
 ) -> None:
     before = await earlier(server, http, {**REPORT_CARD, "Early years (where applicable)": "Superb"})
@@ -630,7 +628,7 @@ async def test_older_inspections_do_not_replace_newer_ones(server: SchoolServer,
 
 
 @pytest.mark.parametrize(("again", "vintage"), [(4, "2026-09-30"), (3, "2026-08-31")])
-async def test_a_file_that_lacks_many_of_the_inspected_schools_is_not_believed(
+async def test_a_file_that_lacks_many_of_the_inspected_schools_is_rejected(
     server: SchoolServer, http: Http, again: int, vintage: str
 ) -> None:
     before = await earlier(server, http, *[GOOD] * 5)
@@ -668,7 +666,7 @@ async def test_a_first_table_without_inspections_leaves_the_next_one_nothing_to_
     assert ((await after(http, first)).ofsted_vintage, first.ofsted_vintage) == (None, None)
 
 
-# ---- whatever the files hold ---------------------------------------------------------------------------
+# ---- damaged files ---------------------------------------------------------------------------
 
 CELL = st.text(max_size=6) | st.sampled_from(
     ["", "NULL", "Open", "Not judged", "316", "530000", "1", "01/02/2025"]
@@ -676,12 +674,12 @@ CELL = st.text(max_size=6) | st.sampled_from(
 
 
 def changed(form: Mapping[str, str]) -> st.SearchStrategy[dict[str, str]]:
-    """Give a few cells of a row other values."""
+    """Change a few cells of a row."""
     return st.dictionaries(st.sampled_from(sorted(form)), CELL, max_size=3)
 
 
 async def attempted(http: Http) -> SchoolTable | ProviderError:
-    """Give the table or the one kind of error."""
+    """Return the table or the error."""
     try:
         return await read(http)
     except ProviderError as error:
@@ -741,69 +739,75 @@ def north(metres: int) -> dict[str, str]:
 
 
 @pytest.fixture
-async def point_of_it(server: SchoolServer, http: Http) -> Location:
-    """The point at which `ENTRY` lies."""
+async def school_location(server: SchoolServer, http: Http) -> Location:
+    """The location of `ENTRY`."""
     return (await placed(server, http, {})).schools[0].location
 
 
-def named(table: SchoolTable, point: Location, **options: Any) -> list[int]:
-    """Give the last digits of the URNs near the point."""
-    return [found.school.urn - 100_000 for found in near(table, point, **options).schools]
+def listed_numbers(table: SchoolTable, point: Location, **options: Any) -> list[int]:
+    """Return the numbers, from 0, of the schools listed near a point."""
+    return [nearby.school.urn - 100_000 for nearby in near(table, point, **options).schools]
 
 
 async def test_primaries_are_near_within_two_kilometres(
-    server: SchoolServer, http: Http, point_of_it: Location
+    server: SchoolServer, http: Http, school_location: Location
 ) -> None:
     table = await placed(server, http, north(1_980), north(2_030), north(-500))
-    assert named(table, point_of_it) == [2, 0]
+    assert listed_numbers(table, school_location) == [2, 0]
 
 
 async def test_secondaries_are_near_within_five_kilometres(
-    server: SchoolServer, http: Http, point_of_it: Location
+    server: SchoolServer, http: Http, school_location: Location
 ) -> None:
     table = await placed(server, http, *({**SECONDARY, **north(metres)} for metres in (4_950, 5_060, 3_000)))
-    assert named(table, point_of_it) == [2, 0]
+    assert listed_numbers(table, school_location) == [2, 0]
 
 
-async def test_distances_are_in_kilometres(server: SchoolServer, http: Http, point_of_it: Location) -> None:
+async def test_distances_are_in_kilometres(
+    server: SchoolServer, http: Http, school_location: Location
+) -> None:
     table = await placed(server, http, {"Easting": "539700"}, north(1_500))
-    distances = [found.distance_km for found in near(table, point_of_it).schools]
+    distances = [nearby.distance_km for nearby in near(table, school_location).schools]
     assert distances == [pytest.approx(1.0, rel=0.01), pytest.approx(1.5, rel=0.01)]
 
 
 async def test_an_all_through_school_counts_as_both(
-    server: SchoolServer, http: Http, point_of_it: Location
+    server: SchoolServer, http: Http, school_location: Location
 ) -> None:
-    found = near(await placed(server, http, {"PhaseOfEducation (name)": "All-through"}), point_of_it)
-    assert (found.primary_count, found.secondary_count, len(found.schools)) == (1, 1, 1)
+    result = near(await placed(server, http, {"PhaseOfEducation (name)": "All-through"}), school_location)
+    assert (result.primary_count, result.secondary_count, len(result.schools)) == (1, 1, 1)
 
 
 async def test_an_all_through_school_three_kilometres_away_is_a_secondary(
-    server: SchoolServer, http: Http, point_of_it: Location
+    server: SchoolServer, http: Http, school_location: Location
 ) -> None:
     table = await placed(server, http, {"PhaseOfEducation (name)": "All-through", **north(3_000)})
-    assert [found.stages for found in near(table, point_of_it).schools] == [("secondary",)]
+    assert [nearby.stages for nearby in near(table, school_location).schools] == [("secondary",)]
 
 
 async def test_only_the_nearest_are_named_but_all_are_counted(
-    server: SchoolServer, http: Http, point_of_it: Location
+    server: SchoolServer, http: Http, school_location: Location
 ) -> None:
     schools = [north(10 * n) for n in range(MOST + 3)]
     secondaries = [{**SECONDARY, **north(10 * n)} for n in range(MOST + 5)]
-    found = near(await placed(server, http, *schools, *secondaries), point_of_it)
-    assert (len(found.schools), found.primary_count, found.secondary_count) == (2 * MOST, MOST + 3, MOST + 5)
+    result = near(await placed(server, http, *schools, *secondaries), school_location)
+    assert (len(result.schools), result.primary_count, result.secondary_count) == (
+        2 * MOST,
+        MOST + 3,
+        MOST + 5,
+    )
 
 
 async def test_far_from_london_no_school_is_near(server: SchoolServer, http: Http) -> None:
-    found = near(await placed(server, http, {}), Location(lat=53.48, lng=-2.24))
-    assert (found.schools, found.primary_count, found.secondary_count) == ((), 0, 0)
+    result = near(await placed(server, http, {}), Location(lat=53.48, lng=-2.24))
+    assert (result.schools, result.primary_count, result.secondary_count) == ((), 0, 0)
 
 
 async def test_independent_schools_can_be_left_out(
-    server: SchoolServer, http: Http, point_of_it: Location
+    server: SchoolServer, http: Http, school_location: Location
 ) -> None:
     table = await placed(server, http, INDEPENDENT, {})
-    assert named(table, point_of_it, sectors=("state-funded",)) == [1]
+    assert listed_numbers(table, school_location, sectors=("state-funded",)) == [1]
 
 
 @pytest.mark.parametrize(

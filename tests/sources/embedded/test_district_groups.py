@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.tables import AREA, Cells, written
+from tests.support.tables import AREA, Cells, write_tables
 from veo.models import District, Figure, Location
 from veo.sources.embedded.district_groups import NAMES
 from veo.sources.embedded.snapshot import Snapshot, load
@@ -18,7 +18,7 @@ def packaged() -> Snapshot:
 def group(folder: Path, *members: Cells) -> District:
     """Load W1 of members W1A, W1B and so on."""
     rows = [AREA | {"outcode": f"W1{letter}"} | cells for letter, cells in zip("ABC", members, strict=False)]
-    return load(written(folder, {"areas.csv": rows})).groups["W1"]
+    return load(write_tables(folder, {"areas.csv": rows})).groups["W1"]
 
 
 def test_the_groups_are_those_that_are_not_districts(packaged: Snapshot) -> None:
@@ -36,7 +36,7 @@ def test_a_district_that_others_begin_with_has_no_members(packaged: Snapshot) ->
 
 def test_a_group_does_not_take_districts_with_one_more_digit(tmp_path: Path) -> None:
     rows = [AREA | {"outcode": outcode} for outcode in ("W1A", "W10")]
-    assert load(written(tmp_path, {"areas.csv": rows})).groups["W1"].members == ("W1A",)
+    assert load(write_tables(tmp_path, {"areas.csv": rows})).groups["W1"].members == ("W1A",)
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""Resolving what somebody typed: every kind of name, canonical codes, and errors that help."""
+"""Resolving typed text: every kind of name, canonical codes, and errors that help."""
 
 import pytest
 from hypothesis import given
@@ -115,7 +115,7 @@ def test_a_district_stands_at_its_centroid(places: Places, snapshot: Snapshot) -
     )
 
 
-def test_a_group_is_told_from_a_district(places: Places, snapshot: Snapshot) -> None:
+def test_a_group_is_a_place_of_its_own_kind(places: Places, snapshot: Snapshot) -> None:
     assert places.destination("W1") == Place(
         code="W1", label="West End, W1", location=snapshot.groups["W1"].location, kind="group"
     )
@@ -138,14 +138,14 @@ def test_every_station_is_found_where_it_is(places: Places, snapshot: Snapshot) 
 
 def test_every_code_leads_back_to_its_place(places: Places, snapshot: Snapshot) -> None:
     names = [*snapshot.destinations, *snapshot.stations, *snapshot.districts, *snapshot.groups, "E15 1AZ"]
-    found = [places.destination(name) for name in names]
-    assert [places.destination(place.code) for place in found] == found
+    resolved = [places.destination(name) for name in names]
+    assert [places.destination(place.code) for place in resolved] == resolved
 
 
 def test_no_two_places_share_a_code(places: Places, snapshot: Snapshot) -> None:
     names = [*snapshot.destinations, *snapshot.stations, *snapshot.districts, *snapshot.groups]
-    found = {places.destination(name) for name in names}
-    assert len({place.code for place in found}) == len(found)
+    resolved = {places.destination(name) for name in names}
+    assert len({place.code for place in resolved}) == len(resolved)
 
 
 def test_an_unknown_place_is_named_with_the_nearest(places: Places) -> None:
@@ -172,12 +172,12 @@ def test_an_outcode_is_suggested_for_one_that_is_not_known(places: Places) -> No
     assert "E15" in refused.value.suggestions
 
 
-def test_an_unknown_place_says_which_field_held_it(places: Places) -> None:
+def test_an_unknown_place_names_its_field(places: Places) -> None:
     with pytest.raises(UnknownPlace, match=r"^origin: 'atlantis' is not"):
         places.destination("atlantis", "origin")
 
 
-def test_the_field_is_the_destination_unless_said(places: Places) -> None:
+def test_the_field_is_the_destination_by_default(places: Places) -> None:
     with pytest.raises(UnknownPlace, match=r"^destination: "):
         places.destination("atlantis")
 
@@ -206,23 +206,15 @@ def test_any_text_is_a_place_or_an_unknown_one(places: Places, text: str) -> Non
 # Areas
 
 
-def test_a_district_is_found_by_its_outcode(places: Places, snapshot: Snapshot) -> None:
-    assert places.district(" e15") is snapshot.districts["E15"]
-
-
-def test_a_group_is_found_by_its_code(places: Places, snapshot: Snapshot) -> None:
-    assert places.district("sw1") is snapshot.groups["SW1"]
-
-
-@pytest.mark.parametrize(("text", "code"), [("e15 ", "E15"), ("SE 10", "SE10"), ("wc1", "WC1")])
-def test_an_area_is_written_in_one_way(places: Places, text: str, code: str) -> None:
+@pytest.mark.parametrize(("text", "code"), [(" e15", "E15"), ("SE 10", "SE10"), ("wc1", "WC1")])
+def test_an_area_code_has_one_canonical_form(places: Places, text: str, code: str) -> None:
     assert places.canonical_area(text) == code
 
 
 @pytest.mark.parametrize("text", ["zz9", "ucl", "E15 1AZ", "Mile End"])
 def test_an_area_that_is_not_known_is_not_found(places: Places, text: str) -> None:
     with pytest.raises(NotFound) as refused:
-        places.district(text)
+        places.canonical_area(text)
     assert str(refused.value) == f"Invalid area code: {text.upper()} not found"
 
 
@@ -233,7 +225,7 @@ def test_a_long_area_code_is_cut_in_the_message(places: Places) -> None:
 
 
 @pytest.mark.parametrize("text", HOSTILE)
-def test_a_hostile_area_code_is_not_found_in_words_that_can_be_sent(places: Places, text: str) -> None:
+def test_the_message_on_a_hostile_area_code_can_be_encoded(places: Places, text: str) -> None:
     with pytest.raises(NotFound) as refused:
         places.canonical_area(text)
     assert str(refused.value).encode()
@@ -252,7 +244,7 @@ def test_a_hostile_area_code_is_not_found_in_words_that_can_be_sent(places: Plac
         ("E1W 1AA", "E1W 1AA"),
     ],
 )
-def test_a_postcode_is_written_in_one_way(places: Places, text: str, postcode: str) -> None:
+def test_a_postcode_has_one_canonical_form(places: Places, text: str, postcode: str) -> None:
     assert places.canonical_postcode(text) == postcode
 
 

@@ -45,7 +45,7 @@ CHANGE = (
 )
 
 
-def told(journey: Journey) -> list[tuple[str | None, str, str, float]]:
+def legs_of(journey: Journey) -> list[tuple[str | None, str, str, float]]:
     return [(leg.line, leg.start, leg.end, round(leg.minutes, 6)) for leg in journey.legs]
 
 
@@ -73,36 +73,39 @@ def to_ucl(rail: Rail, snapshot: Snapshot) -> FrozenMap[str, float]:
 
 
 def test_consecutive_links_of_one_line_are_one_leg_that_boards_once(small: Rail) -> None:
-    assert told(small.journey(at(0), at(20))) == [("Red", "West", "East", 15)]
+    assert legs_of(small.journey(at(0), at(20))) == [("Red", "West", "East", 15)]
 
 
 def test_a_change_of_line_boards_again(small: Rail) -> None:
-    assert told(small.journey(at(0), at(30))) == [("Red", "West", "East", 15), ("Blue", "East", "Beyond", 11)]
+    assert legs_of(small.journey(at(0), at(30))) == [
+        ("Red", "West", "East", 15),
+        ("Blue", "East", "Beyond", 11),
+    ]
 
 
 def test_a_linked_walk_is_not_boarded(small: Rail) -> None:
-    assert told(small.journey(at(20), at(31))) == [
+    assert legs_of(small.journey(at(20), at(31))) == [
         ("Blue", "East", "Beyond", 11),
         (None, "Beyond", "destination", 3),
     ]
 
 
 def test_a_walk_to_the_station_is_a_leg_of_its_own(small: Rail) -> None:
-    assert told(small.journey(at(-0.4), at(10))) == [
+    assert legs_of(small.journey(at(-0.4), at(10))) == [
         (None, "origin", "West", 6.5),
         ("Red", "West", "Middle", 9),
     ]
 
 
 def test_a_walk_from_the_station_is_a_leg_of_its_own(small: Rail) -> None:
-    assert told(small.journey(at(10), at(-0.4))) == [
+    assert legs_of(small.journey(at(10), at(-0.4))) == [
         ("Red", "Middle", "West", 9),
         (None, "West", "destination", 6.5),
     ]
 
 
 def test_walking_all_the_way_is_one_leg_when_it_is_shorter(small: Rail) -> None:
-    assert told(small.journey(at(4), at(4.8))) == [(None, "origin", "destination", 13)]
+    assert legs_of(small.journey(at(4), at(4.8))) == [(None, "origin", "destination", 13)]
 
 
 def test_being_there_already_takes_no_leg(small: Rail) -> None:
@@ -120,14 +123,14 @@ def test_a_walking_leg_says_so(small: Rail) -> None:
 
 def test_the_faster_of_two_lines_is_taken() -> None:
     two = graph(link("West", "East", "Slow", 9), link("West", "East", "Fast", 8))
-    assert told(two.journey(at(0), at(20))) == [("Fast", "West", "East", 12)]
+    assert legs_of(two.journey(at(0), at(20))) == [("Fast", "West", "East", 12)]
 
 
 def test_staying_on_a_line_beats_a_change_that_saves_less_than_boarding() -> None:
     two = graph(
         link("West", "Middle", "Red", 5), link("Middle", "East", "Red", 6), link("Middle", "East", "Blue", 3)
     )
-    assert told(two.journey(at(0), at(20))) == [("Red", "West", "East", 15)]
+    assert legs_of(two.journey(at(0), at(20))) == [("Red", "West", "East", 15)]
 
 
 def test_a_place_that_no_line_leads_to_is_walked_to() -> None:
@@ -182,7 +185,7 @@ def test_a_degree_of_longitude_is_69_kilometres_in_london() -> None:
     centre=st.builds(Point, st.floats(-60, 60), st.floats(-60, 60)),
     count=st.integers(1, 10),
 )
-def test_the_nearest_are_those_that_looking_at_all_would_find(
+def test_the_nearest_are_those_that_a_search_of_all_would_find(
     points: list[Point], centre: Point, count: int
 ) -> None:
     every = sorted(walk_minutes(centre, each) for each in points)
@@ -250,7 +253,7 @@ def test_each_leg_starts_where_the_last_one_ended(rail: Rail, start: Location, e
 
 
 @given(start=PLACES, end=PLACES)
-def test_consecutive_legs_are_by_different_ways(rail: Rail, start: Location, end: Location) -> None:
+def test_consecutive_legs_differ_in_mode_or_line(rail: Rail, start: Location, end: Location) -> None:
     legs = rail.journey(start, end).legs
     assert all((one.mode, one.line) != (other.mode, other.line) for one, other in pairwise(legs))
 

@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.tables import AREA, LINK, OTHER_STATION, SMALL, STATION, written
+from tests.support.tables import AREA, LINK, OTHER_STATION, SMALL, STATION, write_tables
 from veo.models import District, Figure, Location
 from veo.sources.embedded.checked_csv import DataFault
-from veo.sources.embedded.columns import AREAS, COLUMNS
+from veo.sources.embedded.columns import AREA_COLUMNS, COLUMNS
 from veo.sources.embedded.snapshot import Snapshot, load
 
 
@@ -19,7 +19,7 @@ def packaged() -> Snapshot:
 
 def small(folder: Path, **cells: str) -> District:
     """Load the small tables with some cells of the district replaced."""
-    return load(written(folder, {"areas.csv": [AREA | cells]})).districts["E15"]
+    return load(write_tables(folder, {"areas.csv": [AREA | cells]})).districts["E15"]
 
 
 # What is packaged
@@ -173,7 +173,7 @@ def test_a_boundary_counts_as_its_cheapest_zone(tmp_path: Path, zones: str, lowe
 
 
 @pytest.mark.parametrize(
-    ("table", "column", "found", "accepted"),
+    ("table", "column", "text", "accepted"),
     [
         ("areas.csv", "rent_2bed", "-5", "a whole number from 300 to 20000, or blank"),
         ("areas.csv", "rent_2bed", "1500.5", "a whole number"),
@@ -221,23 +221,23 @@ def test_a_boundary_counts_as_its_cheapest_zone(tmp_path: Path, zones: str, lowe
         ("destinations.csv", "name", "", "a text"),
     ],
 )
-def test_a_bad_cell_is_refused(tmp_path: Path, table: str, column: str, found: str, accepted: str) -> None:
+def test_a_bad_cell_is_refused(tmp_path: Path, table: str, column: str, text: str, accepted: str) -> None:
     first, *others = SMALL[table]
     with pytest.raises(DataFault) as refused:
-        load(written(tmp_path, {table: [first | {column: found}, *others]}))
+        load(write_tables(tmp_path, {table: [first | {column: text}, *others]}))
     message = str(refused.value)
     assert message.startswith(f"{table}, line 2 (")
-    assert accepted in message.partition(f"), {column}: {found!r} is not ")[2]
+    assert accepted in message.partition(f"), {column}: {text!r} is not ")[2]
 
 
 def test_a_refusal_names_the_row_by_its_key(tmp_path: Path) -> None:
     with pytest.raises(DataFault, match=r"^links.csv, line 2 \(Maryland, Forest Gate, Elizabeth line\), min"):
-        load(written(tmp_path, {"links.csv": [LINK | {"minutes": "?"}]}))
+        load(write_tables(tmp_path, {"links.csv": [LINK | {"minutes": "?"}]}))
 
 
 def test_a_ride_on_the_line_walk_is_refused(tmp_path: Path) -> None:
     with pytest.raises(DataFault, match="mode: 'elizabeth-line' is not walk on the line Walk"):
-        load(written(tmp_path, {"links.csv": [LINK | {"line": "Walk"}]}))
+        load(write_tables(tmp_path, {"links.csv": [LINK | {"line": "Walk"}]}))
 
 
 def test_a_count_that_is_exact_and_censored_is_refused(tmp_path: Path) -> None:
@@ -248,19 +248,19 @@ def test_a_count_that_is_exact_and_censored_is_refused(tmp_path: Path) -> None:
 @pytest.mark.parametrize("table", SMALL)
 def test_a_key_may_not_come_twice(tmp_path: Path, table: str) -> None:
     with pytest.raises(DataFault, match=r"line \d .* is not unique"):
-        load(written(tmp_path, {table: [*SMALL[table], SMALL[table][0]]}))
+        load(write_tables(tmp_path, {table: [*SMALL[table], SMALL[table][0]]}))
 
 
 def test_a_link_may_not_come_in_both_directions(tmp_path: Path) -> None:
     back = LINK | {"from": LINK["to"], "to": LINK["from"]}
     with pytest.raises(DataFault, match="another station that this line links only once"):
-        load(written(tmp_path, {"links.csv": [LINK, back]}))
+        load(write_tables(tmp_path, {"links.csv": [LINK, back]}))
 
 
 def test_a_station_that_no_line_reaches_is_refused(tmp_path: Path) -> None:
     island = STATION | {"name": "Island"}
     with pytest.raises(DataFault, match="'Island' is not linked to the rest of the rail graph"):
-        load(written(tmp_path, {"stations.csv": [STATION, OTHER_STATION, island]}))
+        load(write_tables(tmp_path, {"stations.csv": [STATION, OTHER_STATION, island]}))
 
 
 @pytest.mark.parametrize(
@@ -272,7 +272,7 @@ def test_a_station_that_no_line_reaches_is_refused(tmp_path: Path) -> None:
     ],
 )
 def test_a_table_of_another_shape_is_refused(tmp_path: Path, text: str, message: str) -> None:
-    folder = written(tmp_path, {})
+    folder = write_tables(tmp_path, {})
     (folder / "destinations.csv").write_text(text)
     with pytest.raises(DataFault, match=message):
         load(folder)
@@ -283,4 +283,4 @@ def test_a_bad_table_is_a_value_error() -> None:
 
 
 def test_the_small_tables_have_every_column() -> None:
-    assert sorted(AREA) == sorted(AREAS)
+    assert sorted(AREA) == sorted(AREA_COLUMNS)

@@ -1,4 +1,4 @@
-"""How providers are asked: what each answer becomes, what is asked again, and that no key is told."""
+"""The HTTP client of providers: what each answer becomes, what is retried, and that no key leaks."""
 
 import asyncio
 import gc
@@ -19,11 +19,11 @@ from tests.support.provider import Answered, LoopbackProvider
 from tests.support.servers import free_port, scripted
 from veo.errors import BadAnswer, NotAsked, NotFoundThere, ProviderError, RateLimited, Unavailable
 from veo.sources.http.client import Http, Upstream
-from veo.sources.http.provider import Provider, Reply
+from veo.sources.http.provider import JsonAnswer, Provider
 
 pytestmark = pytest.mark.anyio
 
-EXAMPLE = Provider("example", "https://provider.example", largest=1000)
+EXAMPLE = Provider("example", "https://provider.example", max_bytes=1000)
 HTML = "<html><body><h1>502 Bad Gateway</h1></body></html>"
 KEY = "k3y-of-mine"
 GOOD = {"found": 1}
@@ -64,15 +64,15 @@ async def nowhere() -> AsyncIterator[Upstream]:
     await opened.close()
 
 
-async def error_of(upstream: Upstream, **asked: Any) -> ProviderError:
-    """Give the error that a question meets."""
+async def error_of(upstream: Upstream, **arguments: Any) -> ProviderError:
+    """Return the error that a call raises."""
     with pytest.raises(ProviderError) as caught:
-        await upstream.json("/", **asked)
+        await upstream.json("/", **arguments)
     return caught.value
 
 
 async def misbehaving(*replies: bytes) -> tuple[ProviderError, int]:
-    """Give the error that such connections cause, and how many there were."""
+    """Return the error of a call to a server with these replies, and the number of connections."""
     async with scripted(*replies) as script:
         opened = Http({EXAMPLE.name: f"http://127.0.0.1:{script.port}"})
         error = await error_of(opened.upstream(EXAMPLE))
@@ -83,11 +83,17 @@ async def misbehaving(*replies: bytes) -> tuple[ProviderError, int]:
 # what is sent
 
 
-async def test_a_question_arrives_as_it_was_asked(example: Upstream, server: LoopbackProvider) -> None:
+async def test_a_request_arrives_as_specified(example: Upstream, server: LoopbackProvider) -> None:
     headers = {"X-Key": KEY}
     await example.json("/a b", method="POST", params={"q": "x&y", "none": None}, headers=headers, body=[1])
-    (asked,) = server.requests
-    assert (asked.method, asked.path, asked.query, asked.headers["x-key"], json.loads(asked.body)) == (
+    (request,) = server.requests
+    assert (
+        request.method,
+        request.path,
+        request.query,
+        request.headers["x-key"],
+        json.loads(request.body),
+    ) == (
         "POST",
         "/a b",
         {"q": "x&y"},
@@ -101,7 +107,7 @@ async def test_a_form_arrives_as_one(example: Upstream, server: LoopbackProvider
     assert server.requests[0].body == b"data=a%3Db"
 
 
-async def test_every_request_says_who_asks(example: Upstream, server: LoopbackProvider) -> None:
+async def test_every_request_has_veo_as_its_user_agent(example: Upstream, server: LoopbackProvider) -> None:
     await example.json("/")
     assert server.requests[0].headers["user-agent"].startswith("veo/")
 
@@ -116,10 +122,10 @@ async def test_a_proxy_in_the_environment_is_not_used(
 ) -> None:
     monkeypatch.setenv("HTTP_PROXY", f"http://127.0.0.1:{free_port()}")
     monkeypatch.setenv("NO_PROXY", "")
-    assert await example.json("/") == Reply(200, GOOD)
+    assert await example.json("/") == JsonAnswer(200, GOOD)
 
 
-async def test_a_provider_has_one_way_to_it(http: Http) -> None:
+async def test_a_provider_has_one_upstream(http: Http) -> None:
     assert http.upstream(EXAMPLE) is http.upstream(EXAMPLE)
 
 
@@ -152,8 +158,8 @@ async def test_a_status_becomes_an_error_after_so_many_requests(
     example: Upstream, server: LoopbackProvider, status: int, error: type, requests: int
 ) -> None:
     server.always(Answered(status, b"", headers={"Location": "/elsewhere"}))
-    met = await error_of(example)
-    assert (type(met), met.service, met.status, str(met), len(server.requests)) == (
+    raised = await error_of(example)
+    assert (type(raised), raised.service, raised.status, str(raised), len(server.requests)) == (
         error,
         "example",
         status,
@@ -164,32 +170,32 @@ async def test_a_status_becomes_an_error_after_so_many_requests(
 
 async def test_another_status_can_be_accepted(example: Upstream, server: LoopbackProvider) -> None:
     server.queue(Answered(300, [1]))
-    assert await example.json("/", accept=(200, 300)) == Reply(300, [1])
+    assert await example.json("/", accept=(200, 300)) == JsonAnswer(300, [1])
 
 
-async def test_a_good_answer_after_bad_ones_is_given(example: Upstream, server: LoopbackProvider) -> None:
+async def test_a_good_answer_after_bad_ones_is_returned(example: Upstream, server: LoopbackProvider) -> None:
     server.queue(Answered(503), Answered(502))
-    assert await example.json("/") == Reply(200, GOOD)
+    assert await example.json("/") == JsonAnswer(200, GOOD)
 
 
-async def test_a_status_that_may_be_an_answer_is_asked_once(http: Http, server: LoopbackProvider) -> None:
+async def test_a_possibly_valid_status_is_not_retried(http: Http, server: LoopbackProvider) -> None:
     server.always(Answered(503))
-    await error_of(http.upstream(EXAMPLE._replace(unsure=frozenset({503}))))
+    await error_of(http.upstream(EXAMPLE._replace(possibly_valid=frozenset({503}))))
     assert len(server.requests) == 1
 
 
-async def test_a_status_that_may_be_an_answer_is_not_held_against_the_provider(
+async def test_a_possibly_valid_status_does_not_count_toward_the_breaker(
     http: Http, server: LoopbackProvider
 ) -> None:
-    unsure = http.upstream(EXAMPLE._replace(unsure=frozenset({503})))
+    upstream = http.upstream(EXAMPLE._replace(possibly_valid=frozenset({503})))
     server.queue(*[Answered(503)] * 5)
     for _ in range(5):
-        await error_of(unsure)
-    assert (unsure.state(), await unsure.json("/")) == ("unasked", Reply(200, GOOD))
+        await error_of(upstream)
+    assert (upstream.state(), await upstream.json("/")) == ("unasked", JsonAnswer(200, GOOD))
 
 
 @pytest.mark.parametrize("answer", [Answered(503), Answered(429, headers={"Retry-After": "1"})])
-async def test_a_provider_of_one_try_is_asked_once(
+async def test_a_provider_with_one_try_is_called_once(
     http: Http, server: LoopbackProvider, answer: Answered
 ) -> None:
     server.always(answer)
@@ -197,21 +203,25 @@ async def test_a_provider_of_one_try_is_asked_once(
     assert len(server.requests) == 1
 
 
-@pytest.mark.parametrize("given", ["1", "4"])
-async def test_a_short_rest_is_waited_for(example: Upstream, server: LoopbackProvider, given: str) -> None:
-    server.queue(Answered(429, headers={"Retry-After": given}))
-    assert await example.json("/") == Reply(200, GOOD)
+@pytest.mark.parametrize("header", ["1", "4"])
+async def test_a_short_retry_after_is_waited_for(
+    example: Upstream, server: LoopbackProvider, header: str
+) -> None:
+    server.queue(Answered(429, headers={"Retry-After": header}))
+    assert await example.json("/") == JsonAnswer(200, GOOD)
 
 
-@pytest.mark.parametrize("given", ["5", "3600"])
-async def test_a_long_rest_is_told_at_once(example: Upstream, server: LoopbackProvider, given: str) -> None:
-    server.always(Answered(429, headers={"Retry-After": given}))
-    met = await error_of(example)
-    assert isinstance(met, RateLimited)
-    assert (met.retry_after, len(server.requests)) == (float(given), 1)
+@pytest.mark.parametrize("header", ["5", "3600"])
+async def test_a_long_retry_after_is_raised_at_once(
+    example: Upstream, server: LoopbackProvider, header: str
+) -> None:
+    server.always(Answered(429, headers={"Retry-After": header}))
+    error = await error_of(example)
+    assert isinstance(error, RateLimited)
+    assert (error.retry_after, len(server.requests)) == (float(header), 1)
 
 
-NO_REST = {
+UNUSABLE_RETRY_AFTER = {
     "empty": "",
     "words": "soon",
     "negative": "-1",
@@ -230,33 +240,35 @@ NO_REST = {
 }
 
 
-@pytest.mark.parametrize("given", NO_REST.values(), ids=NO_REST)
-async def test_without_a_usable_rest_thirty_seconds_are_told_at_once(
-    example: Upstream, server: LoopbackProvider, given: str
+@pytest.mark.parametrize("header", UNUSABLE_RETRY_AFTER.values(), ids=UNUSABLE_RETRY_AFTER)
+async def test_an_unusable_retry_after_becomes_thirty_seconds(
+    example: Upstream, server: LoopbackProvider, header: str
 ) -> None:
-    server.always(Answered(429, headers={"Retry-After": given}))
-    met = await error_of(example)
-    assert isinstance(met, RateLimited)
-    assert (met.retry_after, len(server.requests)) == (30.0, 1)
+    server.always(Answered(429, headers={"Retry-After": header}))
+    error = await error_of(example)
+    assert isinstance(error, RateLimited)
+    assert (error.retry_after, len(server.requests)) == (30.0, 1)
 
 
-async def test_a_rest_until_a_date_is_told_at_once(example: Upstream, server: LoopbackProvider) -> None:
+async def test_a_retry_after_with_a_date_is_raised_at_once(
+    example: Upstream, server: LoopbackProvider
+) -> None:
     until = datetime.now(UTC) + timedelta(hours=1)
     server.always(Answered(429, headers={"Retry-After": format_datetime(until, usegmt=True)}))
-    met = await error_of(example)
-    assert isinstance(met, RateLimited)
-    assert (3_000 < met.retry_after <= 3_600, len(server.requests)) == (True, 1)
+    error = await error_of(example)
+    assert isinstance(error, RateLimited)
+    assert (3_000 < error.retry_after <= 3_600, len(server.requests)) == (True, 1)
 
 
 # connections that misbehave
 
 
 async def test_a_refused_connection_is_unavailable(nowhere: Upstream) -> None:
-    met = await error_of(nowhere)
-    assert (type(met), str(met)) == (NotAsked, "example: the connection failed (ConnectError)")
+    error = await error_of(nowhere)
+    assert (type(error), str(error)) == (NotAsked, "example: the connection failed (ConnectError)")
 
 
-async def test_trying_again_is_not_logged(nowhere: Upstream, caplog: pytest.LogCaptureFixture) -> None:
+async def test_a_retry_is_not_logged(nowhere: Upstream, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.DEBUG)
     await error_of(nowhere)
     assert [record.name for record in caplog.records if record.name != "asyncio"] == []
@@ -276,18 +288,18 @@ async def test_trying_again_is_not_logged(nowhere: Upstream, caplog: pytest.LogC
     ids=["closed", "half a header", "truncated", "half a chunk", "not gzip", "no HTTP", "no status"],
 )
 async def test_a_connection_that_breaks_is_unavailable_and_tried_once(reply: bytes) -> None:
-    met, connections = await misbehaving(reply)
-    assert (type(met), met.status, connections) == (Unavailable, None, 1)
+    error, connections = await misbehaving(reply)
+    assert (type(error), error.status, connections) == (Unavailable, None, 1)
 
 
 async def test_a_redirect_into_nonsense_is_not_followed() -> None:
-    met, _ = await misbehaving(b"HTTP/1.1 302 Found\r\nLocation: https://[\r\nContent-Length: 0\r\n\r\n")
-    assert str(met) == "example: HTTP 302"
+    error, _ = await misbehaving(b"HTTP/1.1 302 Found\r\nLocation: https://[\r\nContent-Length: 0\r\n\r\n")
+    assert str(error) == "example: HTTP 302"
 
 
 async def test_an_answer_that_ends_with_its_connection_may_be_cut() -> None:
-    met, _ = await misbehaving(b'HTTP/1.1 200 OK\r\n\r\n{"found":')
-    assert str(met) == "example: the answer is not JSON"
+    error, _ = await misbehaving(b'HTTP/1.1 200 OK\r\n\r\n{"found":')
+    assert str(error) == "example: the answer is not JSON"
 
 
 # JSON
@@ -312,23 +324,23 @@ async def test_what_is_not_json_is_a_bad_answer(
     http: Http, server: LoopbackProvider, body: str | bytes
 ) -> None:
     server.always(Answered(body=body))
-    met = await error_of(http.upstream(EXAMPLE._replace(largest=10_000)))
-    assert (type(met), met.status, str(met)) == (BadAnswer, 200, "example: the answer is not JSON")
+    error = await error_of(http.upstream(EXAMPLE._replace(max_bytes=10_000)))
+    assert (type(error), error.status, str(error)) == (BadAnswer, 200, "example: the answer is not JSON")
 
 
-async def test_what_is_not_json_is_asked_once(example: Upstream, server: LoopbackProvider) -> None:
+async def test_what_is_not_json_is_not_retried(example: Upstream, server: LoopbackProvider) -> None:
     server.always(Answered(body=HTML))
     await error_of(example)
     assert len(server.requests) == 1
 
 
 @pytest.mark.parametrize("data", [1e300, "1e999", None, [], "é🏙"])
-async def test_what_is_json_is_given(example: Upstream, server: LoopbackProvider, data: Any) -> None:
+async def test_json_is_returned_decoded(example: Upstream, server: LoopbackProvider, data: Any) -> None:
     server.queue(Answered(body=json.dumps(data)))
     assert (await example.json("/")).data == data
 
 
-async def test_an_answer_of_the_largest_size_is_given(example: Upstream, server: LoopbackProvider) -> None:
+async def test_an_answer_of_the_maximum_size_is_returned(example: Upstream, server: LoopbackProvider) -> None:
     server.queue(Answered(body=json.dumps("x" * 998)))
     assert (await example.json("/")).data == "x" * 998
 
@@ -358,21 +370,21 @@ async def test_a_small_answer_that_unpacks_to_a_large_one_is_refused(
     kind=st.text(st.characters(min_codepoint=33, max_codepoint=126), min_size=1, max_size=20),
 )
 @settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-async def test_any_answer_is_a_reply_or_a_provider_error(
+async def test_any_answer_is_decoded_or_a_provider_error(
     http: Http, server: LoopbackProvider, status: int, body: bytes, kind: str
 ) -> None:
     server.always(Answered(status, body, content_type=kind))
     try:
-        assert isinstance(await Upstream(EXAMPLE, server.url, http.client).json("/"), Reply)
+        assert isinstance(await Upstream(EXAMPLE, server.url, http.client).json("/"), JsonAnswer)
     except ProviderError as error:
-        assert error.service == "example"  # noqa: PT017  # either is right: what may not be is another error
+        assert error.service == "example"  # noqa: PT017  # both outcomes are right, but no other error
 
 
-# pictures and pages
+# images and pages
 
 
 @pytest.mark.parametrize("kind", ["image/png", "IMAGE/PNG; charset=binary"])
-async def test_a_blob_of_a_wanted_type_is_given(
+async def test_a_blob_of_an_accepted_type_is_returned(
     example: Upstream, server: LoopbackProvider, kind: str
 ) -> None:
     server.queue(Answered(body=b"\x89PNG", content_type=kind))
@@ -391,23 +403,23 @@ async def test_a_blob_of_another_type_is_a_bad_answer(
 # files in pieces
 
 
-async def whole(upstream: Upstream, largest: int = 10**6) -> bytes:
+async def whole(upstream: Upstream, max_bytes: int = 10**6) -> bytes:
     """Read a file to its end."""
-    async with upstream.stream("/file", largest=largest) as pieces:
+    async with upstream.stream("/file", max_bytes=max_bytes) as pieces:
         return b"".join([piece async for piece in pieces])
 
 
 async def test_a_file_comes_in_pieces(example: Upstream, server: LoopbackProvider) -> None:
     server.queue(Answered(body=b"x" * 300_000, content_type="text/csv"))
-    async with example.stream("/file", largest=300_000) as pieces:
+    async with example.stream("/file", max_bytes=300_000) as pieces:
         sizes = [len(piece) async for piece in pieces]
     assert (len(sizes) > 1, sum(sizes)) == (True, 300_000)
 
 
-async def test_a_file_beyond_its_largest_size_is_refused(example: Upstream, server: LoopbackProvider) -> None:
+async def test_a_file_beyond_its_maximum_size_is_refused(example: Upstream, server: LoopbackProvider) -> None:
     server.queue(Answered(body=b"x" * 300_000))
     with pytest.raises(BadAnswer, match="larger than 299,999 bytes"):
-        await whole(example, largest=299_999)
+        await whole(example, max_bytes=299_999)
 
 
 async def test_a_file_that_breaks_off_is_unavailable(example: Upstream, server: LoopbackProvider) -> None:
@@ -416,9 +428,7 @@ async def test_a_file_that_breaks_off_is_unavailable(example: Upstream, server: 
         await whole(example)
 
 
-async def test_only_the_beginning_of_a_file_is_tried_again(
-    example: Upstream, server: LoopbackProvider
-) -> None:
+async def test_only_opening_a_file_is_retried(example: Upstream, server: LoopbackProvider) -> None:
     server.queue(Answered(503), Answered(cut=True))
     with pytest.raises(Unavailable):
         await whole(example)
@@ -426,7 +436,7 @@ async def test_only_the_beginning_of_a_file_is_tried_again(
 
 
 @pytest.mark.parametrize(("status", "error"), [(404, NotFoundThere), (403, BadAnswer), (500, Unavailable)])
-async def test_a_file_that_is_not_given_says_why(
+async def test_the_error_for_a_file_names_its_status(
     example: Upstream, server: LoopbackProvider, status: int, error: type[ProviderError]
 ) -> None:
     server.queue(Answered(status))
@@ -434,16 +444,16 @@ async def test_a_file_that_is_not_given_says_why(
         await whole(example)
 
 
-async def test_a_file_that_its_reader_does_not_understand_is_a_bad_answer(example: Upstream) -> None:
+async def test_a_value_error_of_the_reader_is_a_bad_answer(example: Upstream) -> None:
     with pytest.raises(BadAnswer, match=r"^example: the file is not as documented: ValueError$") as caught:
-        async with example.stream("/file", largest=1000):
+        async with example.stream("/file", max_bytes=1000):
             raise ValueError("a row has 3 columns, not 16")
     assert isinstance(caught.value.__cause__, ValueError)
 
 
-async def test_a_fault_of_the_reader_itself_is_told_as_it_is(example: Upstream) -> None:
+async def test_any_other_error_of_the_reader_is_raised_unchanged(example: Upstream) -> None:
     with pytest.raises(KeyError):
-        async with example.stream("/file", largest=1000):
+        async with example.stream("/file", max_bytes=1000):
             raise KeyError("a bug")
 
 
@@ -451,70 +461,70 @@ async def test_a_reader_that_stops_early_leaves_the_provider_up(
     example: Upstream, server: LoopbackProvider
 ) -> None:
     server.queue(Answered(body=b"x" * 300_000))
-    async with example.stream("/file", largest=10**6) as pieces:
+    async with example.stream("/file", max_bytes=10**6) as pieces:
         await anext(pieces)
     assert example.state() == "up"
 
 
-# what is observed
+# statistics
 
 
-async def test_a_provider_that_was_not_asked_says_so(example: Upstream) -> None:
+async def test_a_provider_that_was_not_called_is_unasked(example: Upstream) -> None:
     assert example.state() == "unasked"
 
 
-async def test_a_good_answer_says_that_it_is_up(example: Upstream) -> None:
+async def test_a_good_answer_makes_the_state_up(example: Upstream) -> None:
     await example.json("/")
-    assert (example.state(), example.seen.calls, example.seen.failures) == ("up", 1, 0)
+    assert (example.state(), example.stats.calls, example.stats.failures) == ("up", 1, 0)
 
 
-async def test_a_failure_says_that_it_is_down(example: Upstream, server: LoopbackProvider) -> None:
+async def test_a_failure_makes_the_state_down(example: Upstream, server: LoopbackProvider) -> None:
     server.queue(*[Answered(503)] * 3)
     await error_of(example)
-    assert (example.state(), example.seen.calls, example.seen.failures, example.seen.error) == (
+    assert (example.state(), example.stats.calls, example.stats.failures, example.stats.error) == (
         *("down", 1, 1),
         "example: HTTP 503",
     )
 
 
-async def test_an_absence_is_a_good_answer(example: Upstream, server: LoopbackProvider) -> None:
+async def test_not_found_is_not_a_failure(example: Upstream, server: LoopbackProvider) -> None:
     server.queue(Answered(404))
     await error_of(example)
-    assert (example.state(), example.seen.failures) == ("up", 0)
+    assert (example.state(), example.stats.failures) == ("up", 0)
 
 
-async def test_what_is_not_json_says_that_it_is_down(example: Upstream, server: LoopbackProvider) -> None:
+async def test_what_is_not_json_makes_the_state_down(example: Upstream, server: LoopbackProvider) -> None:
     server.queue(Answered(body=HTML))
     await error_of(example)
-    assert (example.state(), example.seen.failures) == ("down", 1)
+    assert (example.state(), example.stats.failures) == ("down", 1)
 
 
-async def test_all_that_were_made_known_are_told(http: Http, example: Upstream) -> None:
+async def test_all_upstreams_are_listed(http: Http, example: Upstream) -> None:
     assert http.upstreams() == (example,)
 
 
 # event loops
 
 
-async def asked_once(opened: Http) -> None:
+async def call_once(opened: Http) -> None:
     await opened.upstream(EXAMPLE).json("/")
     await opened.close()
 
 
 def test_a_second_event_loop_is_served_after_a_close(server: LoopbackProvider) -> None:
     opened = Http({EXAMPLE.name: server.url})
-    asyncio.run(asked_once(opened))
-    asyncio.run(asked_once(opened))
+    asyncio.run(call_once(opened))
+    asyncio.run(call_once(opened))
     assert len(server.requests) == 2
 
 
-# the sockets of a loop that ended can no longer be closed: collecting them here keeps the warning here
+# the sockets of a closed loop can no longer be closed: collecting them here keeps the warning in this test
 @pytest.mark.filterwarnings("ignore::ResourceWarning")
 def test_a_second_event_loop_is_served_without_a_close(server: LoopbackProvider) -> None:
-    limited = EXAMPLE._replace(rate=(5, 1.0), at_once=1)
+    limited = EXAMPLE._replace(rate=(5, 1.0), max_concurrent=1)
     opened = Http({EXAMPLE.name: server.url})
     asyncio.run(_without_close(opened, limited))
-    asyncio.run(asked_once(opened))
+    asyncio.run(call_once(opened))
     gc.collect()
     assert len(server.requests) == 2
 
@@ -548,14 +558,14 @@ ANSWERS = [
 ]
 
 
-def told(error: BaseException) -> str:
-    """Give all that an error tells, wherever it is shown."""
-    shown = "".join(traceback.format_exception(error))
-    return f"{error} {error!r} {error.args!r} {error.__cause__!r} {shown} {vars(error)}"
+def shown(error: BaseException) -> str:
+    """Return all text of an error, wherever it may be shown."""
+    lines = "".join(traceback.format_exception(error))
+    return f"{error} {error!r} {error.args!r} {error.__cause__!r} {lines} {vars(error)}"
 
 
 @pytest.mark.parametrize("answer", ANSWERS, ids=lambda answer: str(answer.status))
-async def test_no_key_is_told_or_logged(
+async def test_no_key_is_in_an_error_or_in_the_log(
     example: Upstream, server: LoopbackProvider, caplog: pytest.LogCaptureFixture, answer: Answered
 ) -> None:
     caplog.set_level(logging.DEBUG)
@@ -564,31 +574,31 @@ async def test_no_key_is_told_or_logged(
         await example.json("/path", method="POST", **KEYS)
         errors = ""
     except ProviderError as error:
-        errors = told(error)
+        errors = shown(error)
     logged = " ".join(f"{record.getMessage()} {vars(record)}" for record in caplog.records)
     assert KEY not in errors + logged
 
 
-async def test_no_key_is_told_where_nobody_listens(
+async def test_no_key_is_in_the_error_of_a_refused_connection(
     nowhere: Upstream, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.DEBUG)
-    met = await error_of(nowhere, **KEYS)
-    assert KEY not in told(met) + " ".join(str(vars(record)) for record in caplog.records)
+    error = await error_of(nowhere, **KEYS)
+    assert KEY not in shown(error) + " ".join(str(vars(record)) for record in caplog.records)
 
 
 @pytest.mark.parametrize(
-    "asked",
+    "arguments",
     [{"headers": {"X-Key": f"{KEY}é"}}, {"params": {"key": f"{KEY}\ud800"}}, {"headers": {"X": f"{KEY}\n"}}],
     ids=["header", "query", "line break"],
 )
-async def test_a_key_that_cannot_be_sent_is_a_provider_error_that_does_not_tell_it(
-    example: Upstream, asked: dict[str, Any]
+async def test_the_error_for_a_key_that_cannot_be_sent_does_not_contain_it(
+    example: Upstream, arguments: dict[str, Any]
 ) -> None:
-    assert KEY not in told(await error_of(example, **asked))
+    assert KEY not in shown(await error_of(example, **arguments))
 
 
-async def test_a_question_that_cannot_be_sent_is_not_held_against_the_provider(example: Upstream) -> None:
+async def test_a_request_that_cannot_be_sent_does_not_count_toward_the_breaker(example: Upstream) -> None:
     for _ in range(3):
         await error_of(example, params={"q": "\ud800"})
-    assert await example.json("/") == Reply(200, GOOD)
+    assert await example.json("/") == JsonAnswer(200, GOOD)

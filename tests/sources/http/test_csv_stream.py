@@ -1,4 +1,4 @@
-"""Rows of a CSV file that arrives in pieces: wherever it is cut, they are those of the whole."""
+"""Streamed CSV: the rows are the same wherever the file is cut into pieces."""
 
 import csv
 from collections.abc import AsyncIterator, Sequence
@@ -14,7 +14,7 @@ from veo.sources.http.csv_stream import LONGEST_ROW, rows
 pytestmark = pytest.mark.anyio
 
 ODD = "\x85\u2028\u2029\x0b\x0c\x1c\x1d\x1e"
-"""What `str.splitlines` takes for the end of a line, and CSV does not."""
+"""Characters that end a line for `str.splitlines`, but not in CSV."""
 
 CELLS = st.text(st.sampled_from(f"a1é€\U0001f3eb\",\r\n '{ODD}"), max_size=6)
 TABLES = st.lists(st.lists(CELLS, min_size=1, max_size=4), max_size=6)
@@ -27,30 +27,30 @@ def written(table: Sequence[Sequence[str]], end: str = "\r\n") -> str:
     return text.getvalue()
 
 
-def at_once(text: str) -> list[list[str]]:
+def read_whole(text: str) -> list[list[str]]:
     """Read a whole table as the standard library does, without empty lines."""
     return [row for row in csv.reader(StringIO(text, newline="")) if row]
 
 
-async def cut(content: bytes, *places: int) -> AsyncIterator[bytes]:
-    """Give the content in pieces that end at these places."""
-    edges = [0, *sorted(place % (len(content) + 1) for place in places), len(content)]
+async def cut(content: bytes, *positions: int) -> AsyncIterator[bytes]:
+    """Yield the content in pieces that end at these positions."""
+    edges = [0, *sorted(position % (len(content) + 1) for position in positions), len(content)]
     for first, last in pairwise(edges):
         yield content[first:last]
 
 
-async def read(content: bytes, *places: int, encoding: str = "utf-8") -> list[list[str]]:
+async def read(content: bytes, *positions: int, encoding: str = "utf-8") -> list[list[str]]:
     """Read the content that arrives in pieces."""
-    return [row async for row in rows(cut(content, *places), encoding)]
+    return [row async for row in rows(cut(content, *positions), encoding)]
 
 
 @settings(deadline=None, max_examples=50)
 @given(TABLES, st.lists(st.integers(0, 200), max_size=6), st.sampled_from(["\n", "\r\n"]))
-async def test_rows_are_those_of_the_whole_wherever_it_is_cut(
-    table: list[list[str]], places: list[int], end: str
+async def test_the_rows_are_the_same_wherever_the_file_is_cut(
+    table: list[list[str]], positions: list[int], end: str
 ) -> None:
     text = written(table, end)
-    assert await read(text.encode(), *places) == at_once(text)
+    assert await read(text.encode(), *positions) == read_whole(text)
 
 
 @pytest.mark.parametrize("encoding", ["utf-8", "cp1252", "latin-1", "utf-16"])
@@ -60,7 +60,7 @@ async def test_rows_are_the_same_byte_by_byte(encoding: str) -> None:
     assert await read(content, *range(len(content)), encoding=encoding) == table
 
 
-async def test_a_row_is_given_before_the_next_piece_is_there() -> None:
+async def test_a_row_is_yielded_before_the_next_piece_arrives() -> None:
     async def two() -> AsyncIterator[bytes]:
         yield b"a,b\nc,"
         raise ConnectionError
@@ -82,7 +82,7 @@ async def test_a_next_line_character_of_latin_1_ends_no_row() -> None:
     assert await read(b"St Mary\x85,1\n", encoding="latin-1") == [["St Mary\x85", "1"]]
 
 
-async def test_empty_lines_are_left_out() -> None:
+async def test_empty_lines_are_skipped() -> None:
     assert await read(b"a\n\n\r\nb\n\n") == [["a"], ["b"]]
 
 
@@ -90,11 +90,11 @@ async def test_a_last_row_needs_no_end() -> None:
     assert await read(b"a,b\nc,d", 5) == [["a", "b"], ["c", "d"]]
 
 
-async def test_nothing_has_no_rows() -> None:
+async def test_an_empty_file_has_no_rows() -> None:
     assert await read(b"") == []
 
 
-async def test_bytes_that_the_encoding_does_not_know_are_replaced() -> None:
+async def test_bytes_that_are_invalid_in_the_encoding_are_replaced() -> None:
     assert await read(b"a\xff,\x81\n", encoding="cp1252") == [["a\xff", "\ufffd"]]
 
 
@@ -118,10 +118,10 @@ async def test_a_quote_that_never_closes_is_refused_before_the_file_ends() -> No
 
 
 async def test_a_short_quote_that_never_closes_takes_the_rest_as_one_cell() -> None:
-    """As the standard library has it: whoever reads the rows counts their cells."""
+    """As in the standard library: readers of the rows check the number of cells."""
     assert await read(b'a,b\nc,"d\ne,f\n', 6) == [["a", "b"], ["c", "d\ne,f\n"]]
 
 
-async def test_a_cell_longer_than_the_library_takes_is_no_csv() -> None:
-    with pytest.raises(ValueError, match="no CSV"):
+async def test_a_cell_longer_than_the_library_accepts_is_invalid_csv() -> None:
+    with pytest.raises(ValueError, match="invalid CSV"):
         await read(b"a," + b"x" * (csv.field_size_limit() + 1) + b"\n")

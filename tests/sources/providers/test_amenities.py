@@ -1,4 +1,4 @@
-"""Amenities: OpenStreetMap's counts, the Food Standards Agency's in their place, and the failures of both."""
+"""Amenities: OpenStreetMap's counts, the Food Standards Agency as the fallback, and failures of both."""
 
 import json
 from collections.abc import AsyncIterator, Iterator
@@ -108,12 +108,12 @@ async def test_every_kind_is_counted_within_both_radii(map_of: Overpass) -> None
     }
 
 
-async def test_the_kinds_come_in_their_documented_order(map_of: Overpass) -> None:
+async def test_the_kinds_are_in_their_documented_order(map_of: Overpass) -> None:
     expected = [f"{kind}_500m" for kind in ORDER] + [f"{kind}_1km" for kind in ORDER]
     assert list(await map_of.figures(CENTRE)) == expected
 
 
-async def test_a_count_says_its_circle_its_source_and_the_day_of_the_map(map_of: Overpass) -> None:
+async def test_a_count_states_its_circle_its_source_and_the_date_of_the_map(map_of: Overpass) -> None:
     assert (await map_of.figures(CENTRE))["cafe_500m"] == Figure(
         value=10,
         unit="places within 500 m",
@@ -128,15 +128,15 @@ async def test_the_larger_circle_has_its_own_unit(map_of: Overpass) -> None:
     assert (await map_of.figures(CENTRE))["cafe_1km"].unit == "places within 1000 m"
 
 
-async def test_everything_is_asked_for_at_once(map_of: Overpass, server: OverpassServer) -> None:
+async def test_all_counts_are_requested_in_one_query(map_of: Overpass, server: OverpassServer) -> None:
     await map_of.figures(CENTRE)
     assert [(request.method, request.path) for request in server.requests] == [("POST", "/api/interpreter")]
 
 
 async def test_the_circles_are_around_the_centre(map_of: Overpass, server: OverpassServer) -> None:
     await map_of.figures(CENTRE)
-    (asked,) = parse_qs(server.requests[0].body.decode())["data"]
-    assert asked.count("(around:500,51.54160,0.00330)") == asked.count("(around:1000,51.54160,0.00330)") == 10
+    (query,) = parse_qs(server.requests[0].body.decode())["data"]
+    assert query.count("(around:500,51.54160,0.00330)") == query.count("(around:1000,51.54160,0.00330)") == 10
 
 
 @pytest.mark.parametrize(
@@ -161,15 +161,13 @@ async def test_a_kind_has_several_tags(
 
 
 @pytest.mark.parametrize("access", ["private", "no"])
-async def test_a_garden_that_one_may_not_enter_is_no_park(
-    map_of: Overpass, server: OverpassServer, access: str
-) -> None:
+async def test_a_private_garden_is_not_a_park(map_of: Overpass, server: OverpassServer, access: str) -> None:
     server.objects["park"] = {"leisure": "garden", "access": access}
     assert (await map_of.figures(CENTRE))["park_1km"].value == 0
 
 
 @pytest.mark.parametrize(
-    ("about", "vintage"),
+    ("metadata", "vintage"),
     [
         ({"timestamp_osm_base": "2026-10-31T00:00:00Z"}, "2026-10-31"),
         ({"timestamp_osm_base": "2026-12-31T00:00:00Z"}, "2026-11-23"),
@@ -182,10 +180,10 @@ async def test_a_garden_that_one_may_not_enter_is_no_park(
     ],
     ids=repr,
 )
-async def test_a_map_that_does_not_say_its_day_is_of_the_day_of_the_answer(
-    map_of: Overpass, server: OverpassServer, about: Any, vintage: str
+async def test_a_map_without_a_past_date_has_the_date_of_the_answer(
+    map_of: Overpass, server: OverpassServer, metadata: Any, vintage: str
 ) -> None:
-    server.queue(Answered(body=counted(*totals(), osm3s=about)))
+    server.queue(Answered(body=counted(*totals(), osm3s=metadata)))
     assert {figure.vintage for figure in (await map_of.figures(CENTRE)).values()} == {vintage}
 
 
@@ -198,19 +196,21 @@ async def test_a_remark_means_that_the_query_failed(
         await map_of.figures(CENTRE)
 
 
-async def test_a_failed_query_says_why_in_plain_text(map_of: Overpass, server: OverpassServer) -> None:
+async def test_the_error_of_a_failed_query_quotes_its_remark_as_plain_text(
+    map_of: Overpass, server: OverpassServer
+) -> None:
     server.queue(Answered(body=counted(remark="runtime <b>error</b>: out of\u202e memory")))
     with pytest.raises(Unavailable, match="failed: runtime error : out of memory"):
         await map_of.figures(CENTRE)
 
 
 def swapped() -> dict[str, Any]:
-    """Give the totals with the larger circle first."""
+    """Return the totals with the larger circle first."""
     return counted(*totals()[10:], *totals()[:10])
 
 
 def with_element(element: Any) -> dict[str, Any]:
-    """Give an answer whose last count is something else."""
+    """Return an answer with its last count replaced."""
     answer = counted(*totals())
     answer["elements"][-1] = element
     return answer
@@ -256,7 +256,7 @@ def with_element(element: Any) -> dict[str, Any]:
     ],
     ids=lambda body: repr(body)[-60:],
 )
-async def test_a_map_answer_of_another_shape_is_a_bad_answer(
+async def test_a_damaged_map_answer_is_a_bad_answer(
     map_of: Overpass, server: OverpassServer, body: Any
 ) -> None:
     server.queue(Answered(body=json.dumps(body)))
@@ -276,7 +276,7 @@ async def test_the_agency_counts_three_kinds_within_a_mile(ratings: FoodStandard
     }
 
 
-async def test_a_count_of_the_agency_is_of_the_day(ratings: FoodStandards) -> None:
+async def test_a_count_of_the_agency_has_the_current_date(ratings: FoodStandards) -> None:
     figure = (await ratings.figures(CENTRE))["pubs_1mile"]
     assert (figure.source, figure.vintage, figure.level, figure.live) == (
         "FSA ratings",
@@ -286,7 +286,7 @@ async def test_a_count_of_the_agency_is_of_the_day(ratings: FoodStandards) -> No
     )
 
 
-async def test_the_agency_is_asked_for_whole_miles_and_one_establishment(
+async def test_the_agency_is_queried_for_one_mile_and_one_establishment(
     ratings: FoodStandards, food: FoodServer
 ) -> None:
     await ratings.figures(CENTRE)
@@ -304,7 +304,9 @@ async def test_the_agency_is_asked_for_whole_miles_and_one_establishment(
     ]
 
 
-async def test_the_agency_is_told_the_version_and_the_form(ratings: FoodStandards, food: FoodServer) -> None:
+async def test_requests_to_the_agency_state_the_version_and_the_format(
+    ratings: FoodStandards, food: FoodServer
+) -> None:
     await ratings.figures(CENTRE)
     sent = {(request.headers["x-api-version"], request.headers["accept"]) for request in food.requests}
     assert sent == {("2", "application/json")}
@@ -325,7 +327,7 @@ async def test_the_agency_is_told_the_version_and_the_form(ratings: FoodStandard
         repr(body)[:60] if "establishments" not in (body or ()) else repr(body["meta"]["totalCount"])
     ),
 )
-async def test_an_agency_answer_of_another_shape_is_a_bad_answer(
+async def test_a_damaged_answer_of_the_agency_is_a_bad_answer(
     ratings: FoodStandards, food: FoodServer, body: Any
 ) -> None:
     food.queue(Answered(body=json.dumps(body)))
@@ -333,20 +335,20 @@ async def test_an_agency_answer_of_another_shape_is_a_bad_answer(
         await ratings.figures(CENTRE)
 
 
-async def test_nobody_within_a_mile_is_a_count_of_none(ratings: FoodStandards, food: FoodServer) -> None:
+async def test_no_business_within_a_mile_is_a_count_of_zero(ratings: FoodStandards, food: FoodServer) -> None:
     food.always(Answered(body=rated(0)))
     assert {figure.value for figure in (await ratings.figures(CENTRE)).values()} == {0}
 
 
-# One in place of the other
+# The fallback
 
 
-async def test_the_map_is_asked_first(amenities: Amenities, food: FoodServer) -> None:
+async def test_the_agency_is_not_called_when_the_map_answers(amenities: Amenities, food: FoodServer) -> None:
     counts = await amenities.counts(CENTRE)
     assert (counts.source, food.requests) == ("OpenStreetMap", [])
 
 
-async def test_the_contributors_to_the_map_are_named(amenities: Amenities) -> None:
+async def test_the_attribution_names_the_contributors_to_the_map(amenities: Amenities) -> None:
     assert (await amenities.counts(CENTRE)).attribution == "© OpenStreetMap contributors, ODbL"
 
 
@@ -365,14 +367,14 @@ NAMES = [f"{answer.status} {answer.content_type}" for answer, _ in FAILURES]
 
 
 @pytest.mark.parametrize("answer", [answer for answer, _ in FAILURES], ids=NAMES)
-async def test_the_agency_counts_when_the_map_fails(
+async def test_the_counts_are_the_agency_s_when_the_map_fails(
     amenities: Amenities, server: OverpassServer, answer: Answered
 ) -> None:
     server.always(answer)
     assert (await amenities.counts(CENTRE)).source == "FSA ratings"
 
 
-async def test_the_agency_counts_when_a_query_breaks_off(
+async def test_the_counts_are_the_agency_s_when_a_query_is_aborted(
     amenities: Amenities, server: OverpassServer
 ) -> None:
     server.queue(Answered(body=counted(remark=REMARK)))
@@ -383,13 +385,15 @@ async def test_the_agency_counts_when_a_query_breaks_off(
     ]
 
 
-async def test_the_agency_is_named_where_it_counts(amenities: Amenities, server: OverpassServer) -> None:
+async def test_the_attribution_names_the_agency_when_it_is_the_source(
+    amenities: Amenities, server: OverpassServer
+) -> None:
     server.queue(Answered(body=counted(remark=REMARK)))
     assert "Food Standards Agency" in (await amenities.counts(CENTRE)).attribution
 
 
 @pytest.mark.parametrize(("answer", "error"), FAILURES, ids=NAMES)
-async def test_when_both_fail_the_failure_of_the_map_is_raised(
+async def test_when_both_fail_the_error_of_the_map_is_raised(
     amenities: Amenities,
     server: OverpassServer,
     food: FoodServer,
@@ -439,37 +443,39 @@ async def test_a_slow_answer_of_the_agency_is_unavailable(ratings: FoodStandards
             await ratings.figures(CENTRE)
 
 
-async def test_servers_that_are_not_there_are_unavailable() -> None:
-    nobody = f"http://127.0.0.1:{free_port()}"
-    http = Http({overpass.PROVIDER.name: nobody, fsa.PROVIDER.name: nobody})
+async def test_servers_that_do_not_listen_are_unavailable() -> None:
+    refusing = f"http://127.0.0.1:{free_port()}"
+    http = Http({overpass.PROVIDER.name: refusing, fsa.PROVIDER.name: refusing})
     with pytest.raises(Unavailable):
         await Amenities(http, today).counts(CENTRE)
     await http.close()
 
 
-# Whatever comes
+# Any answer
 
 
 @given(field=st.sampled_from(["elements", "osm3s", "remark"]), junk=JSON)
 @DAMAGE
-async def test_a_damaged_map_answer_gives_counts_or_a_provider_error(
+async def test_any_map_answer_becomes_counts_or_a_provider_error(
     server: OverpassServer, food: FoodServer, field: str, junk: Any
 ) -> None:
     await survives(server, food, counted(*totals()) | {field: junk})
 
 
-@given(place=st.integers(0, 19), junk=JSON | st.fixed_dictionaries({"type": st.just("count"), "tags": JSON}))
+@given(
+    position=st.integers(0, 19), junk=JSON | st.fixed_dictionaries({"type": st.just("count"), "tags": JSON})
+)
 @DAMAGE
-async def test_a_damaged_count_gives_counts_or_a_provider_error(
-    server: OverpassServer, food: FoodServer, place: int, junk: Any
+async def test_any_count_becomes_counts_or_a_provider_error(
+    server: OverpassServer, food: FoodServer, position: int, junk: Any
 ) -> None:
     answer = counted(*totals())
-    answer["elements"][place] = junk
+    answer["elements"][position] = junk
     await survives(server, food, answer)
 
 
 async def survives(server: OverpassServer, food: FoodServer, answer: dict[str, Any]) -> None:
-    """Ask the map once, of a client that remembers no failure, and accept what is documented."""
+    """Check that a new client turns a map answer into counts or a documented error."""
     server.queue(Answered(body=json.dumps(answer)))
     http = Http(addresses(server, food))
     with suppress(BadAnswer, Unavailable):
@@ -479,7 +485,7 @@ async def survives(server: OverpassServer, food: FoodServer, answer: dict[str, A
 
 @given(body=JSON | st.fixed_dictionaries({"meta": JSON | st.fixed_dictionaries({"totalCount": JSON})}))
 @DAMAGE
-async def test_a_damaged_answer_of_both_gives_counts_or_a_bad_answer(
+async def test_any_answer_of_both_becomes_counts_or_a_bad_answer(
     server: OverpassServer, food: FoodServer, body: Any
 ) -> None:
     server.always(Answered(body=json.dumps(body)))

@@ -1,4 +1,4 @@
-"""Google's geocoder and static maps: what is read, what may be kept, and every failure they document."""
+"""Google's geocoder and static maps: what is read, what may be stored, and every documented failure."""
 
 import json
 import logging
@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tests.support.anything import JSON
-from tests.support.google import HTML, KEY, PNG, STRATFORD, GoogleServer, country, found, refused
+from tests.support.google import HTML, KEY, PNG, STRATFORD, GoogleServer, country, geocoded, refused
 from tests.support.provider import Answered
 from tests.support.servers import free_port
 from veo.errors import BadAnswer, InvalidQuestion, NotFoundThere, ProviderError, RateLimited, Unavailable
@@ -59,11 +59,11 @@ async def test_an_address_has_a_place_id_and_a_point(google: Google) -> None:
     assert point == GeoPoint(place_id="ChIJ-stratford_E15", lat=51.5416, lng=0.0033)
 
 
-async def test_an_address_has_the_form_that_google_gives_it(google: Google) -> None:
+async def test_an_address_has_google_s_form(google: Google) -> None:
     assert (await google.geocode(ADDRESS)).formatted_address == STRATFORD
 
 
-async def test_what_may_be_kept_is_no_more_than_the_place_id_and_the_point(google: Google) -> None:
+async def test_only_the_place_id_and_the_point_may_be_stored(google: Google) -> None:
     assert (await google.geocode(ADDRESS)).point.model_dump() == {
         "placeId": "ChIJ-stratford_E15",
         "lat": 51.5416,
@@ -71,7 +71,7 @@ async def test_what_may_be_kept_is_no_more_than_the_place_id_and_the_point(googl
     }
 
 
-async def test_the_question_is_for_great_britain_and_carries_the_key(
+async def test_the_request_is_limited_to_great_britain_and_has_the_key(
     google: Google, server: GoogleServer
 ) -> None:
     await google.geocode(ADDRESS)
@@ -80,14 +80,14 @@ async def test_the_question_is_for_great_britain_and_carries_the_key(
     ]
 
 
-async def test_the_first_of_several_results_is_the_answer(google: Google, server: GoogleServer) -> None:
-    results = found()["results"] + found(place_id="second")["results"]
+async def test_the_first_of_several_results_is_used(google: Google, server: GoogleServer) -> None:
+    results = geocoded()["results"] + geocoded(place_id="second")["results"]
     server.queue(Answered(body={"status": "OK", "results": results}))
     assert (await google.geocode(ADDRESS)).point.place_id == "ChIJ-stratford_E15"
 
 
 async def test_an_address_is_shown_as_plain_text(google: Google, server: GoogleServer) -> None:
-    server.queue(Answered(body=found(formatted_address="Strat\u202eford <b>E15</b>\n London")))
+    server.queue(Answered(body=geocoded(formatted_address="Strat\u202eford <b>E15</b>\n London")))
     assert (await google.geocode(ADDRESS)).formatted_address == "Stratford E15 London"
 
 
@@ -96,9 +96,7 @@ async def test_an_unknown_address_is_not_found(google: Google) -> None:
         await google.geocode("Nowhere at all")
 
 
-async def test_an_address_that_shrinks_to_its_country_is_not_found(
-    google: Google, server: GoogleServer
-) -> None:
+async def test_a_result_that_is_a_country_is_not_found(google: Google, server: GoogleServer) -> None:
     server.queue(Answered(body=country()))
     with pytest.raises(NotFoundThere):
         await google.geocode(ADDRESS)
@@ -115,7 +113,7 @@ async def test_an_address_that_shrinks_to_its_country_is_not_found(
         ("SOMETHING_NEW", BadAnswer),
     ],
 )
-async def test_an_error_in_the_body_is_the_error_it_stands_for(
+async def test_each_status_in_the_body_has_its_error(
     google: Google, server: GoogleServer, status: str, error: type[ProviderError]
 ) -> None:
     server.queue(Answered(body=refused(status)))
@@ -124,7 +122,7 @@ async def test_an_error_in_the_body_is_the_error_it_stands_for(
     assert type(raised.value) is error
 
 
-async def test_over_its_query_limit_it_is_left_alone(google: Google, server: GoogleServer) -> None:
+async def test_the_geocoder_is_paused_over_its_query_limit(google: Google, server: GoogleServer) -> None:
     server.queue(Answered(body=refused("OVER_QUERY_LIMIT")))
     for _ in range(2):
         with pytest.raises(RateLimited):
@@ -132,13 +130,13 @@ async def test_over_its_query_limit_it_is_left_alone(google: Google, server: Goo
     assert len(server.requests) == 1
 
 
-async def test_a_refusal_says_which(google: Google, server: GoogleServer) -> None:
+async def test_the_error_for_a_refusal_names_its_status(google: Google, server: GoogleServer) -> None:
     server.queue(Answered(body=refused("REQUEST_DENIED")))
     with pytest.raises(BadAnswer, match="REQUEST_DENIED"):
         await google.geocode(ADDRESS)
 
 
-async def test_a_status_that_is_not_documented_is_not_repeated(google: Google, server: GoogleServer) -> None:
+async def test_an_undocumented_status_is_not_quoted(google: Google, server: GoogleServer) -> None:
     server.queue(Answered(body=refused(f"NEW {KEY}")))
     with pytest.raises(BadAnswer) as raised:
         await google.geocode(ADDRESS)
@@ -146,7 +144,7 @@ async def test_a_status_that_is_not_documented_is_not_repeated(google: Google, s
 
 
 def at(lat: Any, lng: Any = 0.0) -> dict[str, Any]:
-    return found(geometry={"location": {"lat": lat, "lng": lng}})
+    return geocoded(geometry={"location": {"lat": lat, "lng": lng}})
 
 
 @pytest.mark.parametrize(
@@ -163,20 +161,20 @@ def at(lat: Any, lng: Any = 0.0) -> dict[str, Any]:
         {"status": "OK", "results": None},
         {"status": "OK", "results": "many"},
         {"status": "OK", "results": [None]},
-        found(place_id=None),
-        found(place_id=7),
-        found(place_id=""),
-        found(place_id="a b"),
-        found(place_id="x" * 513),
-        found(formatted_address=None),
-        found(geometry=None),
-        found(geometry={}),
-        found(geometry={"location": {"lat": 51.5}}),
-        found(types="country"),
+        geocoded(place_id=None),
+        geocoded(place_id=7),
+        geocoded(place_id=""),
+        geocoded(place_id="a b"),
+        geocoded(place_id="x" * 513),
+        geocoded(formatted_address=None),
+        geocoded(geometry=None),
+        geocoded(geometry={}),
+        geocoded(geometry={"location": {"lat": 51.5}}),
+        geocoded(types="country"),
         at("51.5"),
         at(None),
         at([51.5]),
-        found(geometry={"location": {"lat": True, "lng": 0.0}}),
+        geocoded(geometry={"location": {"lat": True, "lng": 0.0}}),
         at(90.1),
         at(51.5, -180.1),
         at(51.5, float("inf")),
@@ -184,16 +182,14 @@ def at(lat: Any, lng: Any = 0.0) -> dict[str, Any]:
     ],
     ids=lambda body: repr(body)[:80],
 )
-async def test_an_answer_of_another_shape_is_a_bad_answer(
-    google: Google, server: GoogleServer, body: Any
-) -> None:
+async def test_a_damaged_answer_is_a_bad_answer(google: Google, server: GoogleServer, body: Any) -> None:
     server.queue(Answered(body=json.dumps(body)))
     with pytest.raises(BadAnswer):
         await google.geocode(ADDRESS)
 
 
 async def test_a_result_without_types_is_read(google: Google, server: GoogleServer) -> None:
-    answer = found()
+    answer = geocoded()
     del answer["results"][0]["types"]
     server.queue(Answered(body=answer))
     assert (await google.geocode(ADDRESS)).formatted_address == STRATFORD
@@ -206,7 +202,7 @@ async def test_a_map_is_a_png(google: Google) -> None:
     assert await google.static_map(CENTRE) == ("image/png", PNG)
 
 
-async def test_a_map_is_asked_for_as_documented(google: Google, server: GoogleServer) -> None:
+async def test_a_map_is_requested_as_documented(google: Google, server: GoogleServer) -> None:
     await google.static_map(CENTRE, zoom=15, size=(320, 200))
     assert [request.query for request in server.requests] == [
         {
@@ -222,14 +218,16 @@ async def test_a_map_is_asked_for_as_documented(google: Google, server: GoogleSe
     ]
 
 
-async def test_a_map_without_a_marker_asks_for_none(google: Google, server: GoogleServer) -> None:
+async def test_a_map_without_a_marker_is_requested_without_one(google: Google, server: GoogleServer) -> None:
     await google.static_map(CENTRE, marker=False)
     assert "markers" not in server.requests[0].query
 
 
 @pytest.mark.parametrize("zoom", [1, 20])
 @pytest.mark.parametrize("size", [(1, 1), (640, 640)])
-async def test_the_bounds_of_a_map_are_within_them(google: Google, zoom: int, size: tuple[int, int]) -> None:
+async def test_the_bounds_of_zoom_and_size_are_inclusive(
+    google: Google, zoom: int, size: tuple[int, int]
+) -> None:
     assert (await google.static_map(CENTRE, zoom, size)).content == PNG
 
 
@@ -237,7 +235,7 @@ async def test_the_bounds_of_a_map_are_within_them(google: Google, zoom: int, si
     ("zoom", "size"),
     [(0, (640, 400)), (21, (640, 400)), (13, (641, 400)), (13, (640, 641)), (13, (0, 400)), (13, (640, -1))],
 )
-async def test_a_map_beyond_the_bounds_is_not_asked_for(
+async def test_a_map_beyond_the_bounds_is_not_requested(
     google: Google, server: GoogleServer, zoom: int, size: tuple[int, int]
 ) -> None:
     with pytest.raises(InvalidQuestion):
@@ -256,7 +254,7 @@ async def test_a_map_beyond_the_bounds_is_not_asked_for(
     ],
     ids=["a page", "JSON", "a page that says it is a PNG", "nothing", "more than 2 MiB"],
 )
-async def test_what_is_not_a_picture_is_a_bad_answer(
+async def test_what_is_not_a_png_is_a_bad_answer(
     google: Google, server: GoogleServer, answer: Answered
 ) -> None:
     server.queue(answer)
@@ -279,47 +277,49 @@ async def test_what_is_not_a_picture_is_a_bad_answer(
     ],
     ids=lambda value: str(value.status) if isinstance(value, Answered) else value.__name__,
 )
-@pytest.mark.parametrize("question", ["geocode", "map"])
+@pytest.mark.parametrize("method", ["geocode", "map"])
 async def test_an_http_error_is_a_provider_error(
-    google: Google, server: GoogleServer, question: str, answer: Answered, error: type[ProviderError]
+    google: Google, server: GoogleServer, method: str, answer: Answered, error: type[ProviderError]
 ) -> None:
     server.always(answer)
     with pytest.raises(error) as raised:
-        await (google.geocode(ADDRESS) if question == "geocode" else google.static_map(CENTRE))
+        await (google.geocode(ADDRESS) if method == "geocode" else google.static_map(CENTRE))
     assert KEY not in repr(raised.value)
 
 
-@pytest.mark.parametrize("question", ["geocode", "map"])
+@pytest.mark.parametrize("method", ["geocode", "map"])
 async def test_a_truncated_answer_is_a_provider_error(
-    google: Google, server: GoogleServer, question: str
+    google: Google, server: GoogleServer, method: str
 ) -> None:
-    kind = "image/png" if question == "map" else "application/json"
-    server.always(Answered(body=PNG if question == "map" else found(), content_type=kind, cut=True))
+    kind = "image/png" if method == "map" else "application/json"
+    server.always(Answered(body=PNG if method == "map" else geocoded(), content_type=kind, cut=True))
     with pytest.raises(ProviderError):
-        await (google.geocode(ADDRESS) if question == "geocode" else google.static_map(CENTRE))
+        await (google.geocode(ADDRESS) if method == "geocode" else google.static_map(CENTRE))
 
 
 async def test_half_an_answer_is_a_bad_answer(google: Google, server: GoogleServer) -> None:
-    server.queue(Answered(body=json.dumps(found())[:-9]))
+    server.queue(Answered(body=json.dumps(geocoded())[:-9]))
     with pytest.raises(BadAnswer):
         await google.geocode(ADDRESS)
 
 
 async def test_a_slow_answer_is_unavailable(google: Google, server: GoogleServer) -> None:
-    server.always(Answered(body=found(), delay=30))
+    server.always(Answered(body=geocoded(), delay=30))
     with pytest.raises(Unavailable):
         async with within(0.1):
             await google.geocode(ADDRESS)
 
 
-async def test_a_server_that_is_not_there_is_unavailable() -> None:
+async def test_a_server_that_does_not_listen_is_unavailable() -> None:
     http = Http(addresses(f"http://127.0.0.1:{free_port()}"))
     with pytest.raises(Unavailable):
         await Google(http, KEY).geocode(ADDRESS)
     await http.close()
 
 
-async def test_a_geocoder_that_rests_does_not_stop_the_maps(google: Google, server: GoogleServer) -> None:
+async def test_an_open_breaker_of_the_geocoder_does_not_stop_the_maps(
+    google: Google, server: GoogleServer
+) -> None:
     server.always(Answered(500, {}))
     for _ in range(20):
         with pytest.raises(ProviderError):
@@ -335,11 +335,11 @@ async def test_the_key_is_not_in_the_repr(google: Google) -> None:
     assert KEY not in repr(google)
 
 
-async def test_the_key_is_in_no_log(
+async def test_the_key_is_not_logged(
     google: Google, server: GoogleServer, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.DEBUG)
-    server.queue(Answered(body=found()), Answered(body=refused("REQUEST_DENIED")))
+    server.queue(Answered(body=geocoded()), Answered(body=refused("REQUEST_DENIED")))
     await google.geocode(ADDRESS)
     with pytest.raises(BadAnswer):
         await google.geocode(ADDRESS)
@@ -347,15 +347,15 @@ async def test_the_key_is_in_no_log(
     assert KEY not in caplog.text
 
 
-# Whatever comes
+# Any answer
 
 
 @given(field=st.sampled_from(["status", "results"]), junk=JSON)
 @settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-async def test_a_damaged_answer_gives_a_result_or_a_provider_error(
+async def test_any_answer_becomes_a_place_or_a_provider_error(
     server: GoogleServer, field: str, junk: Any
 ) -> None:
-    await survives(server, found() | {field: junk})
+    await survives(server, geocoded() | {field: junk})
 
 
 @given(
@@ -363,14 +363,14 @@ async def test_a_damaged_answer_gives_a_result_or_a_provider_error(
     junk=JSON | st.fixed_dictionaries({"location": st.fixed_dictionaries({"lat": JSON, "lng": JSON})}),
 )
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-async def test_a_damaged_result_gives_a_result_or_a_provider_error(
+async def test_any_result_becomes_a_place_or_a_provider_error(
     server: GoogleServer, field: str, junk: Any
 ) -> None:
-    await survives(server, found(**{field: junk}))
+    await survives(server, geocoded(**{field: junk}))
 
 
 async def survives(server: GoogleServer, answer: dict[str, Any]) -> None:
-    """Ask once, of a client that remembers no failure, and accept what is documented."""
+    """Check that a new client turns an answer into a place or a documented error."""
     server.queue(Answered(body=json.dumps(answer)))
     http = Http(addresses(server.url))
     with suppress(BadAnswer, NotFoundThere):

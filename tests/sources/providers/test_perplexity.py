@@ -1,4 +1,4 @@
-"""Research by Perplexity: sources that fit their numbers, harmless text, and every failure it documents."""
+"""Research by Perplexity: citations that match their numbers, sanitised text, and every failure."""
 
 import json
 import logging
@@ -24,7 +24,6 @@ from tests.support.perplexity import (
     RAIL,
     RENTS,
     PerplexityServer,
-    legacy,
     message,
     refused,
     researched,
@@ -72,21 +71,21 @@ async def perplexity(server: PerplexityServer) -> AsyncIterator[Perplexity]:
     await http.close()
 
 
-async def asked(perplexity: Perplexity, server: PerplexityServer, answer: Any) -> Research:
-    """Ask for a student when the provider has this answer."""
+async def research_from(perplexity: Perplexity, server: PerplexityServer, answer: Any) -> Research:
+    """Return the research for a student from an answer of the provider."""
     server.queue(Answered(body=answer))
     return await perplexity.research(AREA, "student")
 
 
-async def sent(perplexity: Perplexity, server: PerplexityServer, *question: Any) -> dict[str, Any]:
-    """Ask, and give the body that arrived."""
-    await perplexity.research(*question)
+async def sent(perplexity: Perplexity, server: PerplexityServer, *arguments: Any) -> dict[str, Any]:
+    """Return the body of the request for research."""
+    await perplexity.research(*arguments)
     body: dict[str, Any] = json.loads(server.requests[0].body)
     return body
 
 
 def overview(text: str, pages: Mapping[int, str] = PAGES) -> dict[str, Any]:
-    """Give an answer with this overview, after a search that found these pages."""
+    """Return an answer with an overview, after a search that returned these pages."""
     return response(searched(pages), message(written(overview=text)))
 
 
@@ -111,22 +110,20 @@ async def test_without_a_persona_there_are_no_insights(perplexity: Perplexity) -
 
 async def test_insights_may_be_missing(perplexity: Perplexity, server: PerplexityServer) -> None:
     answer = response(searched(PAGES), message(written(persona_insights=None)))
-    assert (await asked(perplexity, server, answer)).persona_insights is None
+    assert (await research_from(perplexity, server, answer)).persona_insights is None
 
 
 async def test_a_text_in_several_parts_is_one(perplexity: Perplexity, server: PerplexityServer) -> None:
     text = written()
     answer = response(searched(PAGES), message(text[:50], text[50:]))
-    assert (await asked(perplexity, server, answer)).content == OVERVIEW
+    assert (await research_from(perplexity, server, answer)).content == OVERVIEW
 
 
-async def test_output_of_an_unknown_type_is_passed_over(
-    perplexity: Perplexity, server: PerplexityServer
-) -> None:
+async def test_output_of_an_unknown_type_is_skipped(perplexity: Perplexity, server: PerplexityServer) -> None:
     unknown = {**searched({1: "https://other.example"}), **message("other"), "type": "thoughts"}
     answer = response(unknown, searched(PAGES), message(written()))
     answer["output"][2]["content"].append({"type": "refusal", "text": "no"})
-    assert await asked(perplexity, server, answer) == await perplexity.research(AREA, "student")
+    assert await research_from(perplexity, server, answer) == await perplexity.research(AREA, "student")
 
 
 @pytest.mark.parametrize("fence", ["```json\n{}\n```", "```\n{}\n```", "\n```json{}```\n"])
@@ -134,20 +131,14 @@ async def test_a_fence_around_the_text_does_not_matter(
     perplexity: Perplexity, server: PerplexityServer, fence: str
 ) -> None:
     answer = response(searched(PAGES), message(fence.replace("{}", written())))
-    assert (await asked(perplexity, server, answer)).content == OVERVIEW
+    assert (await research_from(perplexity, server, answer)).content == OVERVIEW
 
 
-async def test_the_retired_form_gives_the_same(perplexity: Perplexity, server: PerplexityServer) -> None:
-    now = await perplexity.research(AREA, "student")
-    then = await asked(perplexity, server, legacy())
-    assert then == now.model_copy(update={"cost_usd": 0.006, "model": "sonar"})
-
-
-async def test_a_model_that_is_not_named_is_the_one_that_was_asked(
+async def test_a_model_that_is_not_named_is_the_requested_one(
     perplexity: Perplexity, server: PerplexityServer
 ) -> None:
     answer = researched() | {"model": None}
-    assert (await asked(perplexity, server, answer)).model == "perplexity/sonar"
+    assert (await research_from(perplexity, server, answer)).model == "perplexity/sonar"
 
 
 @pytest.mark.parametrize(
@@ -168,47 +159,47 @@ async def test_a_cost_that_is_not_stated_is_unknown(
     perplexity: Perplexity, server: PerplexityServer, usage: Any
 ) -> None:
     answer = json.dumps(researched() | {"usage": usage})
-    assert (await asked(perplexity, server, answer)).cost_usd is None
+    assert (await research_from(perplexity, server, answer)).cost_usd is None
 
 
 # Citations
 
 
-async def test_pages_stand_in_the_order_of_their_numbers(
+async def test_citations_are_in_the_order_of_their_numbers(
     perplexity: Perplexity, server: PerplexityServer
 ) -> None:
     answer = overview(OVERVIEW, {3: RAIL, 1: RENTS, 2: PARKS})
-    assert (await asked(perplexity, server, answer)).citations == (RENTS, PARKS, RAIL)
+    assert (await research_from(perplexity, server, answer)).citations == (RENTS, PARKS, RAIL)
 
 
-async def test_a_number_follows_its_page_when_another_is_left_out(
+async def test_a_citation_is_renumbered_when_a_page_before_it_is_removed(
     perplexity: Perplexity, server: PerplexityServer
 ) -> None:
     answer = overview("Trains [3] and rents [1].", {1: "javascript:alert(1)", 2: PARKS, 3: RAIL})
-    research = await asked(perplexity, server, answer)
+    research = await research_from(perplexity, server, answer)
     assert (research.content, research.citations) == ("Trains [2] and rents.", (PARKS, RAIL))
 
 
-async def test_a_page_found_twice_is_cited_once(perplexity: Perplexity, server: PerplexityServer) -> None:
+async def test_a_page_returned_twice_is_cited_once(perplexity: Perplexity, server: PerplexityServer) -> None:
     answer = overview("Rents [1, 3] and more [3], parks [2].", {1: RENTS, 2: PARKS, 3: RENTS})
-    research = await asked(perplexity, server, answer)
+    research = await research_from(perplexity, server, answer)
     assert (research.content, research.citations) == (
         "Rents [1] and more [1], parks [2].",
         (RENTS, PARKS),
     )
 
 
-async def test_a_number_that_two_pages_share_points_at_neither(
+async def test_a_number_that_two_pages_share_cites_neither(
     perplexity: Perplexity, server: PerplexityServer
 ) -> None:
     text = message(written(overview="Rents [1], parks [2]."))
     answer = response(searched({1: RENTS, 2: PARKS}), searched({1: RAIL}), text)
-    research = await asked(perplexity, server, answer)
+    research = await research_from(perplexity, server, answer)
     assert (research.content, research.citations) == ("Rents, parks [3].", (RENTS, RAIL, PARKS))
 
 
 @pytest.mark.parametrize(
-    ("text", "read"),
+    ("text", "content"),
     [
         ("Rents [1][2].", "Rents [1][2]."),
         ("Rents [1, 2].", "Rents [1][2]."),
@@ -221,39 +212,45 @@ async def test_a_number_that_two_pages_share_points_at_neither(
         ("Rents [2026] and [estimate].", "Rents [2026] and [estimate]."),
     ],
 )
-async def test_a_number_in_brackets_is_read_in_every_form(
-    perplexity: Perplexity, server: PerplexityServer, text: str, read: str
+async def test_a_number_in_brackets_is_recognised_in_every_form(
+    perplexity: Perplexity, server: PerplexityServer, text: str, content: str
 ) -> None:
-    assert (await asked(perplexity, server, overview(text))).content == read
+    assert (await research_from(perplexity, server, overview(text))).content == content
 
 
-async def test_of_many_pages_the_cited_ones_stay(perplexity: Perplexity, server: PerplexityServer) -> None:
+async def test_of_too_many_pages_the_cited_ones_are_kept(
+    perplexity: Perplexity, server: PerplexityServer
+) -> None:
     many = {number: f"https://page.example/{number}" for number in range(1, 31)}
-    research = await asked(perplexity, server, overview("Rents [30] and parks [2].", many))
+    research = await research_from(perplexity, server, overview("Rents [30] and parks [2].", many))
     assert research.content == "Rents [20] and parks [2]."
     assert research.citations == tuple(many[number] for number in (*range(1, 20), 30))
 
 
-async def test_a_page_that_only_the_insights_cite_stays_too(
+async def test_a_page_that_only_the_insights_cite_is_kept_too(
     perplexity: Perplexity, server: PerplexityServer
 ) -> None:
     many = {number: f"https://page.example/{number}" for number in range(1, 31)}
     answer = response(searched(many), message(written(persona_insights="A campus [30].")))
-    assert (await asked(perplexity, server, answer)).persona_insights == "A campus [20]."
+    assert (await research_from(perplexity, server, answer)).persona_insights == "A campus [20]."
 
 
 async def test_every_text_is_plain_and_short(perplexity: Perplexity, server: PerplexityServer) -> None:
     long = "<b>word</b> " * 1000
     text = written(overview=long, summary_points=[long] * 3, persona_insights=long)
-    research = await asked(perplexity, server, response(searched(PAGES), message(text)))
+    research = await research_from(perplexity, server, response(searched(PAGES), message(text)))
     texts = (research.content, *research.summary_points, research.persona_insights or "")
     assert [len(shown) for shown in texts] == [3000, 300, 300, 300, 1500]
     assert {part for shown in texts for part in shown.removesuffix("…").split()} == {"word"}
 
 
-async def test_the_numbers_of_every_text_follow(perplexity: Perplexity, server: PerplexityServer) -> None:
+async def test_the_numbers_in_every_text_are_replaced(
+    perplexity: Perplexity, server: PerplexityServer
+) -> None:
     text = written(overview="A [7].", summary_points=["B [7].", "C [8].", "D."], persona_insights="E [8].")
-    research = await asked(perplexity, server, response(searched({7: RENTS, 8: PARKS}), message(text)))
+    research = await research_from(
+        perplexity, server, response(searched({7: RENTS, 8: PARKS}), message(text))
+    )
     assert (research.content, research.summary_points, research.persona_insights) == (
         "A [1].",
         ("B [1].", "C [2].", "D."),
@@ -263,7 +260,7 @@ async def test_the_numbers_of_every_text_follow(perplexity: Perplexity, server: 
 
 async def test_the_pages_of_annotations_come_last(perplexity: Perplexity, server: PerplexityServer) -> None:
     answer = response(message(written(), annotated=[RAIL, RENTS]), searched({1: RENTS, 2: PARKS}))
-    assert (await asked(perplexity, server, answer)).citations == (RENTS, PARKS, RAIL)
+    assert (await research_from(perplexity, server, answer)).citations == (RENTS, PARKS, RAIL)
 
 
 @pytest.mark.parametrize("number", [None, "1", True, 1.5])
@@ -272,7 +269,7 @@ async def test_a_page_without_a_number_is_cited_after_the_others(
 ) -> None:
     answer = overview(OVERVIEW)
     answer["output"][0]["results"][0]["id"] = number
-    assert (await asked(perplexity, server, answer)).citations == (PARKS, RAIL, RENTS)
+    assert (await research_from(perplexity, server, answer)).citations == (PARKS, RAIL, RENTS)
 
 
 @pytest.mark.parametrize(
@@ -281,18 +278,17 @@ async def test_a_page_without_a_number_is_cited_after_the_others(
         response(message(written())),
         response(searched({}), message(written())),
         response(searched({1: "ftp://files.example", 2: "data:text/html,x"}), message(written())),
-        legacy(citations=None, search_results=None),
     ],
-    ids=["no search", "nothing found", "no address of the web", "the retired form"],
+    ids=["no search", "no results", "no web address"],
 )
-async def test_a_text_without_a_source_is_no_answer(
+async def test_a_text_without_a_source_is_a_bad_answer(
     perplexity: Perplexity, server: PerplexityServer, answer: dict[str, Any]
 ) -> None:
     with pytest.raises(BadAnswer, match="no citations"):
-        await asked(perplexity, server, answer)
+        await research_from(perplexity, server, answer)
 
 
-# The question
+# The request
 
 
 async def test_the_model_is_pinned_and_nothing_is_stored(
@@ -307,7 +303,7 @@ async def test_the_model_is_pinned_and_nothing_is_stored(
     )
 
 
-async def test_the_question_names_the_area(perplexity: Perplexity, server: PerplexityServer) -> None:
+async def test_the_request_names_the_area(perplexity: Perplexity, server: PerplexityServer) -> None:
     assert (await sent(perplexity, server, AREA, None))["input"] == f"Area: {AREA}."
 
 
@@ -319,19 +315,19 @@ async def test_the_question_names_the_area(perplexity: Perplexity, server: Perpl
         ("developer", "a property developer"),
     ],
 )
-async def test_the_question_names_the_reader(
+async def test_the_request_names_the_reader(
     perplexity: Perplexity, server: PerplexityServer, persona: Persona, reader: str
 ) -> None:
     body = await sent(perplexity, server, AREA, persona)
     assert body["input"] == f"Area: {AREA}.\nReader: {reader}."
 
 
-async def test_the_question_names_what_to_cover(perplexity: Perplexity, server: PerplexityServer) -> None:
+async def test_the_request_names_what_to_cover(perplexity: Perplexity, server: PerplexityServer) -> None:
     body = await sent(perplexity, server, AREA, None, ("rents", "parks"))
     assert body["input"].endswith("\nCover: rents, parks.")
 
 
-async def test_the_search_is_of_a_year_in_london_without_hearsay(
+async def test_the_search_is_limited_to_a_year_and_london_without_social_media(
     perplexity: Perplexity, server: PerplexityServer
 ) -> None:
     assert (await sent(perplexity, server, AREA, None))["tools"] == [
@@ -347,12 +343,10 @@ async def test_the_search_is_of_a_year_in_london_without_hearsay(
     ]
 
 
-async def test_the_form_of_the_text_is_asked_for_strictly(
-    perplexity: Perplexity, server: PerplexityServer
-) -> None:
-    asked_for = (await sent(perplexity, server, AREA, None))["response_format"]
-    schema = asked_for["json_schema"]["schema"]
-    assert (asked_for["type"], asked_for["json_schema"]["strict"]) == ("json_schema", True)
+async def test_the_schema_of_the_text_is_strict(perplexity: Perplexity, server: PerplexityServer) -> None:
+    response_format = (await sent(perplexity, server, AREA, None))["response_format"]
+    schema = response_format["json_schema"]["schema"]
+    assert (response_format["type"], response_format["json_schema"]["strict"]) == ("json_schema", True)
     assert schema["required"] == ["overview", "summary_points", "persona_insights"]
     assert schema["additionalProperties"] is False
     points = schema["properties"]["summary_points"]
@@ -372,19 +366,19 @@ async def test_an_answer_that_is_not_finished_is_unavailable(
     perplexity: Perplexity, server: PerplexityServer, status: str
 ) -> None:
     with pytest.raises(Unavailable, match="did not complete"):
-        await asked(perplexity, server, researched() | {"status": status})
+        await research_from(perplexity, server, researched() | {"status": status})
 
 
 @pytest.mark.parametrize("status", [None, "done", 7, ["completed"]], ids=repr)
-async def test_a_status_that_is_not_documented_is_a_bad_answer(
+async def test_an_undocumented_status_is_a_bad_answer(
     perplexity: Perplexity, server: PerplexityServer, status: Any
 ) -> None:
     with pytest.raises(BadAnswer):
-        await asked(perplexity, server, researched() | {"status": status})
+        await research_from(perplexity, server, researched() | {"status": status})
 
 
 @pytest.mark.parametrize(
-    ("error", "kind", "said"),
+    ("error", "kind", "message"),
     [
         ({"message": KEY, "code": "server_error"}, Unavailable, "perplexity: failed: server_error"),
         ({"message": KEY, "type": "server_error"}, Unavailable, "perplexity: failed: server_error"),
@@ -397,23 +391,21 @@ async def test_a_status_that_is_not_documented_is_a_bad_answer(
         (None, Unavailable, "perplexity: failed"),
     ],
 )
-async def test_a_run_that_failed_says_its_code_alone(
-    perplexity: Perplexity, server: PerplexityServer, error: Any, kind: type[ProviderError], said: str
+async def test_the_error_of_a_failed_run_contains_its_code_alone(
+    perplexity: Perplexity, server: PerplexityServer, error: Any, kind: type[ProviderError], message: str
 ) -> None:
     with pytest.raises(kind) as raised:
-        await asked(perplexity, server, response(status="failed", error=error))
-    assert str(raised.value).startswith(said)
+        await research_from(perplexity, server, response(status="failed", error=error))
+    assert str(raised.value).startswith(message)
     assert KEY not in repr(raised.value)
 
 
-async def test_a_service_that_is_asked_too_often_is_left_alone(
-    perplexity: Perplexity, server: PerplexityServer
-) -> None:
+async def test_a_rate_limited_service_is_paused(perplexity: Perplexity, server: PerplexityServer) -> None:
     answer = response(status="failed", error={"code": "rate_limit_exceeded"})
     with pytest.raises(RateLimited):
-        await asked(perplexity, server, answer)
+        await research_from(perplexity, server, answer)
     with pytest.raises(RateLimited):
-        await asked(perplexity, server, answer)
+        await research_from(perplexity, server, answer)
     assert len(server.requests) == 1
 
 
@@ -450,7 +442,7 @@ async def test_a_text_that_does_not_follow_the_schema_is_a_bad_answer(
     perplexity: Perplexity, server: PerplexityServer, text: str
 ) -> None:
     with pytest.raises(BadAnswer):
-        await asked(perplexity, server, response(searched(PAGES), message(text)))
+        await research_from(perplexity, server, response(searched(PAGES), message(text)))
 
 
 @pytest.mark.parametrize(
@@ -458,21 +450,11 @@ async def test_a_text_that_does_not_follow_the_schema_is_a_bad_answer(
     [[], None, "text", {}, response(), response(output=None), response(output="x"), response(output=[None])],
     ids=lambda answer: repr(answer)[:60],
 )
-async def test_an_answer_of_another_shape_is_a_bad_answer(
+async def test_a_damaged_answer_is_a_bad_answer(
     perplexity: Perplexity, server: PerplexityServer, answer: Any
 ) -> None:
     with pytest.raises(BadAnswer):
-        await asked(perplexity, server, json.dumps(answer))
-
-
-@pytest.mark.parametrize(
-    "choices", [None, [], [None], [{}], [{"message": None}], [{"message": {}}]], ids=repr
-)
-async def test_the_retired_form_without_a_text_is_a_bad_answer(
-    perplexity: Perplexity, server: PerplexityServer, choices: Any
-) -> None:
-    with pytest.raises(BadAnswer):
-        await asked(perplexity, server, legacy(choices=choices))
+        await research_from(perplexity, server, json.dumps(answer))
 
 
 @pytest.mark.parametrize(
@@ -519,7 +501,7 @@ async def test_a_slow_answer_is_unavailable(perplexity: Perplexity, server: Perp
             await perplexity.research(AREA, None)
 
 
-async def test_a_server_that_is_not_there_is_unavailable() -> None:
+async def test_a_server_that_does_not_listen_is_unavailable() -> None:
     http = Http({PERPLEXITY.name: f"http://127.0.0.1:{free_port()}"})
     with pytest.raises(Unavailable):
         await client(http).research(AREA, None)
@@ -533,7 +515,7 @@ async def test_the_key_is_not_in_the_repr(perplexity: Perplexity) -> None:
     assert KEY not in repr(perplexity)
 
 
-async def test_the_key_is_in_no_log(
+async def test_the_key_is_not_logged(
     perplexity: Perplexity, server: PerplexityServer, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.DEBUG)
@@ -544,12 +526,12 @@ async def test_the_key_is_in_no_log(
     assert KEY not in caplog.text
 
 
-# Whatever comes
+# Any answer
 
 
 @given(field=st.sampled_from(sorted(researched())), junk=JSON)
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-async def test_a_damaged_answer_gives_research_or_a_provider_error(
+async def test_any_answer_becomes_research_or_a_provider_error(
     server: PerplexityServer, field: str, junk: Any
 ) -> None:
     await survives(server, researched() | {field: junk})
@@ -557,7 +539,7 @@ async def test_a_damaged_answer_gives_research_or_a_provider_error(
 
 @given(item=st.integers(0, 1), field=st.sampled_from(["type", "results", "content"]), junk=JSON)
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-async def test_damaged_output_gives_research_or_a_provider_error(
+async def test_any_output_becomes_research_or_a_provider_error(
     server: PerplexityServer, item: int, field: str, junk: Any
 ) -> None:
     answer = researched()
@@ -567,7 +549,7 @@ async def test_damaged_output_gives_research_or_a_provider_error(
 
 @given(number=JSON, url=JSON, text=st.text(max_size=200))
 @settings(max_examples=80, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-async def test_a_damaged_page_and_text_give_research_or_a_provider_error(
+async def test_any_page_and_text_become_research_or_a_provider_error(
     server: PerplexityServer, number: Any, url: Any, text: str
 ) -> None:
     answer = overview(f"Rents [1]. {text}")
@@ -576,7 +558,7 @@ async def test_a_damaged_page_and_text_give_research_or_a_provider_error(
 
 
 async def survives(server: PerplexityServer, answer: dict[str, Any]) -> None:
-    """Ask once, of a client that remembers no failure, and accept what is documented."""
+    """Check that a new client turns an answer into valid research or a documented error."""
     server.queue(Answered(body=json.dumps(answer)))
     http = Http({PERPLEXITY.name: server.url})
     with suppress(BadAnswer, Unavailable):
@@ -586,11 +568,11 @@ async def survives(server: PerplexityServer, answer: dict[str, Any]) -> None:
     await http.close()
 
 
-# Text and addresses of strangers
+# Sanitised text and addresses
 
 
 @pytest.mark.parametrize(
-    ("text", "shown"),
+    ("text", "sanitised"),
     [
         ("Rents  rose\n\tby 4%", "Rents rose by 4%"),
         ("a\x00b\x1bc\u200bd\ufefff", "abcdf"),
@@ -611,12 +593,12 @@ async def survives(server: PerplexityServer, answer: dict[str, Any]) -> None:
         ("", ""),
     ],
 )
-def test_a_text_becomes_plain(text: str, shown: str) -> None:
-    assert plain(text, 100) == shown
+def test_a_text_becomes_plain_text(text: str, sanitised: str) -> None:
+    assert plain(text, 100) == sanitised
 
 
 @pytest.mark.parametrize(
-    ("text", "shown"),
+    ("text", "sanitised"),
     [
         ("one two", "one two"),
         ("one two x", "one…"),
@@ -625,15 +607,15 @@ def test_a_text_becomes_plain(text: str, shown: str) -> None:
         ("sixsix seven", "sixsix…"),
     ],
 )
-def test_a_long_text_is_cut_at_a_word(text: str, shown: str) -> None:
-    assert plain(text, 7) == shown
+def test_a_long_text_is_cut_at_a_word(text: str, sanitised: str) -> None:
+    assert plain(text, 7) == sanitised
 
 
 @given(text=st.text(st.sampled_from("ab1 <>[]()!/\"'\n\u202e\u200b\ud800é")), most=st.integers(1, 40))
 def test_plain_text_is_short_and_has_no_mark_up(text: str, most: int) -> None:
-    shown = plain(text, most)
-    assert len(shown) <= most
-    assert not re.search(r"[<>\n\u202e\u200b\ud800]|\]\(", shown)
+    sanitised = plain(text, most)
+    assert len(sanitised) <= most
+    assert not re.search(r"[<>\n\u202e\u200b\ud800]|\]\(", sanitised)
 
 
 @pytest.mark.parametrize(
@@ -646,11 +628,11 @@ def test_plain_text_is_short_and_has_no_mark_up(text: str, most: int) -> None:
     ],
     ids=lambda url: url[:40],
 )
-def test_an_address_of_the_web_is_kept(url: str) -> None:
+def test_a_web_address_is_kept(url: str) -> None:
     assert web_url(url) == url
 
 
-def test_blanks_around_an_address_go() -> None:
+def test_spaces_around_an_address_are_removed() -> None:
     assert web_url(" https://ons.gov.uk\n") == "https://ons.gov.uk"
 
 
@@ -682,5 +664,5 @@ def test_blanks_around_an_address_go() -> None:
     ],
     ids=lambda url: repr(url)[:40],
 )
-def test_an_address_that_may_harm_is_none(url: str) -> None:
+def test_an_unsafe_address_is_none(url: str) -> None:
     assert web_url(url) is None

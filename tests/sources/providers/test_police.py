@@ -1,4 +1,4 @@
-"""data.police.uk: what a year of crime is made of, how a crowded circle is split, and every failure."""
+"""data.police.uk: the contents of a year of crime, how a crowded circle is split, and every failure."""
 
 import json
 from collections.abc import AsyncIterator, Iterator
@@ -55,23 +55,18 @@ async def police(server: PoliceServer) -> AsyncIterator[Police]:
 
 
 def every_month(server: PoliceServer, category: str = "burglary", each: int = 1) -> None:
-    """Let so many crimes of a category happen at the centre in each month."""
+    """Record `each` crimes of a category at the centre in each month."""
     for month in YEAR:
         server.record(month, category, *[(CENTRE.lat, CENTRE.lng)] * each)
 
 
 def by_halves(server: PoliceServer, before: int, after: int) -> None:
-    """Let so many crimes happen in each month of the first half of the year, and of the second."""
-    for place, month in enumerate(YEAR):
-        server.record(month, "drugs", *[(CENTRE.lat, CENTRE.lng)] * (before if place < 6 else after))
+    """Record `before` crimes in each month of the first half of the year, `after` in the second."""
+    for number, month in enumerate(YEAR):
+        server.record(month, "drugs", *[(CENTRE.lat, CENTRE.lng)] * (before if number < 6 else after))
 
 
-# The latest month
-
-
-async def test_the_latest_month_is_the_newest_published(police: Police, server: PoliceServer) -> None:
-    server.published = ["2026-07", "2026-08", "2026-06"]
-    assert await police.latest() == "2026-08"
+# The published months
 
 
 @pytest.mark.parametrize(
@@ -95,29 +90,29 @@ async def test_the_latest_month_is_the_newest_published(police: Police, server: 
     ],
     ids=repr,
 )
-async def test_months_of_another_shape_or_not_yet_ended_are_a_bad_answer(
+async def test_damaged_months_or_months_not_yet_ended_are_a_bad_answer(
     police: Police, server: PoliceServer, body: Any
 ) -> None:
     server.queue(Answered(body=json.dumps(body)))
     with pytest.raises(BadAnswer):
-        await police.latest()
+        await police.crime(CENTRE)
 
 
 # A year
 
 
-async def test_the_twelve_months_up_to_the_latest_are_asked_for_by_point(
+async def test_the_twelve_months_up_to_the_latest_are_requested_by_point(
     police: Police, server: PoliceServer
 ) -> None:
     every_month(server)
     await police.crime(CENTRE)
-    asked = [request.query for request in server.requests if request.path == "/crimes-street/all-crime"]
-    assert sorted(asked, key=lambda query: query["date"]) == [
+    queries = [request.query for request in server.requests if request.path == "/crimes-street/all-crime"]
+    assert sorted(queries, key=lambda query: query["date"]) == [
         {"date": month, "lat": "51.54160", "lng": "0.00330"} for month in YEAR
     ]
 
 
-async def test_a_year_says_where_when_and_whence(police: Police, server: PoliceServer) -> None:
+async def test_a_year_states_its_months_radius_and_source(police: Police, server: PoliceServer) -> None:
     every_month(server)
     assert (await police.crime(CENTRE)).model_dump() == {
         "first": "2025-09",
@@ -135,7 +130,7 @@ async def test_a_year_says_where_when_and_whence(police: Police, server: PoliceS
     }
 
 
-async def test_antisocial_behaviour_is_counted_apart(police: Police, server: PoliceServer) -> None:
+async def test_antisocial_behaviour_is_counted_separately(police: Police, server: PoliceServer) -> None:
     every_month(server, "burglary", each=2)
     every_month(server, ANTISOCIAL, each=3)
     year = await police.crime(CENTRE)
@@ -160,14 +155,14 @@ async def test_an_unknown_category_counts_under_its_own_name(police: Police, ser
     assert dict((await police.crime(CENTRE)).breakdown) == {"cyber-crime": 1}
 
 
-async def test_a_month_without_anything_is_missing(police: Police, server: PoliceServer) -> None:
+async def test_a_month_without_any_crime_is_missing(police: Police, server: PoliceServer) -> None:
     every_month(server)
     server.crimes = [crime for crime in server.crimes if crime.month not in {"2025-12", "2026-01"}]
     year = await police.crime(CENTRE)
     assert (year.months, year.missing, year.total) == (10, ("2025-12", "2026-01"), 10)
 
 
-async def test_a_month_of_incidents_only_is_there(police: Police, server: PoliceServer) -> None:
+async def test_a_month_of_incidents_only_is_not_missing(police: Police, server: PoliceServer) -> None:
     every_month(server, ANTISOCIAL)
     year = await police.crime(CENTRE)
     assert (year.months, year.missing) == (12, ())
@@ -179,19 +174,19 @@ async def test_a_month_that_is_not_in_the_list_is_missing(police: Police, server
     assert (await police.crime(CENTRE)).missing == ("2026-02",)
 
 
-async def test_a_month_that_is_not_in_the_list_is_not_asked_for(police: Police, server: PoliceServer) -> None:
+async def test_a_month_that_is_not_in_the_list_is_not_requested(police: Police, server: PoliceServer) -> None:
     every_month(server)
     server.published.remove("2026-02")
     await police.crime(CENTRE)
     assert "2026-02" not in {request.query.get("date") for request in server.requests}
 
 
-async def test_a_place_without_anything_all_year_is_not_found(police: Police) -> None:
+async def test_a_place_without_any_crime_all_year_is_not_found(police: Police) -> None:
     with pytest.raises(NotFoundThere):
         await police.crime(CENTRE)
 
 
-async def test_fewer_months_can_be_asked_for(police: Police, server: PoliceServer) -> None:
+async def test_fewer_months_can_be_requested(police: Police, server: PoliceServer) -> None:
     every_month(server)
     year = await police.crime(CENTRE, months=3)
     assert (year.first, year.last, year.months, year.total) == ("2026-06", "2026-08", 3, 3)
@@ -236,7 +231,7 @@ async def test_the_trend_is_the_last_six_months_against_the_six_before(
     assert (await police.crime(CENTRE)).trend == trend
 
 
-async def test_incidents_make_no_trend(police: Police, server: PoliceServer) -> None:
+async def test_incidents_do_not_count_in_the_trend(police: Police, server: PoliceServer) -> None:
     every_month(server)
     for month in YEAR[6:]:
         server.record(month, ANTISOCIAL)
@@ -274,22 +269,22 @@ async def test_half_a_year_makes_no_trend(police: Police, server: PoliceServer) 
     assert (await police.crime(CENTRE, months=6)).trend is None
 
 
-# A month that is too much for one answer
+# A month with too many crimes for one answer
 
-SPREAD = [away(metres, turn / 64) for metres in (100, 800, 1595) for turn in range(64)]
-"""Places on the edges of the slices and between them, up to the rim."""
+SPREAD = [away(metres, step / 64) for metres in (100, 800, 1595) for step in range(64)]
+"""Points on the edges of the sectors and between them, up to the rim."""
 
 
-def parts(server: PoliceServer) -> set[str]:
-    """Give the polygons that were asked for: one that is refused is asked for again."""
+def polygons(server: PoliceServer) -> set[str]:
+    """Return the distinct polygons of the requests; a refused one was requested more than once."""
     return {request.query["poly"] for request in server.requests if "poly" in request.query}
 
 
-async def test_a_crowded_month_is_asked_for_by_quarters(police: Police, server: PoliceServer) -> None:
+async def test_a_crowded_month_is_requested_by_quarters(police: Police, server: PoliceServer) -> None:
     server.record("2026-08", "robbery", *SPREAD)
     server.most = 100
     await police.crime(CENTRE, months=1)
-    assert len(parts(server)) == 4
+    assert len(polygons(server)) == 4
 
 
 async def test_a_crowded_month_counts_each_crime_once(police: Police, server: PoliceServer) -> None:
@@ -298,18 +293,18 @@ async def test_a_crowded_month_counts_each_crime_once(police: Police, server: Po
     assert (await police.crime(CENTRE, months=1)).total == len(SPREAD) + 1
 
 
-async def test_what_lies_beyond_a_mile_is_in_no_quarter(police: Police, server: PoliceServer) -> None:
-    server.record("2026-08", "robbery", *SPREAD, *(away(1615, turn / 64) for turn in range(64)))
+async def test_a_crime_beyond_a_mile_is_in_no_quarter(police: Police, server: PoliceServer) -> None:
+    server.record("2026-08", "robbery", *SPREAD, *(away(1615, step / 64) for step in range(64)))
     server.most = 100
     assert (await police.crime(CENTRE, months=1)).total == len(SPREAD)
 
 
 async def test_a_crowded_quarter_is_split_again(police: Police, server: PoliceServer) -> None:
-    crowd = [away(700, turn) for turn in (0.01, 0.05, 0.10, 0.14, 0.20, 0.24)]
+    crowd = [away(700, share) for share in (0.01, 0.05, 0.10, 0.14, 0.20, 0.24)]
     server.record("2026-08", "robbery", *crowd)
     server.most = 2
     year = await police.crime(CENTRE, months=1)
-    assert (year.total, len(parts(server))) == (len(crowd), 4 + 2 + 4)
+    assert (year.total, len(polygons(server))) == (len(crowd), 4 + 2 + 4)
 
 
 async def test_only_the_crowded_month_is_split(police: Police, server: PoliceServer) -> None:
@@ -317,7 +312,7 @@ async def test_only_the_crowded_month_is_split(police: Police, server: PoliceSer
     server.record("2026-05", "robbery", *SPREAD)
     server.most = 100
     year = await police.crime(CENTRE)
-    assert (year.total, len(parts(server))) == (len(SPREAD) + 12, 4)
+    assert (year.total, len(polygons(server))) == (len(SPREAD) + 12, 4)
 
 
 async def test_a_point_that_is_crowded_by_itself_is_unavailable(police: Police, server: PoliceServer) -> None:
@@ -327,21 +322,21 @@ async def test_a_point_that_is_crowded_by_itself_is_unavailable(police: Police, 
         await police.crime(CENTRE, months=1)
 
 
-async def test_a_sixteenth_of_the_circle_is_the_smallest_part(police: Police, server: PoliceServer) -> None:
+async def test_a_sixteenth_of_the_circle_is_the_smallest_sector(police: Police, server: PoliceServer) -> None:
     server.record("2026-08", "robbery", *[away(700, 0.01)] * 3)
     server.most = 2
     with pytest.raises(Unavailable):
         await police.crime(CENTRE, months=1)
-    assert len(parts(server)) <= 4 + 2 + 2
+    assert len(polygons(server)) <= 4 + 2 + 2
 
 
-async def test_a_part_is_asked_for_in_far_less_than_a_get_may_be_long(
+async def test_the_request_for_a_sector_is_far_shorter_than_the_limit_of_a_get(
     police: Police, server: PoliceServer
 ) -> None:
     server.record("2026-08", "robbery", *SPREAD)
     server.most = 100
     await police.crime(CENTRE, months=1)
-    assert max(map(len, parts(server))) < LONGEST_GET / 10
+    assert max(map(len, polygons(server))) < LONGEST_GET / 10
 
 
 async def test_another_failure_does_not_split(police: Police, server: PoliceServer) -> None:
@@ -350,7 +345,7 @@ async def test_another_failure_does_not_split(police: Police, server: PoliceServ
     server.queue(*[Answered(502, HTML, "text/html")] * 10)
     with pytest.raises(Unavailable):
         await police.crime(CENTRE, months=1)
-    assert parts(server) == set()
+    assert polygons(server) == set()
 
 
 # Answers that are not as documented
@@ -386,15 +381,13 @@ ITEM = {"category": "burglary", "id": 116, "month": "2026-08"}
     ],
     ids=lambda body: repr(body)[:80],
 )
-async def test_crimes_of_another_shape_are_a_bad_answer(
-    police: Police, server: PoliceServer, body: Any
-) -> None:
+async def test_damaged_crimes_are_a_bad_answer(police: Police, server: PoliceServer, body: Any) -> None:
     server.queue(Answered(body=[{"date": "2026-08"}]), Answered(body=json.dumps(body)))
     with pytest.raises(BadAnswer):
         await police.crime(CENTRE, months=1)
 
 
-async def test_a_bad_answer_does_not_repeat_what_it_was(police: Police, server: PoliceServer) -> None:
+async def test_the_error_for_a_bad_answer_does_not_quote_it(police: Police, server: PoliceServer) -> None:
     odd = [ITEM | {"category": "<script>"}]
     server.queue(Answered(body=[{"date": "2026-08"}]), Answered(body=odd))
     with pytest.raises(BadAnswer) as raised:
@@ -425,13 +418,12 @@ FAILURES = [
 @pytest.mark.parametrize(
     ("answer", "error"), FAILURES, ids=[f"{answer.status} {answer.content_type}" for answer, _ in FAILURES]
 )
-@pytest.mark.parametrize("question", ["latest", "crime"])
 async def test_an_http_failure_is_a_provider_error(
-    police: Police, server: PoliceServer, question: str, answer: Answered, error: type[ProviderError]
+    police: Police, server: PoliceServer, answer: Answered, error: type[ProviderError]
 ) -> None:
     server.always(answer)
     with pytest.raises(error) as raised:
-        await (police.latest() if question == "latest" else police.crime(CENTRE))
+        await police.crime(CENTRE)
     assert type(raised.value) is error
 
 
@@ -446,7 +438,7 @@ async def test_one_month_that_fails_fails_the_year(police: Police, server: Polic
 async def test_a_truncated_answer_is_a_provider_error(police: Police, server: PoliceServer) -> None:
     server.always(Answered(body=[{"date": "2026-08"}], cut=True))
     with pytest.raises(ProviderError):
-        await police.latest()
+        await police.crime(CENTRE)
 
 
 async def test_a_slow_answer_is_unavailable(police: Police, server: PoliceServer) -> None:
@@ -456,25 +448,25 @@ async def test_a_slow_answer_is_unavailable(police: Police, server: PoliceServer
             await police.crime(CENTRE)
 
 
-async def test_a_server_that_is_not_there_is_unavailable() -> None:
+async def test_a_server_that_does_not_listen_is_unavailable() -> None:
     http = Http({PROVIDER.name: f"http://127.0.0.1:{free_port()}"})
     with pytest.raises(Unavailable):
         await Police(http, now).crime(CENTRE)
     await http.close()
 
 
-# Whatever comes
+# Any answer
 
 
 @given(
     body=JSON | st.lists(st.fixed_dictionaries({"date": JSON | st.from_regex(r"\d{4}-\d\d", fullmatch=True)}))
 )
 @DAMAGE
-async def test_damaged_months_give_a_month_or_a_bad_answer(server: PoliceServer, body: Any) -> None:
+async def test_any_months_are_read_or_a_provider_error(server: PoliceServer, body: Any) -> None:
     server.queue(Answered(body=json.dumps(body)))
     http = Http({PROVIDER.name: server.url})
-    with suppress(BadAnswer):
-        assert await Police(http, now).latest() < "2026-10"
+    with suppress(ProviderError):
+        await Police(http, now).crime(CENTRE)
     await http.close()
 
 
@@ -492,7 +484,7 @@ async def test_damaged_months_give_a_month_or_a_bad_answer(server: PoliceServer,
     )
 )
 @DAMAGE
-async def test_damaged_crimes_give_a_year_or_a_provider_error(server: PoliceServer, body: Any) -> None:
+async def test_any_crimes_become_a_year_or_a_provider_error(server: PoliceServer, body: Any) -> None:
     server.queue(Answered(body=[{"date": "2026-08"}]), Answered(body=json.dumps(body)))
     http = Http({PROVIDER.name: server.url})
     with suppress(BadAnswer, NotFoundThere):

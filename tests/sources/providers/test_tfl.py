@@ -1,4 +1,4 @@
-"""TfL: the morning that is asked about, what is read of an answer, and what each failure becomes."""
+"""TfL: the day of the journey, what is read from an answer, and what each failure becomes."""
 
 import json
 import logging
@@ -33,10 +33,8 @@ from tests.support.tfl import (
     end,
     journey,
     leg,
-    match,
     option,
     results,
-    search,
     side,
 )
 from veo.errors import BadAnswer, NotFoundThere, ProviderError, RateLimited, Unavailable
@@ -46,13 +44,11 @@ from veo.sources.http.deadline import within
 from veo.sources.providers.tfl import (
     ATTRIBUTION,
     PROVIDER,
-    StopPlace,
     Tfl,
     TflJourney,
     choose_places,
     commuting_day,
     read_journeys,
-    read_places,
 )
 
 pytestmark = pytest.mark.anyio
@@ -95,19 +91,19 @@ def read(*journeys: Any) -> tuple[TflJourney, ...]:
 
 
 def only(**changes: Any) -> TflJourney:
-    """Read one journey with other fields."""
-    (found,) = read(journey(30, **changes))
-    return found
+    """Read one journey with changed fields."""
+    (public,) = read(journey(30, **changes))
+    return public
 
 
 def of_leg(**changes: Any) -> Leg:
-    """Read one journey whose only leg has other fields."""
-    (found,) = only(legs=[leg("tube", 30, "Here", "There", "Central", **changes)]).legs
-    return found
+    """Read a journey and return its only leg, which has changed fields."""
+    (public,) = only(legs=[leg("tube", 30, "Here", "There", "Central", **changes)]).legs
+    return public
 
 
 def by_bus(**changes: Any) -> dict[str, Any]:
-    """Give a journey whose only leg has other fields."""
+    """Return a journey whose only leg has changed fields."""
     return journey(30, leg("bus", 30, "Here", "There", "25", **changes))
 
 
@@ -119,7 +115,7 @@ def without(fields: dict[str, Any], *names: str) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize(
-    ("today", "asked"),
+    ("today", "day"),
     [
         (date(2026, 11, 22), date(2026, 11, 24)),
         (date(2026, 11, 23), date(2026, 11, 24)),
@@ -131,22 +127,22 @@ def without(fields: dict[str, Any], *names: str) -> dict[str, Any]:
     ],
     ids=lambda day: f"{day:%a}",
 )
-def test_the_day_is_the_next_tuesday_wednesday_or_thursday(today: date, asked: date) -> None:
-    assert commuting_day(today) == asked
+def test_the_day_is_the_next_tuesday_wednesday_or_thursday(today: date, day: date) -> None:
+    assert commuting_day(today) == day
 
 
 @pytest.mark.parametrize(
-    ("today", "asked"),
+    ("today", "day"),
     [
         (date(2028, 12, 18), date(2028, 12, 19)),
         (date(2028, 12, 19), date(2029, 1, 4)),
         (date(2026, 12, 17), date(2027, 1, 5)),
         (date(2026, 12, 31), date(2027, 1, 5)),
     ],
-    ids=["the last day before", "not 20 December nor 3 January", "not in between", "in the midst of them"],
+    ids=["the last day before", "not 20 December nor 3 January", "not in between", "in the middle"],
 )
-def test_the_day_is_not_between_20_december_and_3_january(today: date, asked: date) -> None:
-    assert commuting_day(today) == asked
+def test_the_day_is_not_between_20_december_and_3_january(today: date, day: date) -> None:
+    assert commuting_day(today) == day
 
 
 @given(today=st.dates(date(2000, 1, 1), date(2100, 1, 1)))
@@ -154,22 +150,22 @@ def test_the_day_is_always_within_three_weeks(today: date) -> None:
     assert timedelta(0) < commuting_day(today) - today <= timedelta(weeks=3)
 
 
-# The question
+# The request
 
 
-async def test_a_journey_is_asked_for_between_points_of_five_decimals(tfl: Tfl, server: LoopbackTfl) -> None:
+async def test_the_path_holds_both_points_to_five_decimals(tfl: Tfl, server: LoopbackTfl) -> None:
     await tfl.journeys(STRATFORD, WHITE_CITY)
     assert [(request.method, request.path) for request in server.requests] == [
         ("GET", "/Journey/JourneyResults/51.54160,-0.00330/to/51.51200,-0.22420")
     ]
 
 
-async def test_a_point_on_the_meridian_has_no_minus(tfl: Tfl, server: LoopbackTfl) -> None:
+async def test_a_point_on_the_meridian_has_no_minus_sign(tfl: Tfl, server: LoopbackTfl) -> None:
     await tfl.journeys(Location(lat=51.5, lng=-0.000001), WHITE_CITY)
     assert server.requests[0].path.startswith("/Journey/JourneyResults/51.50000,0.00000/to/")
 
 
-async def test_a_journey_is_asked_for_at_half_past_eight_on_that_day(tfl: Tfl, server: LoopbackTfl) -> None:
+async def test_the_query_is_for_half_past_eight_on_the_day(tfl: Tfl, server: LoopbackTfl) -> None:
     await tfl.journeys(STRATFORD, WHITE_CITY)
     assert [request.query for request in server.requests] == [
         {
@@ -189,11 +185,11 @@ async def test_without_a_key_none_is_sent(http: Http, server: LoopbackTfl, key: 
     assert "app_key" not in server.requests[0].query
 
 
-async def test_without_a_key_there_are_50_questions_a_minute(http: Http) -> None:
+async def test_without_a_key_the_limit_is_50_requests_a_minute(http: Http) -> None:
     assert Tfl(http, None, lambda: TUESDAY).provider.rate == (50, 60.0)
 
 
-async def test_with_a_key_there_are_500_questions_a_minute(tfl: Tfl) -> None:
+async def test_with_a_key_the_limit_is_500_requests_a_minute(tfl: Tfl) -> None:
     assert tfl.provider.rate == (500, 60.0)
 
 
@@ -201,9 +197,9 @@ async def test_with_a_key_there_are_500_questions_a_minute(tfl: Tfl) -> None:
 
 
 async def test_a_journey_has_its_minutes_legs_modes_fare_and_date(tfl: Tfl) -> None:
-    found = await tfl.journeys(STRATFORD, WHITE_CITY)
+    journeys = await tfl.journeys(STRATFORD, WHITE_CITY)
     tube, here, there = "Stratford Underground Station", "E15 1AA", "White City Underground Station"
-    assert found[1] == TflJourney(
+    assert journeys[1] == TflJourney(
         minutes=39,
         legs=(
             Leg(mode="walk", start=here, end=tube, minutes=6),
@@ -219,7 +215,7 @@ async def test_a_journey_has_its_minutes_legs_modes_fare_and_date(tfl: Tfl) -> N
 
 
 async def test_the_quickest_journey_is_the_first(tfl: Tfl) -> None:
-    assert [found.minutes for found in await tfl.journeys(STRATFORD, WHITE_CITY)] == [36, 39, 95]
+    assert [public.minutes for public in await tfl.journeys(STRATFORD, WHITE_CITY)] == [36, 39, 95]
 
 
 def test_the_modes_are_in_their_order_without_repeats() -> None:
@@ -228,12 +224,12 @@ def test_the_modes_are_in_their_order_without_repeats() -> None:
 
 def test_there_are_three_journeys_at_most() -> None:
     lines = [leg("bus", minutes, "Here", "There", str(minutes)) for minutes in (50, 20, 40, 30)]
-    found = read(*(journey(line["duration"], line) for line in lines))
-    assert [way.minutes for way in found] == [20, 30, 40]
+    journeys = read(*(journey(line["duration"], line) for line in lines))
+    assert [public.minutes for public in journeys] == [20, 30, 40]
 
 
 def test_of_journeys_with_the_same_modes_and_lines_the_quickest_is_kept() -> None:
-    assert [found.minutes for found in read(journey(32), BUS, journey(30), journey(31))] == [30, 95]
+    assert [public.minutes for public in read(journey(32), BUS, journey(30), journey(31))] == [30, 95]
 
 
 def test_journeys_on_other_lines_are_kept_apart() -> None:
@@ -247,7 +243,7 @@ def test_journeys_by_other_modes_are_kept_apart() -> None:
 
 
 @pytest.mark.parametrize(
-    ("theirs", "ours"),
+    ("tfl_name", "mode"),
     [
         ("walking", "walk"),
         ("tube", "tube"),
@@ -263,16 +259,16 @@ def test_journeys_by_other_modes_are_kept_apart() -> None:
         ("coach", "coach"),
     ],
 )
-def test_a_mode_has_its_name_here(theirs: str, ours: str) -> None:
-    assert of_leg(mode={"id": theirs}).mode == ours
+def test_a_mode_has_veo_s_name(tfl_name: str, mode: str) -> None:
+    assert of_leg(mode={"id": tfl_name}).mode == mode
 
 
 @pytest.mark.parametrize("mode", ["cycle", "taxi", "river-tour", "hovercraft", ""])
-def test_a_journey_by_a_mode_that_is_not_known_is_left_out(mode: str) -> None:
-    assert [found.minutes for found in read(journey(20, leg(mode, 20, "Here", "There")), CENTRAL)] == [39]
+def test_a_journey_by_an_unknown_mode_is_skipped(mode: str) -> None:
+    assert [public.minutes for public in read(journey(20, leg(mode, 20, "Here", "There")), CENTRAL)] == [39]
 
 
-def test_journeys_only_by_modes_that_are_not_known_are_a_bad_answer() -> None:
+def test_journeys_only_by_unknown_modes_are_a_bad_answer() -> None:
     with pytest.raises(BadAnswer):
         read(journey(20, leg("taxi", 20, "Here", "There")))
 
@@ -310,28 +306,30 @@ def test_a_journey_with_one_disrupted_leg_is_disrupted() -> None:
     assert read(ELIZABETH)[0].disrupted is True
 
 
-def test_a_disrupted_leg_is_enough_where_another_says_nothing() -> None:
-    legs = [leg("bus", 5, "Here", "There", isDisrupted=said) for said in (None, True)]
+def test_one_disrupted_leg_is_enough_where_another_is_unknown() -> None:
+    legs = [leg("bus", 5, "Here", "There", isDisrupted=disrupted) for disrupted in (None, True)]
     assert only(legs=legs).disrupted is True
 
 
-@pytest.mark.parametrize("said", [(None,), (False, None)])
-def test_a_journey_is_not_called_undisturbed_unless_every_leg_is(said: tuple[bool | None, ...]) -> None:
-    legs = [leg("bus", 5, "Here", "There", isDisrupted=one) for one in said]
+@pytest.mark.parametrize("disrupted", [(None,), (False, None)])
+def test_whether_a_journey_is_disrupted_is_unknown_unless_known_of_every_leg(
+    disrupted: tuple[bool | None, ...],
+) -> None:
+    legs = [leg("bus", 5, "Here", "There", isDisrupted=value) for value in disrupted]
     assert only(legs=legs).disrupted is None
 
 
 @pytest.mark.parametrize("minutes", [0, 600])
-def test_the_bounds_of_a_duration_are_within_them(minutes: int) -> None:
+def test_the_bounds_of_a_duration_are_inclusive(minutes: int) -> None:
     assert read(journey(minutes))[0].minutes == minutes
 
 
 async def test_journeys_are_the_same_after_json(tfl: Tfl) -> None:
-    found = await tfl.journeys(STRATFORD, WHITE_CITY)
-    assert MANY.validate_json(MANY.dump_json(found)) == found
+    journeys = await tfl.journeys(STRATFORD, WHITE_CITY)
+    assert MANY.validate_json(MANY.dump_json(journeys)) == journeys
 
 
-def test_what_is_not_known_is_not_in_the_json() -> None:
+def test_unknown_fields_are_not_in_the_json() -> None:
     bare = only(legs=[without(leg("bus", 30, "Here", "There"), "isDisrupted")])
     assert bare.model_dump(mode="json") == {
         "minutes": 30,
@@ -349,7 +347,7 @@ def test_the_attribution_names_the_year() -> None:
     )
 
 
-# Answers of another shape
+# Damaged answers
 
 
 DAMAGED: dict[str, Any] = {
@@ -393,8 +391,8 @@ DAMAGED: dict[str, Any] = {
 
 
 @pytest.mark.parametrize("damaged", DAMAGED.values(), ids=DAMAGED)
-def test_a_damaged_journey_is_left_out(damaged: Any) -> None:
-    assert [found.minutes for found in read(damaged, CENTRAL)] == [39]
+def test_a_damaged_journey_is_skipped(damaged: Any) -> None:
+    assert [public.minutes for public in read(damaged, CENTRAL)] == [39]
 
 
 @pytest.mark.parametrize("damaged", DAMAGED.values(), ids=DAMAGED)
@@ -411,21 +409,21 @@ def test_an_answer_without_a_list_of_journeys_is_a_bad_answer(body: Any) -> None
         read_journeys(body, WEDNESDAY)
 
 
-def test_an_empty_list_of_journeys_says_that_there_is_none() -> None:
+def test_an_empty_list_of_journeys_is_not_found() -> None:
     with pytest.raises(NotFoundThere, match="no journey"):
         read()
 
 
-def test_a_bad_answer_names_the_field_and_the_status_and_repeats_nothing() -> None:
+def test_a_bad_answer_names_the_field_and_quotes_nothing() -> None:
     with pytest.raises(BadAnswer) as raised:
         read_journeys({"journeys": f"<{KEY}>"}, WEDNESDAY)
     assert (str(raised.value), raised.value.status) == ("tfl: journeys is not as documented: list_type", 200)
 
 
-# Which of several places
+# A choice between several places
 
 
-async def test_where_several_places_are_meant_the_first_of_the_best_is_asked_for(
+async def test_of_several_places_the_first_of_the_best_matches_is_chosen(
     tfl: Tfl, server: LoopbackTfl
 ) -> None:
     await tfl.journeys(STRATFORD, HEATHROW)
@@ -435,12 +433,12 @@ async def test_where_several_places_are_meant_the_first_of_the_best_is_asked_for
     ]
 
 
-async def test_an_end_that_was_clear_stays_as_it_was(tfl: Tfl, server: LoopbackTfl) -> None:
+async def test_an_identified_end_stays_the_same(tfl: Tfl, server: LoopbackTfl) -> None:
     await tfl.journeys(HEATHROW, WHITE_CITY)
     assert server.requests[1].path == f"/Journey/JourneyResults/{TERMINAL_2}/to/51.51200,-0.22420"
 
 
-async def test_the_second_question_is_for_the_same_morning(tfl: Tfl, server: LoopbackTfl) -> None:
+async def test_the_second_request_has_the_same_query(tfl: Tfl, server: LoopbackTfl) -> None:
     await tfl.journeys(HEATHROW, WHITE_CITY)
     assert server.requests[1].query == server.requests[0].query
 
@@ -454,14 +452,14 @@ async def test_both_ends_may_be_chosen_at_once(tfl: Tfl, server: LoopbackTfl) ->
     assert server.requests[1].path == f"/Journey/JourneyResults/{TERMINAL_2}/to/{TERMINAL_2}"
 
 
-async def test_a_second_wish_for_a_choice_is_a_bad_answer(tfl: Tfl, server: LoopbackTfl) -> None:
+async def test_a_second_request_to_choose_is_a_bad_answer(tfl: Tfl, server: LoopbackTfl) -> None:
     server.always(Answered(300, choice(CLEAR, TERMINALS)))
     with pytest.raises(BadAnswer) as raised:
         await tfl.journeys(STRATFORD, HEATHROW)
     assert (raised.value.status, len(server.requests)) == (300, 2)
 
 
-async def test_a_place_that_it_cannot_identify_is_not_found(tfl: Tfl, server: LoopbackTfl) -> None:
+async def test_a_place_that_tfl_cannot_identify_is_not_found(tfl: Tfl, server: LoopbackTfl) -> None:
     with pytest.raises(NotFoundThere):
         await tfl.journeys(STRATFORD, AT_SEA)
     assert len(server.requests) == 1
@@ -475,7 +473,7 @@ def test_an_end_without_a_place_is_not_found(status: str, swapped: bool) -> None
         choose_places(choice(*sides), ENDS)
 
 
-def test_an_end_that_is_not_mentioned_stays_as_it_was() -> None:
+def test_an_end_that_is_not_mentioned_stays_the_same() -> None:
     assert choose_places(choice(None, TERMINALS), ENDS) == (ENDS[0], TERMINAL_2)
 
 
@@ -491,7 +489,7 @@ def test_a_value_without_a_place_is_chosen() -> None:
 
 
 @pytest.mark.parametrize(
-    ("value", "part"),
+    ("value", "segment"),
     [
         ("51.5,-0.1", "51.5,-0.1"),
         ("A/B?c=d#e", "A%2FB%3Fc%3Dd%23e"),
@@ -499,8 +497,8 @@ def test_a_value_without_a_place_is_chosen() -> None:
         ("Café ☕", "Caf%C3%A9%20%E2%98%95"),
     ],
 )
-def test_a_value_stays_one_part_of_the_path(value: str, part: str) -> None:
-    assert choose_places(choice(CLEAR, side("list", option(value, 1000))), ENDS)[1] == part
+def test_a_value_stays_one_segment_of_the_path(value: str, segment: str) -> None:
+    assert choose_places(choice(CLEAR, side("list", option(value, 1000))), ENDS)[1] == segment
 
 
 @pytest.mark.parametrize(
@@ -529,117 +527,9 @@ def test_a_choice_that_cannot_be_made_is_a_bad_answer(body: Any) -> None:
         choose_places(body, ENDS)
 
 
-# Stops by name
+# Failures
 
 
-async def test_a_stop_has_its_id_name_point_modes_and_zone(tfl: Tfl) -> None:
-    assert await tfl.places("Strat") == (
-        StopPlace(
-            id="HUBSRA",
-            name="Stratford",
-            location=Location(lat=51.541806, lng=-0.003458),
-            modes=("tube", "dlr", "elizabeth-line"),
-            zone="2+3",
-        ),
-    )
-
-
-async def test_no_stop_of_that_name_is_no_error(tfl: Tfl) -> None:
-    assert await tfl.places("Xanadu") == ()
-
-
-async def test_stops_are_asked_for_with_the_key_and_their_number(tfl: Tfl, server: LoopbackTfl) -> None:
-    await tfl.places("Stratford", most=7)
-    assert server.requests[0].query == {"maxResults": "7", "app_key": KEY}
-
-
-async def test_there_are_no_more_stops_than_asked_for(tfl: Tfl, server: LoopbackTfl) -> None:
-    server.queue(Answered(body=search(*(match(str(number)) for number in range(9)))))
-    assert [place.name for place in await tfl.places("any", most=2)] == ["0", "1"]
-
-
-@pytest.mark.parametrize(
-    "text",
-    ["King's Cross & St Pancras", "a/../b", "..", ".", "Bank?modes=bus#top", "Café ☕", "100%41", "a,b"],
-)
-async def test_a_text_is_one_part_of_the_path(tfl: Tfl, server: LoopbackTfl, text: str) -> None:
-    await tfl.places(text)
-    assert server.requests[0].path == f"/StopPoint/Search/{text}"
-
-
-async def test_half_a_character_is_asked_for_as_a_question_mark(tfl: Tfl, server: LoopbackTfl) -> None:
-    await tfl.places("Bank\ud800")
-    assert server.requests[0].path == "/StopPoint/Search/Bank?"
-
-
-@pytest.mark.parametrize("text", ["", " \t"])
-async def test_a_blank_text_finds_nothing_and_asks_nothing(tfl: Tfl, server: LoopbackTfl, text: str) -> None:
-    assert (await tfl.places(text), server.requests) == ((), [])
-
-
-@pytest.mark.parametrize("changes", [{"zone": None}, {"modes": None}])
-def test_a_stop_may_lack_its_zone_and_modes(changes: dict[str, Any]) -> None:
-    (place,) = read_places(search(match(**changes)))
-    assert place.name == "Stratford"
-
-
-def test_a_stop_without_a_zone_has_none_in_the_json() -> None:
-    (place,) = read_places(search(without(match(), "zone")))
-    assert "zone" not in place.model_dump()
-
-
-DAMAGED_MATCHES: dict[str, Any] = {
-    "null": None,
-    "a text": "Stratford",
-    "no id": without(match(), "id"),
-    "a blank id": match(id=""),
-    "an id of two lines": match(id="HUB\nSRA"),
-    "an id of half a character": match(id="\ud800"),
-    "half a character as a mode": match(modes=["\ud800"]),
-    "a number as id": match(id=940),
-    "no name": without(match(), "name"),
-    "a blank name": match(name=" "),
-    "no latitude": without(match(), "lat"),
-    "a null longitude": match(lon=None),
-    "latitude as text": match(lat="51.5"),
-    "a true latitude": match(lat=True),
-    "NaN": match(lat=float("nan")),
-    "nowhere": match(lat=0.0, lon=0.0),
-    "a swapped pair": match(lat=-0.003458, lon=51.541806),
-    "a text as modes": match(modes="tube"),
-    "a null mode": match(modes=[None]),
-    "a number as zone": match(zone=2),
-}
-
-
-@pytest.mark.parametrize("damaged", DAMAGED_MATCHES.values(), ids=DAMAGED_MATCHES)
-def test_a_damaged_stop_is_left_out(damaged: Any) -> None:
-    assert [place.name for place in read_places(search(damaged, match("Bank")))] == ["Bank"]
-
-
-@pytest.mark.parametrize("damaged", DAMAGED_MATCHES.values(), ids=DAMAGED_MATCHES)
-def test_nothing_but_a_damaged_stop_is_a_bad_answer(damaged: Any) -> None:
-    with pytest.raises(BadAnswer):
-        read_places(search(damaged))
-
-
-@pytest.mark.parametrize("body", [None, [], {}, {"matches": None}, {"matches": {}}])
-def test_an_answer_without_a_list_of_stops_is_a_bad_answer(body: Any) -> None:
-    with pytest.raises(BadAnswer):
-        read_places(body)
-
-
-# Failures of both
-
-
-async def ask(tfl: Tfl, question: str) -> None:
-    await (tfl.journeys(STRATFORD, WHITE_CITY) if question == "journeys" else tfl.places("Stratford"))
-
-
-both = pytest.mark.parametrize("question", ["journeys", "places"])
-
-
-@both
 @pytest.mark.parametrize(
     ("answer", "error"),
     [
@@ -655,34 +545,31 @@ both = pytest.mark.parametrize("question", ["journeys", "places"])
     ids=["400", "404", "429", "500", "502", "503", "a page", "half an answer"],
 )
 async def test_a_failure_is_a_provider_error_without_the_key(
-    tfl: Tfl, server: LoopbackTfl, question: str, answer: Answered, error: type[ProviderError]
+    tfl: Tfl, server: LoopbackTfl, answer: Answered, error: type[ProviderError]
 ) -> None:
     server.always(answer)
     with pytest.raises(error) as raised:
-        await ask(tfl, question)
+        await tfl.journeys(STRATFORD, WHITE_CITY)
     assert KEY not in repr(raised.value)
 
 
-@both
-async def test_a_truncated_answer_is_a_provider_error(tfl: Tfl, server: LoopbackTfl, question: str) -> None:
-    server.always(Answered(body=RESULTS if question == "journeys" else search(match()), cut=True))
+async def test_a_truncated_answer_is_a_provider_error(tfl: Tfl, server: LoopbackTfl) -> None:
+    server.always(Answered(body=RESULTS, cut=True))
     with pytest.raises(ProviderError):
-        await ask(tfl, question)
+        await tfl.journeys(STRATFORD, WHITE_CITY)
 
 
-@both
-async def test_a_slow_answer_is_unavailable(tfl: Tfl, server: LoopbackTfl, question: str) -> None:
+async def test_a_slow_answer_is_unavailable(tfl: Tfl, server: LoopbackTfl) -> None:
     server.always(Answered(body={}, delay=30))
     with pytest.raises(Unavailable):
         async with within(0.1):
-            await ask(tfl, question)
+            await tfl.journeys(STRATFORD, WHITE_CITY)
 
 
-@both
-async def test_a_server_that_is_not_there_is_unavailable(question: str) -> None:
+async def test_a_server_that_does_not_listen_is_unavailable() -> None:
     http = Http({PROVIDER.name: f"http://127.0.0.1:{free_port()}"})
     with pytest.raises(Unavailable):
-        await ask(Tfl(http, KEY, lambda: TUESDAY), question)
+        await Tfl(http, KEY, lambda: TUESDAY).journeys(STRATFORD, WHITE_CITY)
     await http.close()
 
 
@@ -698,16 +585,16 @@ async def test_the_key_is_not_in_the_repr(tfl: Tfl) -> None:
     assert KEY not in repr(tfl)
 
 
-async def test_the_key_is_in_no_log(tfl: Tfl, server: LoopbackTfl, caplog: pytest.LogCaptureFixture) -> None:
+async def test_the_key_is_not_logged(tfl: Tfl, server: LoopbackTfl, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.DEBUG)
     await tfl.journeys(STRATFORD, HEATHROW)
     server.always(Answered(400, {}))
     with pytest.raises(BadAnswer):
-        await tfl.places("Stratford")
+        await tfl.journeys(STRATFORD, WHITE_CITY)
     assert KEY not in caplog.text
 
 
-# Whatever comes
+# Any answer
 
 
 JUNK = st.sampled_from(
@@ -733,57 +620,45 @@ JUNK = st.sampled_from(
 )
 
 
-def spots(inside: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
-    """Give the path of every value inside a JSON value."""
-    inner = (
-        inside.items() if isinstance(inside, dict) else enumerate(inside) if isinstance(inside, list) else ()
-    )
+def paths(data: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
+    """Yield the path of every value inside a JSON value."""
+    inner = data.items() if isinstance(data, dict) else enumerate(data) if isinstance(data, list) else ()
     for name, value in inner:
         yield (*path, name)
-        yield from spots(value, (*path, name))
+        yield from paths(value, (*path, name))
 
 
 @st.composite
 def damaged(draw: st.DrawFn, good: dict[str, Any]) -> Any:
-    """Draw a good answer of which up to three values are missing or something else."""
+    """Draw a good answer in which up to three values are removed or replaced."""
     answer = deepcopy(good)
     for _ in range(draw(st.integers(1, 3))):
-        *path, last = draw(st.sampled_from(list(spots(answer))))
-        holder = answer
+        *path, last = draw(st.sampled_from(list(paths(answer))))
+        parent = answer
         for name in path:
-            holder = holder[name]
+            parent = parent[name]
         if draw(st.booleans()):
-            holder[last] = deepcopy(draw(JUNK))
+            parent[last] = deepcopy(draw(JUNK))
         else:
-            del holder[last]
+            del parent[last]
     return answer
 
 
 @given(body=damaged(RESULTS))
 @settings(max_examples=200, deadline=None)
-def test_a_damaged_answer_gives_journeys_or_a_provider_error(body: Any) -> None:
+def test_a_damaged_answer_becomes_journeys_or_a_provider_error(body: Any) -> None:
     try:
-        found = read_journeys(body, WEDNESDAY)
+        journeys = read_journeys(body, WEDNESDAY)
     except ProviderError:
         return
-    assert MANY.validate_json(MANY.dump_json(found)) == found != ()
+    assert MANY.validate_json(MANY.dump_json(journeys)) == journeys != ()
 
 
 @given(body=damaged(choice(TERMINALS, TERMINALS)))
 @settings(max_examples=150, deadline=None)
-def test_a_damaged_choice_gives_both_ends_or_a_provider_error(body: Any) -> None:
+def test_a_damaged_choice_becomes_both_ends_or_a_provider_error(body: Any) -> None:
     try:
         chosen = choose_places(body, ENDS)
     except ProviderError:
         return
-    assert all(part and "/" not in part for part in chosen)
-
-
-@given(body=damaged(search(match(), match("Bank"))))
-@settings(max_examples=150, deadline=None)
-def test_a_damaged_search_gives_stops_or_a_provider_error(body: Any) -> None:
-    try:
-        found = read_places(body)
-    except ProviderError:
-        return
-    assert all(place.model_dump_json() for place in found)
+    assert all(segment and "/" not in segment for segment in chosen)

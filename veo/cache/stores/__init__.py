@@ -1,1 +1,1 @@
-"""The shared tier's stores: the protocol they keep, Redis, and Upstash over REST."""
+"""The stores of the shared tier: their protocol, the Redis protocol, and Upstash over REST."""

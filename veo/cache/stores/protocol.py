@@ -1,14 +1,14 @@
-"""What the cache asks of a shared tier, and the one error it may raise."""
+"""The protocol of a shared-tier store, and the one error it may raise."""
 
 from collections.abc import Mapping, Sequence
 from typing import Literal, Protocol
 
 
 class StoreError(Exception):
-    """The shared tier did not do what it was asked.
+    """A call of the shared tier failed.
 
-    `kind` says how: `unreachable` (refused, reset, timed out), `refused` (credentials, read-only or
-    plan limit: it will not mend by itself soon), `failed` (any other answer). The text never holds a
+    `kind` is `unreachable` (connection refused or reset, or timed out), `refused` (credentials, read-only
+    or plan limit: retrying soon cannot help) or `failed` (any other fault). The message never contains a
     token or a URL's query.
     """
 
@@ -18,22 +18,22 @@ class StoreError(Exception):
 
 
 class Store(Protocol):
-    """A key-value tier with expiry. Every method raises StoreError and nothing else on a fault.
+    """A key-value store with expiry. On a fault every method raises StoreError and nothing else.
 
-    Values are text. `px` is a physical life in milliseconds, at least 1. Bounding the time of a call is
-    the caller's part; a cancelled call leaves the store usable.
+    Values are text. `px` is the time to live in milliseconds, at least 1. Callers set time limits; a
+    cancelled call leaves the store usable.
     """
 
     async def mget(self, keys: Sequence[str]) -> list[str | None]:
-        """Read several values in one command; None for what is absent or not text."""
+        """Read several values in one command; None for one that is absent or not text."""
         ...
 
     async def set(self, key: str, value: str, px: int | None = None) -> None:
-        """Write a value, for ever when `px` is None."""
+        """Write a value, without expiry if `px` is None."""
         ...
 
     async def claim(self, key: str, value: str, px: int | None = None) -> str | None:
-        """Write only when absent; give None when written, else the value that stands."""
+        """Write the value if the key is absent and return None, else return the existing value."""
         ...
 
     async def mset(self, values: Mapping[str, str]) -> None:
@@ -41,29 +41,25 @@ class Store(Protocol):
         ...
 
     async def delete(self, key: str) -> bool:
-        """Remove a key; tell whether it was there."""
+        """Remove a key; return whether it existed."""
         ...
 
     async def add(self, key: str, amount: int, px: int) -> int:
-        """Add to a whole number, absent is 0, and give the sum; the first addition sets the life `px`."""
+        """Add to an integer (0 if absent) and return the sum; the first addition sets the expiry."""
         ...
 
     async def hset(self, key: str, field: str, value: str, px: int) -> None:
-        """Write one field of a hash; a field that is new gives the whole of it the life `px`."""
+        """Write one field of a hash; a new field renews the expiry of the whole hash."""
         ...
 
     async def hgetall(self, key: str) -> dict[str, str]:
-        """Read all fields of a hash in one command; what is absent has none."""
-        ...
-
-    async def pttl(self, key: str) -> int:
-        """Give the remaining life in milliseconds, -1 without expiry, -2 when absent."""
+        """Read all fields of a hash in one command; an absent hash has none."""
         ...
 
     async def ping(self) -> None:
-        """Prove that the store answers (connects where needed)."""
+        """Check that the store answers, connecting if needed."""
         ...
 
     async def close(self) -> None:
-        """Give back connections; safe to call twice."""
+        """Close the connections; safe to call twice."""
         ...

@@ -7,8 +7,8 @@ from urllib.parse import urlsplit
 
 from veo.cache.stores.protocol import StoreError
 
-CONNECTIONS = 64  # a call beyond them waits inside its own time limit
-REPEATABLE = frozenset({"MGET", "MSET", "PING", "PTTL", "SET"})  # a second run leaves and tells the same
+CONNECTIONS = 64  # a further call waits for one within its own time limit
+REPEATABLE = frozenset({"MGET", "MSET", "PING", "SET"})  # idempotent, with the same reply
 
 T = TypeVar("T")
 
@@ -16,11 +16,10 @@ T = TypeVar("T")
 class RedisStore:
     """The `Store` over the Redis protocol.
 
-    `timeout` in seconds is a ceiling for any one call. `redis://` is allowed to any host, because such
-    servers stand in private networks; `rediss://` is the same over TLS. A command whose second run changes
-    nothing is sent once more when its connection turns out to be closed. After `close`, or on another
-    event loop, a call connects again. Raises ValueError for another URL and ImportError without the
-    optional extra.
+    `timeout` is the time limit of a single call in seconds. `redis://` is allowed to any host, because such
+    servers run in private networks; `rediss://` is the same over TLS. An idempotent command is sent once
+    more when its connection turns out to be closed. After `close`, or on another event loop, a call
+    reconnects. Raises ValueError for any other URL and ImportError without the optional extra.
     """
 
     def __init__(self, url: str, *, timeout: float = 2.0) -> None:
@@ -31,7 +30,7 @@ class RedisStore:
         pool = library.BlockingConnectionPool.from_url(
             checked_url(url),
             max_connections=CONNECTIONS,
-            timeout=None,  # this, and the two below: `_bounded` alone limits the time
+            timeout=None,  # like the two below: only `_bounded` limits the time
             socket_timeout=None,
             socket_connect_timeout=None,
             protocol=2,
@@ -42,22 +41,22 @@ class RedisStore:
         self._loop: asyncio.AbstractEventLoop | None = None
 
     async def mget(self, keys: Sequence[str]) -> list[str | None]:
-        """Read several values in one command; None for what is absent or not text."""
+        """Read several values in one command; None for one that is absent or not text."""
         if not keys:
             return []
         values = await self._bounded("MGET", lambda: self._redis.mget(list(keys)))
         return [text(value) for value in values]
 
     async def set(self, key: str, value: str, px: int | None = None) -> None:
-        """Write a value, for ever when `px` is None."""
+        """Write a value, without expiry if `px` is None."""
         await self._bounded("SET", lambda: self._redis.set(key, value, px=px))
 
     async def claim(self, key: str, value: str, px: int | None = None) -> str | None:
-        """Write only when absent; give None when written, else the value that stands."""
-        standing = await self._bounded(
+        """Write the value if the key is absent and return None, else return the existing value."""
+        existing = await self._bounded(
             "SET NX GET", lambda: self._redis.set(key, value, px=px, nx=True, get=True)
         )
-        return text(standing)
+        return text(existing)
 
     async def mset(self, values: Mapping[str, str]) -> None:
         """Write several values without expiry in one command."""
@@ -65,37 +64,33 @@ class RedisStore:
             await self._bounded("MSET", lambda: self._redis.mset(dict(values)))
 
     async def delete(self, key: str) -> bool:
-        """Remove a key; tell whether it was there."""
+        """Remove a key; return whether it existed."""
         return bool(await self._bounded("DEL", lambda: self._redis.delete(key)))
 
     async def add(self, key: str, amount: int, px: int) -> int:
-        """Add to a whole number, absent is 0, and give the sum; the first addition sets the life `px`."""
+        """Add to an integer (0 if absent) and return the sum; the first addition sets the expiry."""
         total = int(await self._bounded("INCRBY", lambda: self._redis.incrby(key, amount)))
         if total == amount:
             await self._bounded("PEXPIRE", lambda: self._redis.pexpire(key, px))
         return total
 
     async def hset(self, key: str, field: str, value: str, px: int) -> None:
-        """Write one field of a hash; a field that is new gives the whole of it the life `px`."""
+        """Write one field of a hash; a new field renews the expiry of the whole hash."""
         if await self._bounded("HSET", lambda: self._redis.hset(key, field, value)):
             await self._bounded("PEXPIRE", lambda: self._redis.pexpire(key, px))
 
     async def hgetall(self, key: str) -> dict[str, str]:
-        """Read all fields of a hash in one command, but those that are not text."""
-        found = await self._bounded("HGETALL", lambda: self._redis.hgetall(key))
-        named = ((text(field), text(value)) for field, value in found.items())
-        return {field: value for field, value in named if field is not None and value is not None}
-
-    async def pttl(self, key: str) -> int:
-        """Give the remaining life in milliseconds, -1 without expiry, -2 when absent."""
-        return int(await self._bounded("PTTL", lambda: self._redis.pttl(key)))
+        """Read all fields of a hash in one command, leaving out those that are not text."""
+        fields = await self._bounded("HGETALL", lambda: self._redis.hgetall(key))
+        decoded = ((text(field), text(value)) for field, value in fields.items())
+        return {field: value for field, value in decoded if field is not None and value is not None}
 
     async def ping(self) -> None:
-        """Prove that the server answers."""
+        """Check that the server answers."""
         await self._bounded("PING", self._redis.ping)
 
     async def close(self) -> None:
-        """Give back the connections; safe to call twice."""
+        """Close the connections; safe to call twice."""
         await self._redis.aclose()
 
     async def _bounded(self, name: str, call: Callable[[], Awaitable[T]]) -> T:
@@ -107,7 +102,7 @@ class RedisStore:
                 try:
                     return await call()
                 except exceptions.ConnectionError as error:
-                    # a subclass is an answer, such as a wrong password, and no closed connection
+                    # a subclass is a reply, such as a wrong password, not a closed connection
                     if type(error) is not exceptions.ConnectionError or name not in REPEATABLE:
                         raise
                 return await call()
@@ -121,13 +116,13 @@ class RedisStore:
     def _follow_loop(self) -> None:
         loop = asyncio.get_running_loop()
         if self._loop is not loop:
-            # a connection of another loop cannot be used here
+            # connections are bound to the loop on which they were opened
             self._redis.connection_pool.reset()  # type: ignore[no-untyped-call]  # redis-py has no type for it
             self._loop = loop
 
 
 def kind(error: Exception) -> Literal["unreachable", "refused", "failed"]:
-    """Sort a fault by the class that redis-py gives it."""
+    """Return the kind of a fault by its redis-py exception class."""
     from redis import exceptions  # noqa: PLC0415  # an optional extra
 
     refusals = (
@@ -143,7 +138,7 @@ def kind(error: Exception) -> Literal["unreachable", "refused", "failed"]:
 
 
 def text(value: Any) -> str | None:
-    """Give the stored bytes as text, None when they are not UTF-8."""
+    """Return stored bytes as text, or None when they are absent or not UTF-8."""
     try:
         return None if value is None else str(value, "utf-8")
     except UnicodeDecodeError:
@@ -151,12 +146,12 @@ def text(value: Any) -> str | None:
 
 
 def checked_url(url: str) -> str:
-    """Give the URL back; ValueError names the setting and never quotes the URL: it holds the password."""
+    """Return a valid URL; raise a ValueError that names the setting and never quotes the password."""
     message = "REDIS_URL must have the form redis://[user:password@]host[:port][/db] or rediss://…"
     try:
         parts = urlsplit(url)
         usable = parts.scheme in ("redis", "rediss") and parts.hostname and not parts.query
-        parts.port  # noqa: B018  # raises for a port that is no number, quoting it
+        parts.port  # noqa: B018  # raises for a port that is not a number
     except ValueError:
         raise ValueError(message) from None
     if not usable or not (parts.path.strip("/") or "0").isdecimal():

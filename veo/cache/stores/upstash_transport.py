@@ -1,8 +1,7 @@
-"""What carries the commands of `upstash-redis`: one pooled HTTP session with a time limit.
+"""The HTTP transport for `upstash-redis`: one pooled session with a time limit.
 
-The SDK's own transport has no timeout, sleeps three seconds on any error, never looks at the HTTP
-status and collapses under concurrency. This one stands in its place (`redis._http`) and turns every
-fault into one `StoreError`.
+The SDK's own transport has no timeout, sleeps three seconds on any error, ignores the HTTP status and
+collapses under concurrency. This one replaces it (`redis._http`) and raises a `StoreError` for every fault.
 """
 
 import asyncio
@@ -18,25 +17,23 @@ from pydantic_core import to_json
 
 from veo.cache.stores.protocol import StoreError
 
-KEEP_ALIVE_S = 55  # load balancers close an idle connection after 60
-CONNECTIONS = 64  # a call beyond them waits inside its own time limit
-MAX_ANSWER_BYTES = 16 * 1024 * 1024  # Upstash refuses a request above 10 MB: no entry can be larger
-REPEATABLE = frozenset(
-    {"GET", "MGET", "MSET", "PING", "PTTL", "SET"}
-)  # a second run leaves and tells the same
+KEEP_ALIVE_S = 55  # load balancers close an idle connection after 60 seconds
+CONNECTIONS = 64  # a further call waits for one within its own time limit
+MAX_ANSWER_BYTES = 16 * 1024 * 1024  # Upstash rejects a request above 10 MB, so no entry is larger
+REPEATABLE = frozenset({"GET", "MGET", "MSET", "PING", "SET"})  # idempotent, with the same reply
 REFUSED_WORDS = re.compile(r"^(NOAUTH|NOPERM|READONLY|WRONGPASS)\b|requests? limit exceeded")
 REFUSED_STATUS = frozenset({401, 403, 429})
 
 
 class ErrorReply(StoreError):
-    """The database read the command and answered with an error."""
+    """The database received the command and replied with an error."""
 
 
 class Transport:
     """`execute` and `close` as the SDK's client calls them; raises StoreError and nothing else.
 
-    `timeout` in seconds is a ceiling for one call, retry included. The session is opened on the event
-    loop of the first call, and again after `close` or on another loop.
+    `timeout` is the time limit of a single call in seconds, including its retry. The session is opened on
+    the event loop of the first call, and again after `close` or on another loop.
     """
 
     def __init__(self, timeout: float) -> None:
@@ -49,9 +46,9 @@ class Transport:
         url: str,
         headers: dict[str, str],
         command: list[Any],
-        from_pipeline: bool = False,  # noqa: ARG002  # the seam's signature; `Store` has no use for pipelines
+        from_pipeline: bool = False,  # noqa: ARG002  # the SDK's signature; `Store` does not use pipelines
     ) -> Any:
-        """Send one command and give its result as the JSON has it."""
+        """Send one command and return its JSON result."""
         name = str(command[0])
         try:
             async with asyncio.timeout(self._timeout):
@@ -59,7 +56,7 @@ class Transport:
         except TimeoutError:
             raise StoreError(f"{name}: no answer within {self._timeout} s", "unreachable") from None
         except (aiohttp.ClientError, OSError) as error:
-            # the cause is cut off: aiohttp keeps the request's headers, and so the token, in some of them
+            # no cause: some aiohttp errors hold the request's headers, and with them the token
             raise StoreError(f"{name}: {type(error).__name__}", "unreachable") from None
         return result(name, status, body, headers["Authorization"].removeprefix("Bearer "))
 
@@ -116,22 +113,23 @@ async def note_reuse(
     context: SimpleNamespace,
     _parameters: aiohttp.TraceConnectionReuseconnParams,
 ) -> None:
-    """Mark a request that travels on a connection kept alive."""
+    """Record that a request reuses a kept-alive connection."""
     context.trace_request_ctx.append(True)
 
 
 def repeatable(command: Sequence[Any]) -> bool:
-    """Tell whether a second run changes nothing and gives the same answer: a claim or a delete does not."""
+    """Check whether a command may be sent twice: a claim or a delete may reply differently."""
     return command[0] in REPEATABLE and "NX" not in command
 
 
 def unanswered(error: Exception) -> bool:
-    """Tell whether the connection closed before any byte of the answer (aiohttp hands over what came)."""
+    """Check whether the connection closed before any byte of the answer arrived."""
+    # aiohttp puts a partial answer into `message`
     return not isinstance(error, aiohttp.ServerDisconnectedError) or isinstance(error.message, str)
 
 
 def encoded(command: Sequence[Any]) -> bytes:
-    """Give the command as JSON; raise StoreError for what UTF-8 cannot carry."""
+    """Return the command as JSON; raise StoreError if it cannot be encoded as UTF-8."""
     try:
         return to_json(command)
     except ValueError:
@@ -139,28 +137,28 @@ def encoded(command: Sequence[Any]) -> bytes:
 
 
 def result(name: str, status: int, body: bytearray, token: str) -> Any:
-    """Give the result of an answer, or raise the StoreError that it amounts to."""
+    """Return the result of an answer; raise StoreError for an error or an undocumented form."""
     try:
         answer = json.loads(body)
     except (ValueError, RecursionError):
         answer = None
     if isinstance(answer, dict) and answer.get("error"):
-        said = str(answer["error"])
-        raise ErrorReply(f"{name}: HTTP {status}: {quotable(said, token)}", kind(status, said))
+        message = str(answer["error"])
+        raise ErrorReply(f"{name}: HTTP {status}: {redacted(message, token)}", kind(status, message))
     if status != HTTPStatus.OK:
         raise StoreError(f"{name}: HTTP {status}", kind(status, ""))
     if not isinstance(answer, dict) or "result" not in answer:
-        raise StoreError(f"{name}: the answer is not of the form that Upstash documents")
+        raise StoreError(f"{name}: the answer does not have the form that Upstash documents")
     return answer["result"]
 
 
-def quotable(said: str, token: str) -> str:
-    """Leave out what must not reach a log: the command with its value, the token, great length."""
-    return said.partition(", command was:")[0].replace(token, "***")[:200]
+def redacted(message: str, token: str) -> str:
+    """Return at most 200 characters of an error message, without the quoted command and the token."""
+    return message.partition(", command was:")[0].replace(token, "***")[:200]
 
 
-def kind(status: int, said: str) -> Literal["unreachable", "refused", "failed"]:
-    """Sort a fault by its HTTP status and the words of its error."""
-    if status in REFUSED_STATUS or REFUSED_WORDS.search(said):
+def kind(status: int, message: str) -> Literal["unreachable", "refused", "failed"]:
+    """Return the kind of a fault by its HTTP status and error message."""
+    if status in REFUSED_STATUS or REFUSED_WORDS.search(message):
         return "refused"
     return "unreachable" if status >= HTTPStatus.INTERNAL_SERVER_ERROR else "failed"

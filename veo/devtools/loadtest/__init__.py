@@ -1,4 +1,4 @@
 """A load test of a running Veo: plan → runner → results.
 
-Where an answer came from is its own word: `metadata.cached` and `metadata.stale`.
+Hits and stale answers are counted by the response's own `metadata.cached` and `metadata.stale`.
 """

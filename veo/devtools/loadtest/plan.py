@@ -1,4 +1,4 @@
-"""What a load test asks: the same questions for the same seed, a few of them often."""
+"""The requests of a load test: reproducible by seed, with a Zipf distribution over the questions."""
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
@@ -19,18 +19,17 @@ KINDS = ("recommendations", "areas", "commutes")
 
 
 class Question(NamedTuple):
-    """One request: a POST when it has a body."""
+    """One request: a POST if it has a body, else a GET."""
 
     kind: str
     path: str
     body: Mapping[str, Any] | None = None
 
 
-def checked(url: str, *, mine: bool) -> str:
-    """Give the address without a slash at its end.
+def checked_url(url: str, *, mine: bool) -> str:
+    """Return the URL without a trailing slash.
 
-    Raises InvalidQuestion for what is no address of a web server, and for another machine than this one
-    unless it is said to be `mine`.
+    Raise InvalidQuestion for a malformed URL, and for any host but this machine unless `mine` is set.
     """
     try:
         parsed = httpx.URL(url)
@@ -41,7 +40,7 @@ def checked(url: str, *, mine: bool) -> str:
         raise InvalidQuestion("URL: must have the form http://host:port or https://host")
     if not mine and not _loopback(parsed.host):
         raise InvalidQuestion(
-            f"URL: {parsed.host} is not this machine; a load test of another needs --yes-this-is-mine"
+            f"URL: {parsed.host} is not this machine; add --yes-this-is-mine to load-test another"
         )
     return str(parsed).rstrip("/")
 
@@ -52,12 +51,12 @@ def _loopback(host: str) -> bool:
     return host == "localhost"
 
 
-def mixed(text: str) -> dict[str, float]:
-    """Read `recommendations=60,areas=25,commutes=15`: shares, which need not add up to anything.
+def parse_mix(text: str) -> dict[str, float]:
+    """Parse `recommendations=60,areas=25,commutes=15` into relative shares, which may have any sum.
 
-    Raises InvalidQuestion for anything else.
+    Raise InvalidQuestion for anything else.
     """
-    form = f"mix: must be shares such as recommendations=60,areas=25,commutes=15, each of {', '.join(KINDS)}"
+    form = f"mix: must be shares such as recommendations=60,areas=25,commutes=15, of {', '.join(KINDS)}"
     shares: dict[str, float] = {}
     for part in text.split(","):
         kind, _, share = part.strip().partition("=")
@@ -73,12 +72,12 @@ def mixed(text: str) -> dict[str, float]:
     return {kind: share for kind, share in shares.items() if share}
 
 
-def universe(
+def distinct_questions(
     districts: Sequence[str], destinations: Sequence[str], mix: Mapping[str, float], count: int, seed: int
 ) -> list[Question]:
-    """Give `count` different questions, of each kind its share, in the order in which they are popular.
+    """Return `count` different questions in the proportions of the mix, the most popular first.
 
-    There may be fewer, when a kind has not so many.
+    There are fewer if a kind runs out of different questions.
     """
     rng = Random(seed)  # noqa: S311 - a load, no secret
     areas = rng.sample(list(districts), len(districts))
@@ -87,12 +86,15 @@ def universe(
         "areas": (Question("areas", f"/api/areas/{code}") for code in areas),
         "commutes": (_commute(code, end) for end, code in product(destinations, areas)),
     }
-    whole, ends = sum(mix.values()), accumulate(mix.values())
-    until = [0, *(round(end / whole * count) for end in ends)]  # so that all together are `count`
-    counts = zip(mix, pairwise(until), strict=True)
-    made = [question for kind, (start, end) in counts for question in islice(makers[kind], end - start)]
-    rng.shuffle(made)
-    return made
+    total, ends = sum(mix.values()), accumulate(mix.values())
+    bounds = [
+        0,
+        *(round(end / total * count) for end in ends),
+    ]  # rounding the sums keeps the total at `count`
+    spans = zip(mix, pairwise(bounds), strict=True)
+    questions = [question for kind, (start, end) in spans for question in islice(makers[kind], end - start)]
+    rng.shuffle(questions)
+    return questions
 
 
 def _recommendations(destinations: Sequence[str]) -> Iterator[Question]:
@@ -106,6 +108,6 @@ def _commute(origin: str, destination: str) -> Question:
 
 
 def plan(questions: Sequence[Question], requests: int, skew: float, seed: int) -> list[Question]:
-    """Draw the requests by Zipf's law: the first question is asked most."""
+    """Draw requests by Zipf's law; the first question is the most popular."""
     rng = Random(seed)  # noqa: S311 - a load, no secret
     return rng.choices(questions, cum_weights=cumulative(len(questions), skew), k=requests)

@@ -1,4 +1,4 @@
-"""What a run came to: hit rate, times, errors, and which of the given limits it did not keep."""
+"""Results of a load test: hit rate, response times, errors, and the limits that were exceeded."""
 
 import math
 from collections import Counter
@@ -13,7 +13,7 @@ PERCENTILES = (50, 95, 99)
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """What a run has to keep; None asks nothing. Times in milliseconds, the hit rate from 0 to 1."""
+    """Limits for a run; None sets no limit. Times are in milliseconds, the hit rate is from 0 to 1."""
 
     min_hit_rate: float | None = None
     max_p95_ms: float | None = None
@@ -22,16 +22,16 @@ class Limits:
 
 
 def percentile(sorted_values: Sequence[float], percent: float) -> float:
-    """Give the nearest-rank percentile: the smallest value that `percent` % of all do not exceed."""
+    """Return the nearest-rank percentile: the smallest value that `percent` % of all do not exceed."""
     return sorted_values[max(0, math.ceil(percent / 100 * len(sorted_values)) - 1)]
 
 
-def measured(samples: Sequence[Sample], asked: int, seconds: float) -> dict[str, Any]:
-    """Give what a run of `asked` requests came to, as JSON data; times are in milliseconds."""
+def summarise(samples: Sequence[Sample], planned: int, seconds: float) -> dict[str, Any]:
+    """Return the figures of a run of `planned` requests as JSON data; latencies are in milliseconds."""
     answered = [sample for sample in samples if sample.error is None]
     cached = [sample for sample in answered if sample.cached]
     return {
-        "requests": asked,
+        "requests": planned,
         "sent": len(samples),
         "seconds": round(seconds, 2),
         "perSecond": round(len(samples) / seconds, 1) if seconds else 0.0,
@@ -45,7 +45,7 @@ def measured(samples: Sequence[Sample], asked: int, seconds: float) -> dict[str,
             "uncached": _latency([sample for sample in answered if not sample.cached]),
         },
         "errors": dict(Counter(sample.error for sample in samples if sample.error is not None)),
-        "stoppedEarly": len(samples) < asked,
+        "stoppedEarly": len(samples) < planned,
     }
 
 
@@ -54,19 +54,19 @@ def _latency(samples: Sequence[Sample]) -> dict[str, float]:
     return {f"p{p}": round(percentile(times, p), 2) for p in PERCENTILES} if times else {}
 
 
-def missed(found: Mapping[str, Any], limits: Limits) -> list[str]:
-    """Say which limits a run did not keep; what could not be measured does not keep its limit."""
+def missed_limits(figures: Mapping[str, Any], limits: Limits) -> list[str]:
+    """Return a message for each missed limit; a limit without a measured value counts as missed."""
     values = {
-        "min_hit_rate": found["hitRate"],
-        "max_p95_ms": found["latency"]["all"].get("p95"),
-        "max_cached_p95_ms": found["latency"]["cached"].get("p95"),
-        "max_errors": sum(found["errors"].values()) + found["requests"] - found["sent"],
+        "min_hit_rate": figures["hitRate"],
+        "max_p95_ms": figures["latency"]["all"].get("p95"),
+        "max_cached_p95_ms": figures["latency"]["cached"].get("p95"),
+        "max_errors": sum(figures["errors"].values()) + figures["requests"] - figures["sent"],
     }
-    said = []
+    messages = []
     for field in fields(limits):
         limit, value = getattr(limits, field.name), values[field.name]
         low = field.name.startswith("min")
         if limit is not None and (value is None or (value < limit if low else value > limit)):
             option = f"--{field.name.replace('_', '-')}"
-            said.append(f"{option} {limit:g}: it was {'not measured' if value is None else f'{value:g}'}")
-    return said
+            messages.append(f"{option} {limit:g}: it was {'not measured' if value is None else f'{value:g}'}")
+    return messages

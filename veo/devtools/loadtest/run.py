@@ -1,4 +1,4 @@
-"""One load test from its options to its figures."""
+"""Run one load test, from its options to its figures."""
 
 import asyncio
 import time
@@ -8,16 +8,16 @@ from typing import Any
 
 import httpx
 
-from veo.devtools.loadtest.plan import Question, checked, mixed, plan, universe
-from veo.devtools.loadtest.results import Limits, measured, missed
-from veo.devtools.loadtest.runner import LONGEST, Runner
+from veo.devtools.loadtest.plan import Question, checked_url, distinct_questions, parse_mix, plan
+from veo.devtools.loadtest.results import Limits, missed_limits, summarise
+from veo.devtools.loadtest.runner import TIMEOUT, Runner
 from veo.errors import InvalidQuestion
 from veo.runtime import tables
 
 
 @dataclass(frozen=True, slots=True)
 class Load:
-    """What to ask where: `rate` in requests a second, `skew` the exponent of Zipf's law, `mix` as text."""
+    """Options of a load test: `rate` is in requests a second, `skew` the exponent of Zipf's law."""
 
     url: str
     requests: int = 1_000
@@ -30,33 +30,34 @@ class Load:
     mine: bool = False
 
 
-def loaded(load: Load, limits: Limits, progress: Callable[[int, int], None]) -> dict[str, Any]:
-    """Run a load test, and give its figures as JSON data.
+def run_load(load: Load, limits: Limits, progress: Callable[[int, int], None]) -> dict[str, Any]:
+    """Run a load test, and return its figures as JSON data.
 
-    Raises InvalidQuestion for options that make no sense and Unavailable where no Veo answers.
+    Raise InvalidQuestion for bad options, and Unavailable if no Veo responds at the URL.
     """
-    base, mix = checked(load.url, mine=load.mine), mixed(load.mix)
-    known = tables().snapshot
-    different = universe(list(known.districts), list(known.destinations), mix, load.questions, load.seed)
-    if not different:
+    base, mix = checked_url(load.url, mine=load.mine), parse_mix(load.mix)
+    snapshot = tables().snapshot
+    districts, destinations = list(snapshot.districts), list(snapshot.destinations)
+    questions = distinct_questions(districts, destinations, mix, load.questions, load.seed)
+    if not questions:
         raise InvalidQuestion("questions: too few for any kind of the mix")
-    asked = plan(different, load.requests, load.skew, load.seed)
-    found = asyncio.run(_asked(base, asked, load, progress))
-    found = {"url": base, "questions": len(different), "skew": load.skew, "seed": load.seed, **found}
-    return {**found, "missed": missed(found, limits)}
+    requests = plan(questions, load.requests, load.skew, load.seed)
+    options = {"url": base, "questions": len(questions), "skew": load.skew, "seed": load.seed}
+    figures = {**options, **asyncio.run(_send(base, requests, load, progress))}
+    return {**figures, "missed": missed_limits(figures, limits)}
 
 
-async def _asked(
-    base: str, questions: list[Question], load: Load, progress: Callable[[int, int], None]
+async def _send(
+    base: str, requests: list[Question], load: Load, progress: Callable[[int, int], None]
 ) -> dict[str, Any]:
     async with httpx.AsyncClient(
         base_url=base,
-        timeout=LONGEST,
+        timeout=TIMEOUT,
         limits=httpx.Limits(max_connections=load.concurrency),
-        trust_env=False,  # a proxy's time is not Veo's
+        trust_env=False,  # a proxy would add its own latency
     ) as client:
-        runner = Runner(client, load.concurrency, load.rate, lambda done: progress(done, len(questions)))
+        runner = Runner(client, load.concurrency, load.rate, lambda done: progress(done, len(requests)))
         began = time.perf_counter()
-        samples = await runner.run(questions)
-        found = measured(samples, len(questions), time.perf_counter() - began)
-        return {**found, "interrupted": runner.interrupted}
+        samples = await runner.run(requests)
+        figures = summarise(samples, len(requests), time.perf_counter() - began)
+        return {**figures, "interrupted": runner.interrupted}

@@ -1,4 +1,4 @@
-"""Asks the questions over HTTP, a few at a time, and takes down what came of each."""
+"""Sends the requests of a load test over HTTP with bounded concurrency, and records a sample of each."""
 
 import asyncio
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -9,13 +9,13 @@ import httpx
 from veo.devtools.loadtest.plan import Question
 from veo.errors import Unavailable
 
-LONGEST = 30.0  # seconds for one answer
+TIMEOUT = 30.0  # seconds per response
 HEALTH = Question("health", "/api/health")
-IN_A_ROW = 20  # failures after which the server is taken to be gone
+MAX_CONSECUTIVE_FAILURES = 20  # then the server counts as gone
 
 
 class Sample(NamedTuple):
-    """One answer: its seconds; `error` is the kind of failure, None for an answer of Veo."""
+    """One response and its duration; `error` is the kind of failure, None for a response of Veo."""
 
     kind: str
     seconds: float
@@ -25,7 +25,7 @@ class Sample(NamedTuple):
 
 
 class Runner:
-    """Asks a plan: `concurrency` requests at a time, at most `rate` a second when it is given."""
+    """Sends a plan: `concurrency` requests at a time, and at most `rate` a second if set."""
 
     def __init__(
         self,
@@ -40,27 +40,27 @@ class Runner:
         self.interrupted = False
 
     async def run(self, questions: Sequence[Question]) -> list[Sample]:
-        """Give a sample per question; fewer when the server stops answering at all, or on an interrupt.
+        """Return a sample per question, or fewer if the server goes away or the run is interrupted.
 
-        Raises Unavailable when there is no Veo to begin with.
+        Raise Unavailable if no Veo responds at the start.
         """
-        await self._meet()
+        await self._check_health()
         began = asyncio.get_running_loop().time()
         numbered = iter(enumerate(questions))
         try:
             async with asyncio.TaskGroup() as group:
                 for _ in range(self._concurrency):
                     group.create_task(self._work(numbered, began))
-        except asyncio.CancelledError:  # how asyncio tells of Ctrl-C: what was measured is not lost
+        except asyncio.CancelledError:  # Ctrl-C, as asyncio delivers it: keep the samples so far
             self.interrupted = True
         return self._samples
 
-    async def _meet(self) -> None:
-        """Ask for the health of the server, which is not counted."""
+    async def _check_health(self) -> None:
+        """Check that a Veo responds; this request is not part of the samples."""
         sample = await self._ask(HEALTH)
         if sample.error is not None:
             raise Unavailable(
-                str(self._client.base_url).rstrip("/"), f"no Veo answers there ({sample.error})"
+                str(self._client.base_url).rstrip("/"), f"no Veo responds there ({sample.error})"
             )
 
     async def _work(self, numbered: Iterator[tuple[int, Question]], began: float) -> None:
@@ -68,7 +68,7 @@ class Runner:
         for number, question in numbered:
             if self._rate is not None:
                 await asyncio.sleep(began + number / self._rate - loop.time())
-            if self._failures >= IN_A_ROW:
+            if self._failures >= MAX_CONSECUTIVE_FAILURES:
                 return
             sample = await self._ask(question)
             self._failures = 0 if sample.error is None else self._failures + 1
@@ -78,36 +78,36 @@ class Runner:
     async def _ask(self, question: Question) -> Sample:
         loop = asyncio.get_running_loop()
         began = loop.time()
-        found, error = await self._answer(question)
+        metadata, error = await self._send(question)
         return Sample(
             question.kind,
             loop.time() - began,
-            cached=bool(found.get("cached")),
-            stale=bool(found.get("stale")),
+            cached=bool(metadata.get("cached")),
+            stale=bool(metadata.get("stale")),
             error=error,
         )
 
-    async def _answer(self, question: Question) -> tuple[Mapping[str, Any], str | None]:
-        """Give the metadata of an answer, or what kind of failure there was."""
+    async def _send(self, question: Question) -> tuple[Mapping[str, Any], str | None]:
+        """Send a request, and return the metadata of its response or the kind of failure."""
         method = "GET" if question.body is None else "POST"
         try:
-            async with asyncio.timeout(LONGEST):
-                answer = await self._client.request(method, question.path, json=question.body)
+            async with asyncio.timeout(TIMEOUT):
+                response = await self._client.request(method, question.path, json=question.body)
         except (TimeoutError, httpx.TimeoutException):
-            return {}, f"no answer within {LONGEST:g} s"
+            return {}, f"no answer within {TIMEOUT:g} s"
         except httpx.HTTPError as error:
             return {}, type(error).__name__
-        return _metadata(answer, question)
+        return _metadata(response, question)
 
 
-def _metadata(answer: httpx.Response, question: Question) -> tuple[Mapping[str, Any], str | None]:
-    if answer.status_code != httpx.codes.OK:
-        return {}, f"HTTP {answer.status_code}"
+def _metadata(response: httpx.Response, question: Question) -> tuple[Mapping[str, Any], str | None]:
+    if response.status_code != httpx.codes.OK:
+        return {}, f"HTTP {response.status_code}"
     try:
-        content = answer.json()
+        content = response.json()
     except ValueError:
         return {}, "not JSON"
-    found = content.get("metadata") if isinstance(content, dict) else None
+    metadata = content.get("metadata") if isinstance(content, dict) else None
     if question == HEALTH and isinstance(content, dict) and "status" in content:
         return {}, None
-    return (found, None) if isinstance(found, dict) else ({}, "JSON, but not Veo's")
+    return (metadata, None) if isinstance(metadata, dict) else ({}, "JSON, but not Veo's")

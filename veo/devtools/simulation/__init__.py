@@ -1,7 +1,7 @@
-"""A fleet of containers over days, in seconds: the real cache and table of questions on virtual time.
+"""Simulates days of a fleet of containers in seconds: the real cache and policies on virtual time.
 
-    demand (who asks what, when) → fleet (edge, containers) → veo.cache → upstream, store (simulated)
+    demand (request arrivals) → fleet (edge, containers) → veo.cache → upstream, store (simulated)
 
-Only what is outside of Veo is simulated: readers, sources and the shared tier. `presets` are loads to begin
-with, `prices` says what Upstash takes, `report` into what is shown. Nothing else of Veo imports this.
+Only readers, sources and the shared tier are simulated. `presets` holds ready-made loads, `prices` the cost
+of Upstash, and `report` turns the counts into figures. Nothing else in Veo imports this package.
 """

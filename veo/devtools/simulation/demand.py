@@ -1,9 +1,10 @@
-"""Who asks what, and when: requests that arrive by chance, for questions of which a few are asked often.
+"""Request arrivals: a Poisson process over questions whose popularity follows Zipf's law.
 
-Beyond what can be simulated one by one, questions are sampled, not requests: every nth question of each
-family, with all of its requests, stands for n of them. A cache treats each key by itself, so what a sampled
-key needs of the sources is what it would need among all others; what the rest asks beyond that are hits.
-(The method is that of SHARDS, Waldspurger et al., FAST 2015, with its correction for the hottest keys.)
+Loads too large to simulate in full are sampled by question, not by request: every nth question of each
+family is simulated with all of its requests, and stands for n questions. A cache treats each key
+independently, so a sampled key causes the same source calls as it would in the full load; the requests that
+are left out beyond that count as hits. (The method is SHARDS, Waldspurger et al., FAST 2015, with its
+correction for the hottest keys.)
 """
 
 import itertools
@@ -12,21 +13,21 @@ from dataclasses import dataclass
 from random import Random
 from typing import NamedTuple
 
-from veo.devtools.simulation.upstream import source_of
+from veo.devtools.simulation.upstream import cost_of
 from veo.devtools.zipf import shares
 
 DAY = 86_400.0
 
 
 class Question(NamedTuple):
-    """The question of a family that is asked most but for `rank` others."""
+    """One question of a family, by its popularity: rank 0 is the most popular."""
 
     family: str
     rank: int
 
 
 class Arrival(NamedTuple):
-    """A request: its time in seconds since the start, and what it asks."""
+    """A request: its time in seconds since the start, and its questions."""
 
     at: float
     questions: tuple[Question, ...]
@@ -34,11 +35,11 @@ class Arrival(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Demand:
-    """A load. `asks` says how often a request asks each family.
+    """A load over families of questions.
 
-    Either each request asks exactly one question and these are shares of them, or, `together`, each
-    request asks every family with that chance. `skew` is the exponent of Zipf's law. `at_most` bounds how
-    many different questions are asked of a family.
+    By default each request has exactly one question, and `asks` holds the relative share of each family.
+    With `together` each request may have several, and `asks` holds the probability of each family. `skew` is
+    the exponent of Zipf's law. `at_most` limits the number of different questions per family.
     """
 
     requests_a_day: float
@@ -48,31 +49,31 @@ class Demand:
     at_most: int | None = None
 
     def different(self, family: str) -> int:
-        """Give how many different questions are asked of a family."""
-        whole = source_of(family).different
-        return whole if self.at_most is None else min(whole, self.at_most)
+        """Return the number of different questions of a family."""
+        different = cost_of(family).different
+        return different if self.at_most is None else min(different, self.at_most)
 
-    def asked_a_day(self, family: str) -> float:
-        """Give how many questions of a family are asked in a day on average."""
-        whole = 1.0 if self.together else sum(self.asks.values())
-        return self.requests_a_day * self.asks[family] / whole
+    def lookups_a_day(self, family: str) -> float:
+        """Return the mean number of questions of a family in a day."""
+        total = 1.0 if self.together else sum(self.asks.values())
+        return self.requests_a_day * self.asks[family] / total
 
     def sampled(self, family: str, every: int) -> range:
-        """Give the ranks that are simulated: the middle one of each `every`."""
+        """Return the simulated ranks: the middle one of each `every`."""
         return range(min(every // 2, self.different(family) - 1), self.different(family), every)
 
     def weight(self, family: str, every: int) -> float:
-        """Give how many questions each simulated one stands for."""
+        """Return the number of questions that each simulated one stands for."""
         return self.different(family) / len(self.sampled(family, every))
 
     def simulated_a_day(self, every: int) -> float:
-        """Give how many requests a day a sample of every nth question makes."""
+        """Return the mean number of requests a day in a sample of every nth question."""
         if self.together:
             return self.requests_a_day
-        return sum(self.asked_a_day(family) * self._seen(family, every) for family in self.asks)
+        return sum(self.lookups_a_day(family) * self._sampled_share(family, every) for family in self.asks)
 
     def arrivals(self, days: float, rng: Random, every: int = 1) -> Iterator[Arrival]:
-        """Give the requests of some days, in order of time."""
+        """Yield the requests of some days in chronological order."""
         draw = _Draw(self, rng, every)
         rate = self.simulated_a_day(every) / DAY
         at = rng.expovariate(rate)
@@ -81,13 +82,13 @@ class Demand:
                 yield Arrival(at, questions)
             at += rng.expovariate(rate)
 
-    def _seen(self, family: str, every: int) -> float:
-        each = shares(self.different(family), self.skew)
-        return sum(each[rank] for rank in self.sampled(family, every))
+    def _sampled_share(self, family: str, every: int) -> float:
+        by_rank = shares(self.different(family), self.skew)
+        return sum(by_rank[rank] for rank in self.sampled(family, every))
 
 
 class _Draw:
-    """Draws questions by their shares, the sampled ones only."""
+    """Draws sampled questions by their shares."""
 
     def __init__(self, demand: Demand, rng: Random, every: int) -> None:
         self._rng, self._demand = rng, demand
@@ -95,8 +96,8 @@ class _Draw:
         self._ranks = {family: demand.sampled(family, every) for family in self._families}
         self._sums: dict[str, list[float]] = {}
         for family, ranks in self._ranks.items():
-            each = shares(demand.different(family), demand.skew)
-            self._sums[family] = list(itertools.accumulate(each[rank] for rank in ranks))
+            by_rank = shares(demand.different(family), demand.skew)
+            self._sums[family] = list(itertools.accumulate(by_rank[rank] for rank in ranks))
         self._weights = [demand.asks[family] * self._sums[family][-1] for family in self._families]
 
     def one(self) -> tuple[Question, ...]:
@@ -104,8 +105,8 @@ class _Draw:
         return (self._question(family),)
 
     def together(self) -> tuple[Question, ...]:
-        asked = [family for family in self._families if self._rng.random() < self._demand.asks[family]]
-        return tuple(self._question(family) for family in asked)
+        families = [family for family in self._families if self._rng.random() < self._demand.asks[family]]
+        return tuple(self._question(family) for family in families)
 
     def _question(self, family: str) -> Question:
         (rank,) = self._rng.choices(self._ranks[family], cum_weights=self._sums[family])

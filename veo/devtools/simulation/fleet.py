@@ -1,4 +1,4 @@
-"""The fleet: an edge, containers that come and go, each with a real cache over one shared tier."""
+"""The simulated fleet: containers with a real cache each over one shared tier, optionally behind an edge."""
 
 import asyncio
 from collections import Counter
@@ -24,7 +24,7 @@ Window = tuple[float, float]
 
 @dataclass(frozen=True, slots=True)
 class Faults:
-    """What goes wrong: a share of calls at random, and hours from the start in which all is away."""
+    """Injected faults: a share of random call failures, and outages in hours from the start."""
 
     failing: float = 0.0
     sources_away: Window = (0.0, 0.0)
@@ -33,13 +33,12 @@ class Faults:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """One simulation. `policies` are those of the table; `every` is the step of the sample.
+    """One simulation, with every nth question sampled (`every`).
 
-    What the demand asks of a family that is not among the policies is asked of nobody.
-
-    `containers` share the requests; one that is idle for `idle` seconds ends, and its memory with it. With
-    an `edge` a request whose answers all stand fresh in the shared tier never comes to a container.
-    `commands` is what a container may send to the shared tier in a day; a sample does without that bound.
+    Questions of families without a policy are skipped. `containers` share the requests; one that is idle for
+    `idle` seconds ends and loses its memory. With an `edge`, a request whose answers are all fresh in the
+    shared tier does not reach a container. `commands` is the daily command limit of a container, which a
+    sampled run ignores.
     """
 
     demand: Demand
@@ -56,32 +55,32 @@ class Plan:
 
 @dataclass(slots=True)
 class Outcome:
-    """What was counted, of the requests that were simulated; `oldest_stale` is in seconds."""
+    """Counts over the simulated requests; `oldest_stale` is in seconds."""
 
     requests: int = 0
     invocations: int = 0
     starts: int = 0
-    ends: dict[str, Counter[str]] = field(default_factory=dict)
+    counts: dict[str, Counter[str]] = field(default_factory=dict)  # the cache's counters by family
     calls: Counter[str] = field(default_factory=Counter)
     commands: Counter[str] = field(default_factory=Counter)
-    skipped: int = 0  # commands that were not sent: the tier was away, or a day's budget spent
+    skipped: int = 0  # commands not sent: the tier was away, or the daily command limit reached
     oldest_stale: float = 0.0
 
 
 class Simulated(NamedTuple):
-    """A family as it is simulated: its policy, and the function that asks its source."""
+    """A simulated family: its policy, and the function that calls its source."""
 
     policy: Policy
     function: Callable[..., Awaitable[Fact]]
 
 
 def _simulated(policy: Policy, upstream: Upstream) -> Simulated:
-    """Take a policy as it is, but for what looks into values, which say nothing here."""
+    """Keep a policy except its hooks that inspect values: simulated values have no content."""
     return Simulated(replace(policy, lifetime=None, cache_if=None), function(policy, upstream.ask))
 
 
 class Container:
-    """One process: a cache of its own, and the table's questions behind it."""
+    """One process, with its own cache."""
 
     def __init__(self, plan: Plan, store: MemoryStore, table: Mapping[str, Simulated], rng: Random) -> None:
         self.cache = Cache(
@@ -90,7 +89,7 @@ class Container:
             prefix="veo:",
             entries=max(1, round(1_000 / plan.every)),
             bytes_at_most=round(32 * 2**20 / plan.every),
-            commands_per_day=plan.commands if plan.every == 1 else None,  # a sample spends only a part
+            commands_per_day=plan.commands if plan.every == 1 else None,  # a sample sends only a part
             ledger_every=LEDGER_EVERY,
             rng=Random(rng.random()),  # noqa: S311 - a simulation
         )
@@ -99,15 +98,15 @@ class Container:
         self._functions: dict[str, CachedFunction[..., Fact]] = {}
 
     def cached(self, family: str) -> CachedFunction[..., Fact]:
-        """Give the cached function of a family, made when it is first asked: a life may be short."""
-        known = self._functions.get(family)
-        if known is None:
+        """Return the cached function of a family, created lazily: many containers end soon."""
+        function = self._functions.get(family)
+        if function is None:
             policy, fetch = self._table[family]
-            known = self._functions[family] = self.cache.cached(policy)(fetch)
-        return known
+            function = self._functions[family] = self.cache.cached(policy)(fetch)
+        return function
 
     def idle(self, now: float) -> float:
-        """Give the seconds since the last request."""
+        """Return the seconds since the last request."""
         return now - self.used
 
 
@@ -123,12 +122,12 @@ class Fleet:
         self._upstream = Upstream(self._rng, faults.failing, lambda: self._within(faults.sources_away))
         self._table = {policy.family: _simulated(policy, self._upstream) for policy in plan.policies}
         self._slots: list[Container | None] = [None] * plan.containers
-        self._keys = self._new_container()  # only names keys
+        self._keys = self._new_container()  # only for building cache keys
         self._arguments: dict[Question, tuple[Any, ...]] = {}
-        self.outcome = Outcome(ends={family: Counter() for family in plan.demand.asks})
+        self.outcome = Outcome(counts={family: Counter() for family in plan.demand.asks})
 
     async def run(self) -> Outcome:
-        """Let the days pass; raises whatever is wrong with the simulation itself."""
+        """Serve all arrivals, end the containers, and return the counts."""
         arrivals = self._plan.demand.arrivals(self._plan.days, Random(self._plan.seed), self._plan.every)  # noqa: S311 - a simulation
         async with asyncio.TaskGroup() as requests:
             for arrival in arrivals:
@@ -146,16 +145,16 @@ class Fleet:
             return
         self.outcome.invocations += 1
         container = await self._container()
-        known = [question for question in arrival.questions if question.family in self._table]
-        if len(known) == 1:  # most are, and a task costs as much as a hit
-            await self._ask(container, known[0])
+        questions = [question for question in arrival.questions if question.family in self._table]
+        if len(questions) == 1:  # the usual case; a task would cost as much as a hit
+            await self._ask(container, questions[0])
         else:
-            await asyncio.gather(*(self._ask(container, question) for question in known))
+            await asyncio.gather(*(self._ask(container, question) for question in questions))
 
     async def _at_edge(self, questions: Sequence[Question]) -> bool:
-        """Answer from the shared tier, with one command, when everything stands there fresh."""
-        known = [q for q in questions if q.family in self._table]
-        keys = [f"veo:v1:{self._keys.cached(q.family).key(*self._of(q))}" for q in known]
+        """Check whether the edge can serve every question fresh from the shared tier, with one command."""
+        simulated = [q for q in questions if q.family in self._table]
+        keys = [f"veo:v1:{self._keys.cached(q.family).key(*self._arguments_of(q))}" for q in simulated]
         try:
             texts = await self._store.read_by_edge(keys)
         except StoreError:
@@ -164,14 +163,14 @@ class Fleet:
         heads = [None if text is None else read_head(text) for text in texts]
         if any(head is None or head[0]["f"] <= now for head in heads):
             return False
-        for question in known:
-            self.outcome.ends[question.family]["edge"] += 1
+        for question in simulated:
+            self.outcome.counts[question.family]["edge"] += 1
         return True
 
     async def _ask(self, container: Container, question: Question) -> None:
         try:
-            hit = await container.cached(question.family).lookup(*self._of(question))
-        except UNANSWERED:  # the cache has counted it
+            hit = await container.cached(question.family).lookup(*self._arguments_of(question))
+        except UNANSWERED:  # already counted by the cache
             return
         finally:
             container.used = self._loop.time()
@@ -179,7 +178,7 @@ class Fleet:
             self.outcome.oldest_stale = max(self.outcome.oldest_stale, hit.age)
 
     async def _container(self) -> Container:
-        """Give any of the containers, a new one where the last was idle for too long."""
+        """Return a random container, replaced by a new one if it was idle for too long."""
         slot = self._rng.randrange(len(self._slots))
         container, now = self._slots[slot], self._loop.time()
         if container is None or container.idle(now) > self._plan.idle:
@@ -193,7 +192,7 @@ class Fleet:
         return Container(self._plan, self._store, self._table, self._rng)
 
     async def _end(self, slot: int) -> None:
-        """End a container, and keep what it has counted."""
+        """End a container and add its counts to the outcome."""
         container, self._slots[slot] = self._slots[slot], None
         if container is None:
             return
@@ -201,23 +200,23 @@ class Fleet:
         stats = container.cache.stats()
         self.outcome.skipped += stats["shared"]["skipped"]
         for family, counts in stats["families"].items():
-            if family in self.outcome.ends:
-                self.outcome.ends[family].update(counts)
+            if family in self.outcome.counts:
+                self.outcome.counts[family].update(counts)
 
-    def _of(self, question: Question) -> tuple[Any, ...]:
-        """Give the arguments of a question; they are always the same."""
-        known = self._arguments.get(question)
-        if known is None:
-            known = arguments(self._table[question.family].policy, question.rank)
-            self._arguments[question] = known
-        return known
+    def _arguments_of(self, question: Question) -> tuple[Any, ...]:
+        """Return the arguments of a question, memoised."""
+        values = self._arguments.get(question)
+        if values is None:
+            values = arguments(self._table[question.family].policy, question.rank)
+            self._arguments[question] = values
+        return values
 
     def _within(self, window: Window) -> bool:
         return window[0] * HOUR <= self._loop.time() < window[1] * HOUR
 
 
 def simulate(plan: Plan, progress: Callable[[int], None] = lambda _done: None) -> Outcome:
-    """Run a plan from an empty cache to its last day."""
+    """Run a plan, starting with an empty cache, and return its counts."""
 
     async def run() -> Outcome:
         return await Fleet(plan, progress).run()
@@ -227,21 +226,19 @@ def simulate(plan: Plan, progress: Callable[[int], None] = lambda _done: None) -
 
 
 def step(demand: Demand, days: float, most: int) -> int:
-    """Give the step of the finest sample that makes at most `most` requests; 1 samples nothing.
+    """Return the smallest sampling step with at most `most` requests; 1 means no sampling.
 
-    Raises ValueError for a demand that cannot be sampled, or not enough.
+    Raise ValueError if the demand cannot be sampled, or not far enough.
     """
     if demand.requests_a_day * days <= most:
         return 1
     if demand.together:
-        raise ValueError(
-            f"its requests ask several questions together and cannot be sampled: at most {most:,}"
-        )
-    widest = max(demand.different(family) for family in demand.asks)
-    for every in range(2, widest + 1):
+        raise ValueError(f"requests with several questions cannot be sampled: at most {most:,} requests")
+    largest = max(demand.different(family) for family in demand.asks)
+    for every in range(2, largest + 1):
         if demand.simulated_a_day(every) * days <= most:
             return every
-    raise ValueError(f"too many to be sampled down to {most:,}")
+    raise ValueError(f"too many requests to sample down to {most:,}")
 
 
 __all__ = ["DAY", "OUTCOMES", "Container", "Faults", "Fleet", "Outcome", "Plan", "simulate", "step"]

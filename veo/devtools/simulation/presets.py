@@ -1,4 +1,4 @@
-"""Loads to begin with. Whatever a preset assumes is written here and nowhere else."""
+"""Ready-made loads, with all of their assumptions."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -15,11 +15,10 @@ VISIT: Mapping[str, float] = {
     "boundaries": 0.04,
     "research": 0.03,
 }
-"""Shares of all requests: our assumption of what readers look at, for want of a log."""
+"""Shares of all requests by family; an assumption, as no request log exists yet."""
 
-A_VISIT = 8
-"""Requests of one reader in a day: our assumption."""
-
+REQUESTS_PER_READER = 8
+"""Requests of one reader in a day; an assumption."""
 
 OWNER: Mapping[str, float] = {
     "beforeADay": 6.50,
@@ -27,12 +26,12 @@ OWNER: Mapping[str, float] = {
     "beforeAMonth": 195.0,
     "afterAMonth": 26.0,
 }
-"""What the owner expects, in US dollars, without and with a cache: 90 % fewer calls, 80 % less compute."""
+"""The owner's expected cost in US dollars, before and after caching: 90 % fewer calls, 80 % less compute."""
 
 
 @dataclass(frozen=True, slots=True)
 class Preset:
-    """A load, for how many days it is watched, and how many containers serve it."""
+    """A load, the number of days to simulate, and the number of containers that serve it."""
 
     title: str
     demand: Demand
@@ -43,7 +42,7 @@ class Preset:
 
 PRESETS: Mapping[str, Preset] = {
     "owner-baseline": Preset(
-        "1,000 invocations of Modal a day that ask TfL 1,000, Google 500 and Perplexity 200 times",
+        "1,000 Modal invocations a day with 1,000 TfL, 500 Google and 200 Perplexity calls",
         Demand(1_000, {"commute": 1.0, "google": 0.5, "research": 0.2}, together=True),
         days=30,
         containers=1,
@@ -51,7 +50,10 @@ PRESETS: Mapping[str, Preset] = {
     ),
     "1k": Preset("1,000 requests a day", Demand(1_000, VISIT), days=30, containers=1),
     "10k-users": Preset(
-        f"10,000 readers a day with {A_VISIT} requests each", Demand(10_000 * A_VISIT, VISIT), 7, 2
+        f"10,000 readers a day with {REQUESTS_PER_READER} requests each",
+        Demand(10_000 * REQUESTS_PER_READER, VISIT),
+        days=7,
+        containers=2,
     ),
     "100k": Preset("100,000 requests a day", Demand(100_000, VISIT), days=7, containers=2),
     "10m": Preset("10,000,000 requests a day", Demand(10_000_000, VISIT), days=1, containers=5),

@@ -1,4 +1,4 @@
-"""One simulation from its options to its figures."""
+"""Run one simulation, from its options to its figures."""
 
 import logging
 import time
@@ -14,15 +14,15 @@ from veo.devtools.simulation.presets import PRESETS
 from veo.devtools.simulation.report import report
 from veo.errors import InvalidQuestion
 from veo.operations.savings import price_table
-from veo.services.questions import POLICIES
+from veo.services.registry import POLICIES
 from veo.settings import Settings
 
 FAMILIES = tuple(policy.family for policy in POLICIES)
 
 
 @dataclass(frozen=True, slots=True)
-class Wish:
-    """What to simulate; None leaves it to the preset. `ttl` and the windows are as written by a person."""
+class Options:
+    """Options of a simulation; None takes the preset's value. `ttl` and the windows are unparsed text."""
 
     preset: str
     requests_a_day: float | None = None
@@ -39,16 +39,18 @@ class Wish:
     seed: int = 1
 
 
-def simulated(wish: Wish, settings: Settings, progress: Callable[[int, int], None]) -> dict[str, Any]:
-    """Run a simulation, and give its figures as JSON data; raises InvalidQuestion for a senseless wish."""
-    plan = planned(wish, settings)
-    preset = PRESETS[wish.preset]
+def run_simulation(
+    options: Options, settings: Settings, progress: Callable[[int, int], None]
+) -> dict[str, Any]:
+    """Run a simulation, and return its figures as JSON data; raise InvalidQuestion for bad options."""
+    plan = make_plan(options, settings)
+    preset = PRESETS[options.preset]
     began = time.perf_counter()
     expected = round(plan.demand.simulated_a_day(plan.every) * plan.days)
-    with _quiet():
+    with _silenced_logs():
         outcome = simulate(plan, lambda done: progress(done, expected))
     return {
-        "preset": wish.preset,
+        "preset": options.preset,
         "title": preset.title,
         **report(plan, outcome, price_table(settings)),
         "owner": preset.owner,
@@ -56,62 +58,62 @@ def simulated(wish: Wish, settings: Settings, progress: Callable[[int, int], Non
     }
 
 
-def planned(wish: Wish, settings: Settings) -> Plan:
-    """Make a plan of a preset and what is wished otherwise; raises InvalidQuestion, naming the field."""
-    if wish.preset not in PRESETS:
+def make_plan(options: Options, settings: Settings) -> Plan:
+    """Combine a preset with the options; raise InvalidQuestion naming the bad option."""
+    if options.preset not in PRESETS:
         raise InvalidQuestion(f"preset: must be one of {', '.join(PRESETS)}")
-    preset = PRESETS[wish.preset]
+    preset = PRESETS[options.preset]
     demand = replace(
         preset.demand,
-        requests_a_day=wish.requests_a_day or preset.demand.requests_a_day,
-        skew=wish.skew,
-        at_most=wish.questions,
+        requests_a_day=options.requests_a_day or preset.demand.requests_a_day,
+        skew=options.skew,
+        at_most=options.questions,
     )
-    days = wish.days or preset.days
+    days = options.days or preset.days
     try:
-        every = step(demand, days, wish.most)
+        every = step(demand, days, options.most)
     except ValueError as error:
         raise InvalidQuestion(f"most: {error}") from None
     return Plan(
         demand,
-        policies(wish.ttl),
+        policies(options.ttl),
         days,
-        containers=wish.containers or preset.containers,
-        edge=wish.edge,
+        containers=options.containers or preset.containers,
+        edge=options.edge,
         commands=settings.commands_per_day,
         faults=Faults(
-            wish.fail_rate,
-            sources_away=window("sources-away", wish.sources_away),
-            tier_away=window("tier-away", wish.tier_away),
+            options.fail_rate,
+            sources_away=parse_window("sources-away", options.sources_away),
+            tier_away=parse_window("tier-away", options.tier_away),
         ),
-        seed=wish.seed,
+        seed=options.seed,
         every=every,
     )
 
 
 def policies(changes: Sequence[str]) -> tuple[Policy, ...]:
-    """Give the table's policies, some with another lifetime; raises InvalidQuestion for a bad change."""
-    lives: dict[str, timedelta] = {}
+    """Return all policies with the given lifetimes changed; raise InvalidQuestion for a bad change."""
+    lifetimes: dict[str, timedelta] = {}
     for change in changes:
         family, _, hours = change.partition("=")
         try:
-            lives[family] = timedelta(hours=float(hours))
+            lifetimes[family] = timedelta(hours=float(hours))
         except (ValueError, OverflowError):
-            lives[family] = timedelta()
-        if family not in FAMILIES or not lives[family] > timedelta():
+            lifetimes[family] = timedelta()
+        if family not in FAMILIES or not lifetimes[family] > timedelta():
             raise InvalidQuestion(f"ttl: must be hours such as research=24, of {', '.join(FAMILIES)}")
-    return tuple(_living(policy, lives.get(policy.family)) for policy in POLICIES)
+    return tuple(_with_lifetime(policy, lifetimes.get(policy.family)) for policy in POLICIES)
 
 
-def _living(policy: Policy, life: timedelta | None) -> Policy:
+def _with_lifetime(policy: Policy, lifetime: timedelta | None) -> Policy:
     try:
-        return policy if life is None else replace(policy, fresh_for=life)
+        return policy if lifetime is None else replace(policy, fresh_for=lifetime)
     except ValueError as error:
         raise InvalidQuestion(f"ttl: {policy.family}: {error}") from None
 
 
-def window(name: str, text: str) -> Window:
-    """Read hours from the start, `12-16`; nothing is no window. Raises InvalidQuestion, naming the field."""
+def parse_window(name: str, text: str) -> Window:
+    """Parse hours from the start, `12-16`; empty text means none. Raise InvalidQuestion naming the option."""
     if not text:
         return (0.0, 0.0)
     start, _, end = text.partition("-")
@@ -125,12 +127,12 @@ def window(name: str, text: str) -> Window:
 
 
 @contextmanager
-def _quiet() -> Iterator[None]:
-    """Log nothing: what fails in a simulation is no news."""
+def _silenced_logs() -> Iterator[None]:
+    """Silence the logs: failures in a simulation are expected."""
     logger = logging.getLogger("veo")
-    before = logger.level
+    level = logger.level
     logger.setLevel(logging.CRITICAL + 1)
     try:
         yield
     finally:
-        logger.setLevel(before)
+        logger.setLevel(level)

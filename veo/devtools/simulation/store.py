@@ -1,4 +1,4 @@
-"""A shared tier in memory that counts what it is asked as Upstash bills it."""
+"""An in-memory shared tier that counts commands as Upstash bills them."""
 
 import math
 from collections import Counter
@@ -8,33 +8,33 @@ from typing import NamedTuple
 from veo.cache.stores.protocol import Store, StoreError
 
 
-class Kept(NamedTuple):
-    """A value, and the end of its life in seconds of the clock."""
+class StoredValue(NamedTuple):
+    """A value and its expiry, in seconds of the clock."""
 
     value: str
     expires: float
 
 
 class MemoryStore(Store):
-    """A dict with expiry. `now` gives seconds; `down` tells whether the tier is away at present.
+    """A dict with expiry; `now` returns seconds, and `down` whether the tier is away.
 
-    `commands` counts by kind: `sync` are reads of stamps alone and the ledger, which depend on the time
-    that containers are in use and not on what is asked; PING is free and not counted.
+    `commands` counts by kind. `sync` covers reads of tag versions alone and the ledger, whose number depends
+    on how long containers are active and not on the questions. PING is free and not counted.
     """
 
     def __init__(self, now: Callable[[], float], down: Callable[[], bool] = lambda: False) -> None:
         self._now, self._down = now, down
-        self._kept: dict[str, Kept] = {}
+        self._stored: dict[str, StoredValue] = {}
         self._hashes: dict[str, dict[str, str]] = {}
         self.commands: Counter[str] = Counter()
 
     async def mget(self, keys: Sequence[str]) -> list[str | None]:
         """Read several values in one command."""
-        self._bill("sync" if ":g:" in keys[0] else "read")  # a look-up's first key is its entry's
+        self._bill("sync" if ":g:" in keys[0] else "read")  # a lookup reads its entry's key first
         return self._values(keys)
 
     async def read_by_edge(self, keys: Sequence[str]) -> list[str | None]:
-        """Read as the edge does: no container spends that command."""
+        """Read as the edge does; the command counts for no container."""
         self._bill("edge")
         return self._values(keys)
 
@@ -44,12 +44,12 @@ class MemoryStore(Store):
         self._write(key, value, px)
 
     async def claim(self, key: str, value: str, px: int | None = None) -> str | None:
-        """Write only when absent; give the value that stands otherwise."""
+        """Write only if absent, and return None; otherwise return the existing value."""
         self._bill("claim")
-        standing = self._value(key)
-        if standing is None:
+        existing = self._value(key)
+        if existing is None:
             self._write(key, value, px)
-        return standing
+        return existing
 
     async def mset(self, values: Mapping[str, str]) -> None:
         """Write several values in one command."""
@@ -58,26 +58,26 @@ class MemoryStore(Store):
             self._write(key, value, None)
 
     async def delete(self, key: str) -> bool:
-        """Remove a key; tell whether it was there."""
+        """Remove a key, and return whether it existed."""
         self._bill("write")
-        there = self._value(key) is not None
-        self._kept.pop(key, None)
-        return there
+        existed = self._value(key) is not None
+        self._stored.pop(key, None)
+        return existed
 
     async def add(self, key: str, amount: int, px: int) -> int:
-        """Add to a whole number; the first addition needs a second command for its life."""
+        """Add to an integer; the first addition needs a second command for the expiry."""
         self._bill("write")
-        standing = self._value(key)
-        if standing is None:
+        existing = self._value(key)
+        if existing is None:
             self._bill("write")
             self._write(key, str(amount), px)
             return amount
-        total = int(standing) + amount
-        self._kept[key] = self._kept[key]._replace(value=str(total))
+        total = int(existing) + amount
+        self._stored[key] = self._stored[key]._replace(value=str(total))
         return total
 
     async def hset(self, key: str, field: str, value: str, px: int) -> None:
-        """Write one field of a hash; its life, which outlasts a simulation, is a second command."""
+        """Write one field of a hash; the first write of a field needs a second command for the expiry."""
         del px
         self._bill("sync")
         fields = self._hashes.setdefault(key, {})
@@ -86,25 +86,17 @@ class MemoryStore(Store):
         fields[field] = value
 
     async def hgetall(self, key: str) -> dict[str, str]:
-        """Read all fields of a hash; they last as long as the simulation."""
+        """Read all fields of a hash; they do not expire during a simulation."""
         self._bill("sync")
         return dict(self._hashes.get(key, {}))
 
-    async def pttl(self, key: str) -> int:
-        """Give the remaining life in milliseconds, -1 without expiry, -2 when absent."""
-        self._bill("read")
-        if self._value(key) is None:
-            return -2
-        expires = self._kept[key].expires
-        return -1 if expires == math.inf else math.ceil((expires - self._now()) * 1000)
-
     async def ping(self) -> None:
-        """Answer, unless the tier is away."""
+        """Raise StoreError while the tier is away."""
         if self._down():
             raise StoreError("the simulated tier is away", "unreachable")
 
     async def close(self) -> None:
-        """Hold nothing that must be given back."""
+        """Do nothing: there is no connection."""
 
     def _bill(self, kind: str) -> None:
         if self._down():
@@ -112,16 +104,18 @@ class MemoryStore(Store):
         self.commands[kind] += 1
 
     def _values(self, keys: Sequence[str]) -> list[str | None]:
-        """Give several values at once: most of what a simulation reads are hundreds of stamps together."""
-        now, get = self._now(), self._kept.get
-        return [None if (kept := get(key)) is None or kept.expires <= now else kept.value for key in keys]
+        """Return several values; inlined because most reads of a simulation are hundreds of tag versions."""
+        now, get = self._now(), self._stored.get
+        return [
+            None if (stored := get(key)) is None or stored.expires <= now else stored.value for key in keys
+        ]
 
     def _value(self, key: str) -> str | None:
-        kept = self._kept.get(key)
-        if kept is not None and kept.expires <= self._now():
-            del self._kept[key]
+        stored = self._stored.get(key)
+        if stored is not None and stored.expires <= self._now():
+            del self._stored[key]
             return None
-        return None if kept is None else kept.value
+        return None if stored is None else stored.value
 
     def _write(self, key: str, value: str, px: int | None) -> None:
-        self._kept[key] = Kept(value, math.inf if px is None else self._now() + px / 1000)
+        self._stored[key] = StoredValue(value, math.inf if px is None else self._now() + px / 1000)

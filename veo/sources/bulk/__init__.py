@@ -1,1 +1,1 @@
-"""Files read by the monthly refresh."""
+"""The publishers' files that the monthly refresh reads."""

@@ -1,4 +1,4 @@
-"""Dates in the names of publishers' files: the month in English, in full or shortened, in any case."""
+"""Dates in the names of publishers' files: an English month, in full or shortened, in any case."""
 
 from datetime import date
 
@@ -6,7 +6,7 @@ _MONTHS = (
     *("january", "february", "march", "april", "may", "june", "july", "august"),
     *("september", "october", "november", "december"),
 )
-_SHORTEST = 3  # letters: fewer are those of several months
+_SHORTEST = 3  # letters: fewer are ambiguous
 
 
 def month_number(name: str) -> int | None:
@@ -18,7 +18,7 @@ def month_number(name: str) -> int | None:
 
 
 def day_of(day: str, month: str, year: str) -> date | None:
-    """Return the date of a day and a year in digits and a month by name, None where there is no such day."""
+    """Return the date of a day, a month by name and a year, None if there is no such day."""
     number = month_number(month)
     if number is None:
         return None

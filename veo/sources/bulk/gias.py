@@ -1,7 +1,7 @@
-"""The register of schools: DfE's Get Information about Schools, a file a day, read as it arrives.
+"""The register of schools: the daily file of DfE's Get Information about Schools, read as it arrives.
 
-https://get-information-schools.service.gov.uk, Open Government Licence v3.0. About 62 MB for all of England
-and Wales; only the file of the current day is dependable.
+https://get-information-schools.service.gov.uk, Open Government Licence v3.0. About 62 MB for England and
+Wales; only the file of the current day is dependable.
 """
 
 import re
@@ -14,10 +14,12 @@ from typing import TYPE_CHECKING, Literal, NamedTuple, get_args
 
 from veo.errors import BadAnswer, NotFoundThere, Unavailable
 from veo.models import Location
+from veo.sources.bulk.csv_table import checked_rows, column_indices, column_names
 from veo.sources.http.client import Http
 from veo.sources.http.csv_stream import rows
 from veo.sources.http.provider import Provider
 from veo.sources.http.sanitize import plain
+from veo.sources.postcode_patterns import POSTCODE
 
 if TYPE_CHECKING:
     from pyproj import Transformer
@@ -26,8 +28,8 @@ GIAS = Provider(
     "gias",
     "https://ea-edubase-api-prod.azurewebsites.net",
     timeout=30.0,
-    largest=160 * 2**20,
-    unsure=frozenset({HTTPStatus.INTERNAL_SERVER_ERROR}),  # what it says of a day without a file
+    max_bytes=160 * 2**20,
+    possibly_valid=frozenset({HTTPStatus.INTERNAL_SERVER_ERROR}),  # the status for a day without a file
 )
 
 Phase = Literal[
@@ -40,12 +42,12 @@ Phase = Literal[
     "16 plus",
     "Not applicable",
 ]
-"""The register's words; independent, special and alternative schools are `Not applicable`."""
+"""The register's own terms; independent, special and alternative schools are `Not applicable`."""
 
 Sector = Literal["state-funded", "independent"]
 
 BOX = ((498_500, 567_000), (150_800, 206_000))
-"""Eastings and northings of Greater London and 5 km around, in metres of the national grid."""
+"""Eastings and northings of Greater London and 5 km around it, in metres of the national grid."""
 
 _DAYS_BACK = 7
 _LONGEST_NAME = 120
@@ -69,11 +71,10 @@ _COLUMNS = (
 _URN = re.compile(r"[1-9]\d{4,6}", re.ASCII)
 _AGE = re.compile(r"\d{1,2}", re.ASCII)
 _METRES = re.compile(r"\d{1,7}(\.\d{1,3})?", re.ASCII)
-_POSTCODE = re.compile(r"[A-Z]{1,2}\d[A-Z\d]? \d[A-Z]{2}", re.ASCII)
 
 
 class Entry(NamedTuple):
-    """One open school of the register. Ages are in years, `religious_character` is None without one."""
+    """One open school of the register. Ages are in years; None means that the register states nothing."""
 
     urn: int
     name: str
@@ -88,7 +89,10 @@ class Entry(NamedTuple):
 
 
 class Register(NamedTuple):
-    """The schools of a day's file, by URN; `unplaced` ones of London are left out, without a location."""
+    """The schools of a day's file, in the order of their URNs.
+
+    `unplaced` counts the London schools left out because they have no location there.
+    """
 
     day: date
     entries: list[Entry]
@@ -96,7 +100,7 @@ class Register(NamedTuple):
 
 
 class _Row(NamedTuple):
-    """The cells that are looked at, in the order of `_COLUMNS`."""
+    """The cells that are read, in the order of `_COLUMNS`."""
 
     urn: str
     authority: str
@@ -118,9 +122,9 @@ class _Row(NamedTuple):
 
 
 async def read_register(http: Http, today: date, fewest: int) -> Register:
-    """Give the open schools of London and of `BOX`, of today's file or the newest of the week before.
+    """Return the open schools of London and of `BOX`, from today's file or the newest of the week before.
 
-    Raises `ProviderError`, also when London has fewer than `fewest` schools with a location.
+    Raises `ProviderError`, also if fewer than `fewest` London schools have a location.
     """
     for age in range(_DAYS_BACK + 1):
         day = today - timedelta(days=age)
@@ -136,40 +140,35 @@ async def read_register(http: Http, today: date, fewest: int) -> Register:
 
 async def _read(http: Http, day: date, fewest: int) -> Register:
     path = f"/edubase/downloads/public/edubasealldata{day:%Y%m%d}.csv"
-    async with http.upstream(GIAS).stream(path, largest=GIAS.largest) as chunks:
-        found = [row async for row in _rows(rows(chunks, "cp1252")) if _is_wanted(row)]
-    grid = [_on_grid(row) for row in found]
-    placed = [(row, place) for row, place in zip(found, grid, strict=True) if place is not None]
+    async with http.upstream(GIAS).stream(path, max_bytes=GIAS.max_bytes) as chunks:
+        schools = [row async for row in _rows(rows(chunks, "cp1252")) if _is_wanted(row)]
+    grid = [_on_grid(row) for row in schools]
+    placed = [(row, point) for row, point in zip(schools, grid, strict=True) if point is not None]
     in_london = sum(row.in_london() for row, _ in placed)
     if in_london < fewest:
         raise BadAnswer(GIAS.name, f"the register has {in_london} open schools in London, below {fewest:,}")
-    locations = _to_wgs84([place for _, place in placed])
+    locations = _to_wgs84([point for _, point in placed])
     entries = [_entry(row, location) for (row, _), location in zip(placed, locations, strict=True)]
-    unplaced = sum(row.in_london() for row in found) - in_london
+    unplaced = sum(row.in_london() for row in schools) - in_london
     return Register(day, sorted(entries, key=lambda entry: entry.urn), unplaced)
 
 
 async def _rows(table: AsyncIterator[list[str]]) -> AsyncIterator[_Row]:
-    header = [name.removeprefix("\xef\xbb\xbf") for name in await anext(table, [])]
-    lacking = [name for name in _COLUMNS if name not in header]
-    if lacking:
-        raise BadAnswer(GIAS.name, f"the register lacks the column {lacking[0]}")
-    pick = itemgetter(*(header.index(name) for name in _COLUMNS))
-    async for row in table:
-        if len(row) != len(header):
-            raise BadAnswer(GIAS.name, f"a row has {len(row)} columns, not {len(header)}")
+    header = column_names(await anext(table, []))
+    pick = itemgetter(*column_indices(header, _COLUMNS, GIAS.name))
+    async for row in checked_rows(table, len(header), GIAS.name):
         yield _Row._make(cell.strip() for cell in pick(row))
 
 
 def _is_wanted(row: _Row) -> bool:
-    """Tell whether it is an open school of London or of the box around it."""
+    """Check whether a row is an open school of London or of the box around it."""
     if row.status not in _OPEN or row.group.casefold() not in _SECTORS:
         return False
     return row.in_london() or _on_grid(row) is not None
 
 
 def _on_grid(row: _Row) -> tuple[float, float] | None:
-    """Give easting and northing in metres, None for a school without them or outside the box."""
+    """Return easting and northing in metres, None for a school without them or outside the box."""
     east, north = (_metres(text) for text in (row.easting, row.northing))
     if east is None or north is None:
         return None
@@ -186,7 +185,7 @@ def _metres(text: str) -> float | None:
 
 
 def _to_wgs84(grid: Sequence[tuple[float, float]]) -> list[Location]:
-    """Give the locations of points of the national grid, right to about 5 m."""
+    """Convert points of the national grid to locations, accurate to about 5 m."""
     eastings, northings = [east for east, _ in grid], [north for _, north in grid]
     lngs, lats = _projection().transform(eastings, northings)
     return [Location(lat=round(lat, 5), lng=round(lng, 5)) for lat, lng in zip(lats, lngs, strict=True)]
@@ -212,7 +211,7 @@ def _entry(row: _Row, location: Location) -> Entry:
         low_age=_age(row.low_age),
         high_age=_age(row.high_age),
         religious_character=_character(row.religion),
-        postcode=row.postcode if _POSTCODE.fullmatch(row.postcode) else None,
+        postcode=row.postcode if POSTCODE.fullmatch(row.postcode) else None,
         location=location,
     )
 
@@ -220,7 +219,7 @@ def _entry(row: _Row, location: Location) -> Entry:
 def _phase(text: str) -> Phase:
     for phase in get_args(Phase):
         if text == phase:
-            return phase  # type: ignore[no-any-return]  # get_args does not keep the type
+            return phase  # type: ignore[no-any-return]  # get_args loses the type
     raise BadAnswer(GIAS.name, "a phase of education is none of the documented ones")
 
 

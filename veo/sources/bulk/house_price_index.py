@@ -1,7 +1,7 @@
-"""How house prices grew: the average prices of HM Land Registry's UK House Price Index, by borough.
+"""House price growth by borough, from the average prices of HM Land Registry's UK House Price Index.
 
 https://publicdata.landregistry.gov.uk, Open Government Licence v3.0. Every monthly edition repeats the
-whole series. An average of one month jumps, so growth compares three months with the same three earlier.
+whole series. Single months are volatile, so growth compares three months with the same three earlier.
 """
 
 import re
@@ -12,6 +12,7 @@ from statistics import fmean
 
 from veo.errors import BadAnswer, NotFoundThere
 from veo.models import FrozenMap, Value
+from veo.sources.bulk.csv_table import checked_rows, column_indices, column_names
 from veo.sources.bulk.price_paid import months_before
 from veo.sources.http.client import Http
 from veo.sources.http.csv_stream import rows
@@ -21,8 +22,8 @@ UK_HPI = Provider(
     "uk-hpi",
     "https://publicdata.landregistry.gov.uk",
     timeout=30.0,
-    largest=64 * 2**20,
-    refusals=frozenset(),  # it forbids what does not exist yet
+    max_bytes=64 * 2**20,
+    refusals=frozenset(),  # HTTP 403 means that an edition does not exist yet
 )
 
 BOROUGHS = {
@@ -39,21 +40,21 @@ BOROUGHS = {
         start=1,
     )
 }
-"""The area code of every London borough and its name in the embedded tables; publishers' names differ."""
+"""The name in the embedded tables of every London borough, by area code; publishers' names differ."""
 
 _FOLDER = "/market-trend-data/house-price-index-data"
-_EDITIONS = 7  # this month's and six earlier; about two are still to come
+_EDITIONS = 7  # this month's and six earlier; usually the newest two are not out yet
 _MONTHS = 3
 _NEEDED = ("Date", "Area_Code", "Average_Price")
 _PRICE = re.compile(r"[1-9]\d{0,8}(\.\d+)?", re.ASCII)
 _DAY = re.compile(r"(\d{4})-(\d\d)-01|01/(\d\d)/(\d{4})", re.ASCII)
-_FORBIDDEN = 403  # what the store behind this server says of a file that does not exist
+_FORBIDDEN = 403  # the status for a file that does not exist
 
 _Prices = Mapping[date, float]
 
 
 class GrowthFacts(Value):
-    """How much the average price of one borough grew, in %; None where a month is missing."""
+    """The growth of one borough's average price, in %; None where a month is missing."""
 
     price_growth_1y_pct: float | None
     price_growth_5y_pct: float | None
@@ -61,7 +62,7 @@ class GrowthFacts(Value):
 
 
 async def read_growth(http: Http, today: date) -> FrozenMap[str, GrowthFacts]:
-    """Give the growth by borough, from the newest edition of this month or the six before.
+    """Return the growth by borough, from the newest edition of this month or the six before.
 
     `vintage` is the newest three months. Raises `ProviderError`.
     """
@@ -78,30 +79,26 @@ async def read_growth(http: Http, today: date) -> FrozenMap[str, GrowthFacts]:
 
 
 async def _read(http: Http, path: str) -> FrozenMap[str, GrowthFacts]:
-    async with http.upstream(UK_HPI).stream(path, largest=UK_HPI.largest) as chunks:
-        prices = await _prices(rows(chunks, "latin-1"))  # what is looked at is plain letters and digits
+    async with http.upstream(UK_HPI).stream(path, max_bytes=UK_HPI.max_bytes) as chunks:
+        prices = await _prices(rows(chunks, "latin-1"))  # the cells that are read are ASCII
     if not prices:
         raise BadAnswer(UK_HPI.name, "no average price of a London borough")
     newest = max(month for series in prices.values() for month in series)
     facts = {BOROUGHS[code]: _facts(series, newest) for code, series in sorted(prices.items())}
-    if all(found.price_growth_1y_pct is None for found in facts.values()):
+    if all(growth.price_growth_1y_pct is None for growth in facts.values()):
         raise BadAnswer(UK_HPI.name, f"no borough has the months up to {newest:%b %Y} and a year before")
     return FrozenMap(facts)
 
 
 async def _prices(table: AsyncIterator[list[str]]) -> dict[str, dict[date, float]]:
-    """Give the average price by month, of every London borough that the table has."""
-    header = [name.removeprefix("\xef\xbb\xbf") for name in await anext(table, [])]
-    if not set(_NEEDED) <= set(header):
-        raise BadAnswer(UK_HPI.name, f"the table lacks one of {', '.join(_NEEDED)}")
-    day, area, price = (header.index(name) for name in _NEEDED)
-    found: dict[str, dict[date, float]] = defaultdict(dict)
-    async for row in table:
-        if len(row) != len(header):
-            raise BadAnswer(UK_HPI.name, f"a row has {len(row)} columns, not {len(header)}")
+    """Return the average price of every London borough in the table, by area code and month."""
+    header = column_names(await anext(table, []))
+    day, area, price = column_indices(header, _NEEDED, UK_HPI.name)
+    prices: dict[str, dict[date, float]] = defaultdict(dict)
+    async for row in checked_rows(table, len(header), UK_HPI.name):
         if row[area] in BOROUGHS and row[price]:
-            found[row[area]][_month(row[day])] = _pounds(row[price])
-    return found
+            prices[row[area]][_month(row[day])] = _pounds(row[price])
+    return prices
 
 
 def _month(text: str) -> date:
@@ -132,7 +129,7 @@ def _growth(series: _Prices, newest: date, years: int) -> float | None:
     months = [months_before(newest, age) for age in range(_MONTHS)]
     now = [series.get(month) for month in months]
     then = [series.get(months_before(month, 12 * years)) for month in months]
-    known_now, known_then = ([price for price in prices if price is not None] for prices in (now, then))
-    if len(known_now) + len(known_then) < 2 * _MONTHS:
+    new, old = ([price for price in prices if price is not None] for prices in (now, then))
+    if len(new) + len(old) < 2 * _MONTHS:
         return None
-    return (fmean(known_now) / fmean(known_then) - 1) * 100
+    return (fmean(new) / fmean(old) - 1) * 100

@@ -1,4 +1,4 @@
-"""What homes sold for: HM Land Registry's Price Paid files, one a year, counted as they arrive.
+"""Sale prices of homes: HM Land Registry's yearly Price Paid files, counted as they arrive.
 
 https://price-paid-data.publicdata.landregistry.gov.uk, Open Government Licence v3.0.
 """
@@ -14,26 +14,26 @@ from veo.models import FrozenMap, Value
 from veo.sources.http.client import Http
 from veo.sources.http.csv_stream import rows
 from veo.sources.http.provider import Provider
+from veo.sources.postcode_patterns import POSTCODE
 
 PRICE_PAID = Provider(
     "price-paid",
     "https://price-paid-data.publicdata.landregistry.gov.uk",
     timeout=30.0,
-    largest=400 * 2**20,
+    max_bytes=400 * 2**20,
 )
-"""A file of a year is about 150 MB; it has no header."""
+"""The file of a year has about 150 MB and no header."""
 
 FEWEST_SALES = 10
-"""A median of fewer sales says more about these homes than about the district."""
+"""With fewer sales, a median describes these homes rather than the district."""
 
-_LAG = 3  # months: sales are registered late, so that the latest two to three are incomplete
+_LAG = 3  # months: sales are registered late, so the latest two or three are incomplete
 _MONTHS = 12
 _COLUMNS = 16
 _PRICE, _DATE, _POSTCODE, _COUNTY, _CATEGORY, _STATUS = 1, 2, 3, 13, 14, 15
 
 _POUNDS = re.compile(r"[1-9]\d{0,8}", re.ASCII)  # below 2 ** 32, which an array of "I" holds
 _DAY = re.compile(r"(\d{4}-[01]\d)-[0-3]\d( \d\d:\d\d)?", re.ASCII)
-_POSTCODE_FORM = re.compile(r"([A-Z]{1,2}\d{1,2}[A-Z]?) \d[A-Z]{2}", re.ASCII)
 
 _Prices: TypeAlias = "dict[str, array[int]]"  # in quotes: an array is not generic at run time in 3.11
 
@@ -50,16 +50,16 @@ class PriceFacts(Value):
 
 
 def months_before(day: date, months: int) -> date:
-    """Give the first day of the month that was so many months before a day's."""
+    """Return the first day of the month that is a number of months before a day's month."""
     count = day.year * 12 + day.month - 1 - months
     return date(count // 12, count % 12 + 1, 1)
 
 
 async def read_prices(http: Http, today: date) -> FrozenMap[str, PriceFacts]:
-    """Give the sales by outcode, of the twelve months that end with the month three months ago.
+    """Return the sales by outcode, of the twelve months that end with the month three months ago.
 
-    Only what was sold in Greater London at a market price (category A) and not deleted since; a sale
-    without a postcode belongs to no district. Holds 4 bytes per sale, never a file. Raises
+    Only sales in Greater London at a market price (category A) that were not deleted since count; a sale
+    without a postcode belongs to no district. Memory holds 4 bytes per sale, never a file. Raises
     `ProviderError`.
     """
     last = months_before(today, _LAG)
@@ -75,8 +75,8 @@ async def read_prices(http: Http, today: date) -> FrozenMap[str, PriceFacts]:
 
 async def _collect(http: Http, year: int, months: tuple[str, str], prices: _Prices) -> None:
     path = f"/pp-{year}.csv"
-    async with http.upstream(PRICE_PAID).stream(path, largest=PRICE_PAID.largest) as chunks:
-        async for row in rows(chunks, "latin-1"):  # of the texts only plain letters are looked at
+    async with http.upstream(PRICE_PAID).stream(path, max_bytes=PRICE_PAID.max_bytes) as chunks:
+        async for row in rows(chunks, "latin-1"):  # the texts that are read are ASCII
             if len(row) != _COLUMNS:
                 raise BadAnswer(PRICE_PAID.name, f"a row of {path} has {len(row)} columns, not {_COLUMNS}")
             if row[_COUNTY] == "GREATER LONDON" and row[_CATEGORY] == "A" and row[_STATUS] != "D":
@@ -87,7 +87,7 @@ def _add(row: list[str], months: tuple[str, str], prices: _Prices) -> None:
     day = _DAY.fullmatch(row[_DATE])
     if day is None or not _POUNDS.fullmatch(row[_PRICE]):
         raise BadAnswer(PRICE_PAID.name, "a sale has no price in whole pounds or no date")
-    postcode = _POSTCODE_FORM.fullmatch(row[_POSTCODE])
+    postcode = POSTCODE.fullmatch(row[_POSTCODE])
     if postcode and months[0] <= day[1] <= months[1]:
         prices.setdefault(postcode[1], array("I")).append(int(row[_PRICE]))
 

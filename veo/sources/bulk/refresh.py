@@ -1,7 +1,7 @@
-"""Newer figures for the embedded tables: prices, their growth and rents, checked before they are believed.
+"""Newer figures for the embedded tables: prices, their growth and rents, checked before they are used.
 
-A figure of a borough reaches its districts as `veo/data/SOURCES.md` says: weighted over the boroughs of
-the district, blank where most of it lies in a borough without one.
+A district gets the figures of its boroughs as described in `veo/data/SOURCES.md`: their weighted mean, or
+none if most of the district lies in boroughs without a figure.
 """
 
 import asyncio
@@ -24,29 +24,31 @@ from veo.sources.embedded.snapshot import Snapshot
 from veo.sources.http.client import Http
 
 LEAST_COVERAGE = 0.8
-"""The share of the districts with an embedded figure that need a new one."""
+"""The share of the districts with an embedded figure that must have a new one."""
 
-MIDDLE_RATIO = (0.8, 1.25)
-"""What new ÷ embedded may be, in the middle of the districts."""
+MEDIAN_RATIO = (0.8, 1.25)
+"""The range allowed for the median of new ÷ embedded over the districts."""
 
-MIDDLE_RATIO_OF_SALES = (0.5, 2.0)
-MIDDLE_POINTS = 10.0
-"""How far a growth, in %, may move in the middle of the districts."""
+MEDIAN_RATIO_OF_COUNTS = (0.5, 2.0)
+"""The same range for counts of sales."""
+
+MEDIAN_POINTS = 10.0
+"""The median change allowed for a growth, in percentage points."""
 
 LARGEST_JUMP = 1.6
-"""The factor by which a district may move, unless it is one of few."""
+"""The factor by which the figure of a single district may change."""
 
-FEW = 0.05
-"""The share of the districts that may move further."""
+JUMPING_SHARE = 0.05
+"""The share of the districts that may change by more than `LARGEST_JUMP`."""
 
 _MONTH_AT_END = re.compile(r"([A-Z][a-z]{2}) (\d{4})$", re.ASCII)
 
 
 class RefreshedTable(Value):
-    """The newer figures of one source: by outcode and column, in the shape of the embedded ones.
+    """The newer figures of one source, by outcode and column, in the form of the embedded ones.
 
-    `name` is the provider's; `made_at` is the ISO date of the last refresh. A column that it did not renew
-    is of an earlier one, as its vintage says.
+    `name` is the provider's; `made_at` is the ISO date of the last refresh. A column that was not renewed
+    then keeps its earlier figures and vintage.
     """
 
     name: str
@@ -54,59 +56,59 @@ class RefreshedTable(Value):
     rows: FrozenMap[str, Figures]
 
 
-class Failure(Value):
-    """A source that could not be read, or a column of it that was refused, and why."""
+class RefreshFailure(Value):
+    """A source that could not be read, or a column of it that was rejected, and the reason."""
 
     source: str
     reason: str
 
 
-class Refreshed(Value):
-    """What a refresh gave: the tables of what is believed, and what is not there."""
+class RefreshResult(Value):
+    """The result of a refresh: a table of the accepted columns of each source, and the failures."""
 
     tables: tuple[RefreshedTable, ...]
-    failures: tuple[Failure, ...]
+    failures: tuple[RefreshFailure, ...]
 
 
-# By outcode or borough, whose attributes are columns of the embedded table and a vintage.
+# By outcode or borough: objects with columns of the embedded table and a vintage as attributes.
 _Facts = Mapping[str, Any]
 
 
-class _Source(NamedTuple):
+class _BulkSource(NamedTuple):
     name: str
     columns: tuple[str, ...]
     read: Callable[[Http, date], Awaitable[_Facts]]
     figure: Callable[[str, District, _Facts], Figure | None]
 
 
-async def refresh_tables(http: Http, snapshot: Snapshot, today: date) -> Refreshed:
-    """Read every source, each by itself: what one fails at, or has that is not believed, is said."""
+async def refresh_tables(http: Http, snapshot: Snapshot, today: date) -> RefreshResult:
+    """Read every source on its own; a failing source or a rejected column is a failure of the result."""
     results = await asyncio.gather(*(_refreshed(source, http, snapshot, today) for source in _SOURCES))
-    return Refreshed(
+    return RefreshResult(
         tables=tuple(table for table, _ in results if table.rows),
         failures=tuple(failure for _, failures in results for failure in failures),
     )
 
 
 async def _refreshed(
-    source: _Source, http: Http, snapshot: Snapshot, today: date
-) -> tuple[RefreshedTable, list[Failure]]:
+    source: _BulkSource, http: Http, snapshot: Snapshot, today: date
+) -> tuple[RefreshedTable, list[RefreshFailure]]:
     try:
         facts = await source.read(http, today)
     except SourceError as error:
         columns: dict[str, dict[str, Figure]] = {}
-        failures = [Failure(source=source.name, reason=str(error))]
+        failures = [RefreshFailure(source=source.name, reason=str(error))]
     else:
-        columns, reasons = _believed(source, facts, snapshot)
-        failures = [Failure(source=source.name, reason=reason) for reason in reasons]
+        columns, reasons = _accepted(source, facts, snapshot)
+        failures = [RefreshFailure(source=source.name, reason=reason) for reason in reasons]
     rows = _by_outcode(columns)
     return RefreshedTable(name=source.name, made_at=today.isoformat(), rows=rows), failures
 
 
-def _believed(
-    source: _Source, facts: _Facts, snapshot: Snapshot
+def _accepted(
+    source: _BulkSource, facts: _Facts, snapshot: Snapshot
 ) -> tuple[dict[str, dict[str, Figure]], list[str]]:
-    """Give the figures of the columns that hold, by column and outcode, and why others do not."""
+    """Return the figures of the valid columns, by column and outcode, and why others are rejected."""
     columns, reasons = {}, []
     for column in source.columns:
         figures = {code: source.figure(column, home, facts) for code, home in snapshot.districts.items()}
@@ -136,39 +138,39 @@ def _column(column: str, rows: Mapping[str, District]) -> dict[str, Figure]:
 
 
 def _figure(column: str, value: float, vintage: str) -> Figure:
-    known = COLUMNS[column]
-    rounded = round(value, known.digits) + 0.0 if known.digits else round(value)  # no -0.0
-    return Figure(value=rounded, unit=known.unit, level=known.level, source=known.source, vintage=vintage)
+    form = COLUMNS[column]
+    rounded = round(value, form.digits) + 0.0 if form.digits else round(value)  # + 0.0 turns -0.0 into 0.0
+    return Figure(value=rounded, unit=form.unit, level=form.level, source=form.source, vintage=vintage)
 
 
 def _of_outcode(column: str, district: District, facts: _Facts) -> Figure | None:
-    """Give a figure of the district itself; a district that no sale names had none, which is a count."""
-    found = facts.get(district.code)
-    if found is None:
+    """Return a figure of the district itself; a district that no sale names had 0 sales."""
+    sold = facts.get(district.code)
+    if sold is None:
         vintage = next(iter(facts.values())).vintage
         return _figure(column, 0, vintage) if column == "sales_12m" else None
-    value = getattr(found, column)
-    return None if value is None else _figure(column, value, found.vintage)
+    value = getattr(sold, column)
+    return None if value is None else _figure(column, value, sold.vintage)
 
 
 def _of_boroughs(column: str, district: District, facts: _Facts) -> Figure | None:
-    """Give the mean over the district's boroughs, weighted by residents; as old as the oldest of them."""
-    known = [
+    """Return the mean over the district's boroughs, weighted by residents, with the oldest vintage."""
+    shares = [
         (value, share, facts[borough].vintage)
         for borough, share in district.boroughs.items()
         if (value := getattr(facts.get(borough), column, None)) is not None
     ]
-    covered = sum(share for _, share, _ in known)
+    covered = sum(share for _, share, _ in shares)
     if covered < sum(district.boroughs.values()) / 2:
         return None
-    mean = sum(value * share for value, share, _ in known) / covered
-    return _figure(column, mean, min((vintage for _, _, vintage in known), key=_ends))
+    mean = sum(value * share for value, share, _ in shares) / covered
+    return _figure(column, mean, min((vintage for _, _, vintage in shares), key=_ends))
 
 
 _SOURCES = (
-    _Source(PRICE_PAID.name, ("median_price", "sales_12m"), read_prices, _of_outcode),
-    _Source(UK_HPI.name, ("price_growth_5y_pct", "price_growth_1y_pct"), read_growth, _of_boroughs),
-    _Source(
+    _BulkSource(PRICE_PAID.name, ("median_price", "sales_12m"), read_prices, _of_outcode),
+    _BulkSource(UK_HPI.name, ("price_growth_5y_pct", "price_growth_1y_pct"), read_growth, _of_boroughs),
+    _BulkSource(
         ONS.name,
         ("rent_1bed", "rent_2bed", "rent_3bed", "rent_all", "rent_growth_1y_pct"),
         read_rents,
@@ -178,23 +180,23 @@ _SOURCES = (
 
 
 SOURCES = tuple(source.name for source in _SOURCES)
-"""The names of the tables that a refresh may give."""
+"""The names of the tables that a refresh may return."""
 
 
 def _ends(vintage: str) -> tuple[int, int]:
-    """Give year and month of the end of a vintage such as `Sep 2025 to Aug 2026`; (0, 0) for others."""
+    """Return year and month of the end of a vintage such as `Sep 2025 to Aug 2026`; (0, 0) for others."""
     match = _MONTH_AT_END.search(vintage)
     number = None if match is None else month_number(match[1])
     return (0, 0) if match is None or number is None else (int(match[2]), number)
 
 
 def validate(column: str, old: Mapping[str, Figure], new: Mapping[str, Figure]) -> str | None:
-    """Tell why the new figures of a column are not believed, given the embedded ones; None if they are.
+    """Compare the new figures of a column with the embedded ones, both by outcode.
 
-    Both are by outcode. Growth is compared in points, as it passes through 0. Counts of sales may jump in
-    single districts, of which many have few.
+    Returns why the new ones are rejected, None if they are accepted. Growth is compared in points, because
+    it passes through 0. Counts of sales may jump in single districts, as many districts have few sales.
     """
-    for check in (_age, _coverage, _bounds, _middle, _jumps):
+    for check in (_age, _coverage, _bounds, _median, _jumps):
         reason = check(column, old, new)
         if reason is not None:
             return reason
@@ -229,7 +231,7 @@ def _coverage(column: str, old: Mapping[str, Figure], new: Mapping[str, Figure])
 
 
 def _bounds(column: str, old: Mapping[str, Figure], new: Mapping[str, Figure]) -> str | None:
-    del old  # bounds hold whatever was there before
+    del old  # the bounds do not depend on the embedded figures
     low, high = COLUMNS[column].low, COLUMNS[column].high
     for outcode, figure in new.items():
         if not low <= figure.value <= high:
@@ -239,16 +241,17 @@ def _bounds(column: str, old: Mapping[str, Figure], new: Mapping[str, Figure]) -
     return None
 
 
-def _middle(column: str, old: Mapping[str, Figure], new: Mapping[str, Figure]) -> str | None:
+def _median(column: str, old: Mapping[str, Figure], new: Mapping[str, Figure]) -> str | None:
     if _is_growth(column):
         points = [abs(new[outcode].value - old[outcode].value) for outcode in old if outcode in new]
-        if points and median(points) > MIDDLE_POINTS:
-            return f"{column} moved by {median(points):.3g} points in the middle, above {MIDDLE_POINTS:g}."
+        if points and median(points) > MEDIAN_POINTS:
+            return f"{column} moved by a median of {median(points):.3g} points, above {MEDIAN_POINTS:g}."
         return None
     ratios = _ratios(old, new)
-    low, high = MIDDLE_RATIO_OF_SALES if _is_count(column) else MIDDLE_RATIO
+    low, high = MEDIAN_RATIO_OF_COUNTS if _is_count(column) else MEDIAN_RATIO
     if ratios and not low <= median(ratios) <= high:
-        return f"{column} is {median(ratios):.3g} times the embedded one in the middle, not {low} to {high}."
+        ratio = f"{median(ratios):.3g} times the embedded figure"
+        return f"{column} has a median of {ratio}, outside {low} to {high}."
     return None
 
 
@@ -257,11 +260,11 @@ def _jumps(column: str, old: Mapping[str, Figure], new: Mapping[str, Figure]) ->
         return None
     ratios = _ratios(old, new)
     jumped = sum(not 1 / LARGEST_JUMP <= ratio <= LARGEST_JUMP for ratio in ratios)
-    if jumped <= FEW * len(ratios):
+    if jumped <= JUMPING_SHARE * len(ratios):
         return None
     return (
-        f"{column} moved by more than a factor {LARGEST_JUMP:g} in {jumped} of {len(ratios)} districts, "
-        f"above {FEW:.0%}."
+        f"{column} moved by more than a factor of {LARGEST_JUMP:g} in {jumped} of {len(ratios)} districts, "
+        f"above {JUMPING_SHARE:.0%}."
     )
 
 
@@ -274,13 +277,13 @@ def _is_count(column: str) -> bool:
 
 
 def _ratios(old: Mapping[str, Figure], new: Mapping[str, Figure]) -> list[float]:
-    """Give new ÷ embedded of every district that has both, the embedded one above 0."""
+    """Return new ÷ embedded for every district that has both, the embedded figure above 0."""
     both = [(old[outcode].value, new[outcode].value) for outcode in old if outcode in new]
     return [after / before for before, after in both if before > 0]
 
 
 class Merged(NamedTuple):
-    """A table that may replace an earlier one, the columns renewed in it, and why others were not."""
+    """A table to replace an earlier one, its renewed columns, and why other columns were not renewed."""
 
     table: RefreshedTable
     renewed: tuple[str, ...]
@@ -288,7 +291,7 @@ class Merged(NamedTuple):
 
 
 def merge(table: RefreshedTable, earlier: RefreshedTable | None) -> Merged:
-    """Return a source's new table with the columns of its earlier one that it lacks or has older.
+    """Add to a source's new table the earlier table's columns that are missing from it or newer.
 
     Every figure keeps its own vintage.
     """
@@ -304,7 +307,7 @@ def merge(table: RefreshedTable, earlier: RefreshedTable | None) -> Merged:
 
 
 def _older(column: str, old: Mapping[str, Figure], new: Mapping[str, Figure]) -> str | None:
-    """Return a reason where the newest of the new figures is older than the newest of the earlier ones."""
+    """Return a reason if the newest of the new figures is older than the newest of the earlier ones."""
     if not old:
         return None
     before, now = _newest(old.values()), _newest(new.values())
@@ -322,10 +325,10 @@ def _by_column(table: RefreshedTable) -> dict[str, dict[str, Figure]]:
 
 
 def apply(snapshot: Snapshot, table: RefreshedTable) -> Snapshot:
-    """Return the snapshot with a table's columns in place of its own, and the groups rebuilt from them.
+    """Replace columns of a snapshot with those of a table, and rebuild the groups from them.
 
     A column is replaced as a whole: a district without a newer figure has none. A column older than the
-    snapshot's is left, as a stored table may outlive the figures that it was newer than.
+    snapshot's is skipped, because newer embedded figures may ship while a table is stored.
     """
     fresh = {
         column: figures
@@ -344,7 +347,7 @@ def _with(district: District, fresh: Mapping[str, Mapping[str, Figure]]) -> Dist
 
 
 def _dated(group: District, districts: Mapping[str, District]) -> District:
-    """Give a group the vintages of its members: `groups` states the embedded ones."""
+    """Return a group with the oldest vintages of its members, because `groups` states the embedded ones."""
     members = {code: districts[code] for code in group.members}
     figures = {
         name: figure.model_copy(update={"vintage": _oldest(_column(name, members).values())})

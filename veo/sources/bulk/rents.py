@@ -1,7 +1,7 @@
-"""What homes let for: the mean private rents of ONS's Price Index of Private Rents, by borough.
+"""Mean private rents by borough, from ONS's Price Index of Private Rents.
 
-https://www.ons.gov.uk, Open Government Licence v3.0. A workbook a month, of about 18 MB; no rents below
-boroughs are published, and none for the City of London.
+https://www.ons.gov.uk, Open Government Licence v3.0. One workbook a month, of about 18 MB. ONS publishes no
+rents below borough level, and none for the City of London.
 """
 
 import asyncio
@@ -28,7 +28,7 @@ LARGEST = 40 * 2**20
 _PAGE = (
     "/economy/inflationandpriceindices/datasets/priceindexofprivaterentsukmonthlypricestatistics"  # one path
 )
-# The number behind the name of the file follows no order, so that an address cannot be made up.
+# The number at the end of a file name follows no order, so the address cannot be derived from the date.
 _EDITION = re.compile(
     rf'href="(/file\?uri={_PAGE}/(\d{{1,2}})([a-z]{{3,9}})(\d{{4}})/[a-z]{{1,80}}\d*\.xlsx)"'
 )
@@ -50,9 +50,9 @@ _NUMBER = re.compile(r"-?\d{1,9}(\.\d+)?", re.ASCII)
 
 
 class RentFacts(Value):
-    """The mean rents of one borough in GBP a month, and their change in a year in %; None: no source.
+    """The mean rents of one borough in GBP a month, and their change in a year in %; None if unpublished.
 
-    `rent_4bed` is that of homes with four bedrooms or more; `vintage` is the month.
+    `rent_4bed` covers homes with four or more bedrooms; `vintage` is the month.
     """
 
     rent_all: float | None
@@ -65,7 +65,7 @@ class RentFacts(Value):
 
 
 async def read_rents(http: Http, today: date) -> FrozenMap[str, RentFacts]:
-    """Give the rents by borough, each of its newest month in the newest edition until today.
+    """Return the rents by borough, each for its newest month, from the newest edition up to today.
 
     Raises `ProviderError`.
     """
@@ -73,7 +73,7 @@ async def read_rents(http: Http, today: date) -> FrozenMap[str, RentFacts]:
     page = await upstream.blob(_PAGE, types=("text/html",))
     edition = _newest_edition(page.content.decode("utf-8", "replace"), today)
     with SpooledTemporaryFile(max_size=_IN_MEMORY) as file:
-        async with upstream.stream(edition, largest=LARGEST) as chunks:
+        async with upstream.stream(edition, max_bytes=LARGEST) as chunks:
             async for chunk in chunks:
                 file.write(chunk)
         return await asyncio.to_thread(_read, file)  # some ten seconds of decoding
@@ -81,10 +81,10 @@ async def read_rents(http: Http, today: date) -> FrozenMap[str, RentFacts]:
 
 def _newest_edition(page: str, today: date) -> str:
     editions = ((day_of(*match.group(2, 3, 4)), match[1]) for match in _EDITION.finditer(page))
-    known = [(day, path) for day, path in editions if day is not None and day <= today]
-    if not known:
+    published = [(day, path) for day, path in editions if day is not None and day <= today]
+    if not published:
         raise BadAnswer(ONS.name, "the page of the private rents links to no workbook")
-    return max(known)[1]
+    return max(published)[1]
 
 
 def _read(file: IO[bytes]) -> FrozenMap[str, RentFacts]:
@@ -102,7 +102,7 @@ def _rows(file: IO[bytes]) -> Iterator[Sequence[Any]]:
     book = load_workbook(file, read_only=True, data_only=True)
     try:
         sheet = book[_SHEET]
-        sheet.reset_dimensions()  # the size that a sheet states of itself is not to be relied on
+        sheet.reset_dimensions()  # the size stated in a sheet is not reliable
         yield from sheet.iter_rows(values_only=True)
     finally:
         book.close()
@@ -119,8 +119,8 @@ def _boroughs(table: Iterator[Sequence[Any]]) -> FrozenMap[str, RentFacts]:
         month = _month(cells.get(_TIME))
         if borough not in newest or month > newest[borough][0]:
             newest[borough] = month, _facts(cells, month)
-    facts = {borough: found for borough, (_, found) in sorted(newest.items())}
-    if all(found.rent_all is None for found in facts.values()):
+    facts = {borough: rents for borough, (_, rents) in sorted(newest.items())}
+    if all(rents.rent_all is None for rents in facts.values()):
         raise BadAnswer(ONS.name, "the workbook has no rent of a London borough")
     return FrozenMap(facts)
 
@@ -146,7 +146,7 @@ def _facts(cells: dict[str, Any], month: date) -> RentFacts:
 
 
 def _number(cell: object) -> float | None:
-    """Give a number, None for a marker of a missing one; a mixed column may hold numbers as text."""
+    """Return a number, None for the marker of a missing one; a mixed column may hold numbers as text."""
     if cell is None or (isinstance(cell, str) and _MISSING.fullmatch(cell.strip())):
         return None
     if isinstance(cell, str) and _NUMBER.fullmatch(cell.strip()):

@@ -1,7 +1,7 @@
-"""The schools of London: where each is, whom it takes, and what Ofsted found; and which are near a point.
+"""The schools of London with their locations, ages and Ofsted inspections, and those near a point.
 
-Open state-funded and independent schools of Greater London and of a box 5 km around it, so that whoever
-lives at the edge sees both sides. Ofsted's file is of the state-funded ones.
+The table holds open state-funded and independent schools of Greater London and up to 5 km around it, so that
+places at the edge have the schools on both sides. Ofsted's file covers the state-funded ones only.
 """
 
 from collections.abc import Collection, Iterator
@@ -19,15 +19,15 @@ from veo.sources.embedded.walking import point
 from veo.sources.http.client import Http
 
 FEWEST = 2_000
-"""Open schools with a location in London: a register with fewer is not believed."""
+"""Open schools with a location in London; a register with fewer is rejected."""
 
-LEAST_AGAIN = 0.8
-"""The share of the schools with an inspection that need one in a newer file as well."""
+LEAST_COVERAGE = 0.8
+"""The share of the inspected schools that a newer file must cover as well."""
 
 PRIMARY_KM = 2.0
 SECONDARY_KM = 5.0
 MOST = 10
-"""How many schools of a stage are named."""
+"""How many schools of each stage are listed."""
 
 Stage = Literal["primary", "secondary"]
 SECTORS: tuple[Sector, ...] = get_args(Sector)
@@ -41,7 +41,10 @@ _STAGES: dict[Phase, tuple[Stage, ...]] = {
     "All-through": ("primary", "secondary"),
 }
 _PRIMARY_YEARS, _SECONDARY_YEARS = (5, 11), (11, 16)  # ages, of compulsory schooling
-_SOME_PRIMARY, _SOME_SECONDARY = 2, 3  # years: an infant school has two, a prep school to 13 is no secondary
+_SOME_PRIMARY, _SOME_SECONDARY = (
+    2,
+    3,
+)  # years: an infant school has two; a prep school up to 13 is no secondary school
 
 
 class School(Value):
@@ -61,14 +64,14 @@ class School(Value):
 
     @property
     def legacy_grade(self) -> LegacyGrade | None:
-        """Its last overall grade, None where Ofsted gave none."""
+        """Return the last overall grade, None if Ofsted gave none."""
         graded = None if self.inspection is None else self.inspection.graded
         return None if graded is None else graded.overall
 
     def stages(self) -> tuple[Stage, ...]:
-        """Tell what it counts as: by its phase, or where an independent school has none, by its ages.
+        """Return the stages that the school counts for: by its phase, or an independent one by its ages.
 
-        Special and alternative schools, nurseries and sixth forms count as neither.
+        Special and alternative schools, nurseries and sixth forms count for neither.
         """
         if self.phase in _STAGES:
             return _STAGES[self.phase]
@@ -93,10 +96,10 @@ class School(Value):
 
 
 class SchoolTable(Value):
-    """The schools, by URN. `made_at` and the vintages are ISO dates; `gaps` says what is missing.
+    """The schools, in the order of their URNs; `gaps` describes what is missing.
 
-    `ofsted_vintage` is None when there were no inspections to be had; `unknown_grades` counts the grades of
-    that file that are left out.
+    `made_at` and the vintages are ISO dates. `ofsted_vintage` is None if no inspections were available;
+    `unknown_grades` counts the undocumented grades left out of that file.
     """
 
     made_at: str
@@ -108,7 +111,7 @@ class SchoolTable(Value):
 
 
 class NearbySchool(Value):
-    """A school within reach; `stages` are those for which it is, `distance_km` is as the crow flies."""
+    """A school within reach, at a straight-line distance; `stages` lists those that it is in reach for."""
 
     school: School
     distance_km: float
@@ -116,10 +119,10 @@ class NearbySchool(Value):
 
 
 class SchoolsNearby(Value):
-    """The nearest schools: at most `MOST` primaries and `MOST` secondaries, and how many there are in all.
+    """The nearest schools: up to `MOST` primaries and `MOST` secondaries, and the counts of all in reach.
 
-    `count` is of all within reach, an all-through school once; `outstanding` and `good` are those among them
-    whose last overall grade, a legacy one, was that.
+    `count` has each all-through school once; `outstanding` and `good` count the schools whose last overall
+    grade, a legacy one, was that.
     """
 
     schools: tuple[NearbySchool, ...]
@@ -135,8 +138,8 @@ async def read_schools(
 ) -> SchoolTable:
     """Return the schools of the newest register, with the newest inspections.
 
-    Where there are no believable newer ones, the inspections of the `earlier` table stay, with their day.
-    Raises `ProviderError` without a register, or when it is older than the earlier one or has fewer than
+    If no valid newer inspections are available, those of the `earlier` table stay, with their date. Raises
+    `ProviderError` without a register, and for one that is older than the earlier table's or has fewer than
     `fewest` schools in London.
     """
     register = await read_register(http, today, fewest)
@@ -149,27 +152,27 @@ async def read_schools(
     if register.unplaced:
         gaps.insert(0, f"{register.unplaced} open schools of London have no location there.")
     if inspections is not None and inspections.unknown:
-        gaps.append(f"{inspections.unknown} of Ofsted's grades are of no known kind and left out.")
+        gaps.append(f"{inspections.unknown} of Ofsted's grades are undocumented and left out.")
     return _table(register, inspections, today, gaps)
 
 
 async def _inspections(
     http: Http, today: date, register: Register, earlier: SchoolTable | None
 ) -> tuple[Inspections | None, str | None]:
-    """Return the newest believable inspections, and what is missing of newer ones."""
+    """Return the newest valid inspections, and why no newer ones are available."""
     urns = {entry.urn for entry in register.entries}
     kept = _kept(earlier, urns)
     try:
-        found = await read_inspections(http, today, urns)
-        _check(found, kept)
+        newest = await read_inspections(http, today, urns)
+        _check(newest, kept)
     except ProviderError as error:
         still = "No inspections" if kept is None else f"The inspections are still those as at {kept.day}"
         return kept, f"{still}: {error}."
-    return found, None
+    return newest, None
 
 
 def _kept(earlier: SchoolTable | None, urns: Collection[int]) -> Inspections | None:
-    """Return the inspections of an earlier table, of the schools that the register still has."""
+    """Return the inspections of an earlier table, without schools that the register no longer has."""
     if earlier is None or earlier.ofsted_vintage is None:
         return None
     by_urn = {
@@ -180,22 +183,22 @@ def _kept(earlier: SchoolTable | None, urns: Collection[int]) -> Inspections | N
     return Inspections(date.fromisoformat(earlier.ofsted_vintage), by_urn, earlier.unknown_grades)
 
 
-def _check(found: Inspections, kept: Inspections | None) -> None:
+def _check(newest: Inspections, kept: Inspections | None) -> None:
     """Raise `BadAnswer` for inspections that are older than the kept ones, or lack many of their schools."""
     if kept is None:
         return
-    if found.day < kept.day:
-        raise BadAnswer(OFSTED.name, f"the newest file is as at {found.day}")
-    again = sum(urn in found.by_urn for urn in kept.by_urn)
-    if again < LEAST_AGAIN * len(kept.by_urn):
+    if newest.day < kept.day:
+        raise BadAnswer(OFSTED.name, f"the newest file is as at {newest.day}")
+    again = sum(urn in newest.by_urn for urn in kept.by_urn)
+    if again < LEAST_COVERAGE * len(kept.by_urn):
         reason = f"inspections of {again:,} of the {len(kept.by_urn):,} schools that had one"
-        raise BadAnswer(OFSTED.name, f"the file as at {found.day} has {reason}, below {LEAST_AGAIN:.0%}")
+        raise BadAnswer(OFSTED.name, f"the file as at {newest.day} has {reason}, below {LEAST_COVERAGE:.0%}")
 
 
 def _table(
     register: Register, inspections: Inspections | None, today: date, gaps: Collection[str]
 ) -> SchoolTable:
-    found = {} if inspections is None else inspections.by_urn
+    by_urn = {} if inspections is None else inspections.by_urn
     return SchoolTable(
         made_at=today.isoformat(),
         gias_vintage=register.day.isoformat(),
@@ -203,7 +206,7 @@ def _table(
         unknown_grades=0 if inspections is None else inspections.unknown,
         gaps=tuple(gaps),
         schools=tuple(
-            School(**entry._asdict(), inspection=found.get(entry.urn)) for entry in register.entries
+            School(**entry._asdict(), inspection=by_urn.get(entry.urn)) for entry in register.entries
         ),
     )
 
@@ -211,15 +214,15 @@ def _table(
 def near(
     table: SchoolTable, location: Location, *, sectors: Collection[Sector] = SECTORS, most: int = MOST
 ) -> SchoolsNearby:
-    """Give the primaries within `PRIMARY_KM` and the secondaries within `SECONDARY_KM`, nearest first."""
+    """Return the primaries within `PRIMARY_KM` and the secondaries within `SECONDARY_KM`, nearest first."""
     within = sorted(
-        _within(table, location, sectors), key=lambda found: (found.distance_km, found.school.urn)
+        _within(table, location, sectors), key=lambda nearby: (nearby.distance_km, nearby.school.urn)
     )
-    stages = {stage: [found for found in within if stage in found.stages] for stage in _REACH}
-    named = {found.school.urn for ranked in stages.values() for found in ranked[:most]}
-    grades = [found.school.legacy_grade for found in within]
+    stages = {stage: [nearby for nearby in within if stage in nearby.stages] for stage in _REACH}
+    listed = {nearby.school.urn for ranked in stages.values() for nearby in ranked[:most]}
+    grades = [nearby.school.legacy_grade for nearby in within]
     return SchoolsNearby(
-        schools=tuple(found for found in within if found.school.urn in named),
+        schools=tuple(nearby for nearby in within if nearby.school.urn in listed),
         count=len(within),
         primary_count=len(stages["primary"]),
         secondary_count=len(stages["secondary"]),
@@ -231,8 +234,8 @@ def near(
 def _within(table: SchoolTable, location: Location, sectors: Collection[Sector]) -> Iterator[NearbySchool]:
     centre = point(location)
     for school in table.schools:
-        there = point(school.location)
-        km = hypot(there.x - centre.x, there.y - centre.y)
+        position = point(school.location)
+        km = hypot(position.x - centre.x, position.y - centre.y)
         if km <= SECONDARY_KM and school.sector in sectors:
             stages = tuple(stage for stage in school.stages() if km <= _REACH[stage])
             if stages:

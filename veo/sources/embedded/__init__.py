@@ -1,1 +1,1 @@
-"""The tables that ship with Veo, and what is answered from them."""
+"""The tables that ship with Veo, and the lookups and models that read them."""

@@ -1,7 +1,7 @@
-"""THE table of the embedded figures: what each numeric column of `areas.csv` measures, and who says so.
+"""The embedded figures: what each numeric column of `areas.csv` measures, and its source.
 
-`veo/data/SOURCES.md` tells the same at length. Rents, price growth and recorded crime describe the
-borough of a district, not the district.
+`veo/data/SOURCES.md` has the details. Rents, price growth and recorded crime describe the borough of a
+district, not the district itself.
 """
 
 from dataclasses import dataclass
@@ -10,19 +10,19 @@ from typing import Literal
 from veo.models import Level
 
 Combine = Literal["residents", "rated schools", "area", "sum", "least"]
-"""How a group of districts gets one number from its members'.
+"""How a group of districts combines the figures of its members.
 
-`residents` and `rated schools`: the mean weighted by these, over the members that have the figure.
-`area`: the mean weighted by area, and `sum`: both need every member, or they would understate.
+`residents` and `rated schools`: the mean weighted by that count, over the members that have the figure.
+`area`: the mean weighted by area. `sum`: the total. Both need every member, or they would understate.
 `least`: the smallest.
 """
 
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """One measured thing: its provenance, the range a cell may have and how a group combines it.
+    """One figure: its unit and source, the range that a cell may have, and how a group combines it.
 
-    `digits` is the number of decimals the source gives (0: a whole number).
+    `digits` is the number of decimals in the source (0: a whole number).
     """
 
     unit: str
@@ -101,7 +101,7 @@ COLUMNS: dict[str, Column] = {
     "min_zone": _STATIONS.column("fare zone", 1, 9, combine="least"),
 }
 
-AREAS = (
+AREA_COLUMNS = (
     *("outcode", "name", "neighbourhoods", "borough", "boroughs", "lat", "lng"),
     *("food_venues_note", "nearest_station", *COLUMNS),
 )

@@ -1,11 +1,11 @@
-"""Groups of districts that people say as one place (SW1 is SW1A, SW1E …): modelled from their members."""
+"""Groups of districts that people treat as one place (SW1 is SW1A, SW1E …), modelled from their members."""
 
 from collections.abc import Iterable, Mapping, Sequence
 
 from veo.models import District, Figure, FrozenMap, Location
 from veo.sources.embedded.columns import COLUMNS, Column
 
-# Everyday labels, in common usage; `E1` and `N1` are not here, being districts of their own.
+# Everyday labels in common use. `E1` and `N1` are missing because they are districts themselves.
 NAMES = {
     "EC1": "Clerkenwell & Finsbury",
     "EC2": "Bishopsgate & Shoreditch",
@@ -16,19 +16,19 @@ NAMES = {
     "WC1": "Bloomsbury",
     "WC2": "Covent Garden & Strand",
 }
-"""Each group and its name for readers."""
+"""The display name of each group."""
 
 _SMALLEST_SHARE = 0.02
 
 
 def groups(districts: Mapping[str, District]) -> FrozenMap[str, District]:
-    """Give every group that has members: those whose outcode is the group's code and one letter.
+    """Return every group with members: the districts whose outcode is the group's code and one letter.
 
-    Every figure is tagged modelled and keeps its source. A group has no nearest station: its members
-    have different ones.
+    Every figure is tagged as modelled and keeps its source. A group has no nearest station, because its
+    members have different ones.
     """
-    found = {group: [d for code, d in districts.items() if _belongs(code, group)] for group in NAMES}
-    return FrozenMap({group: _merge(group, members) for group, members in found.items() if members})
+    grouped = {group: [d for code, d in districts.items() if _belongs(code, group)] for group in NAMES}
+    return FrozenMap({group: _merge(group, members) for group, members in grouped.items() if members})
 
 
 def _belongs(code: str, group: str) -> bool:
@@ -53,7 +53,7 @@ def _merge(group: str, members: Sequence[District]) -> District:
 
 
 def _mean(weighted: Iterable[tuple[float, float]]) -> float:
-    """Give the mean of (value, weight) pairs."""
+    """Return the mean of (value, weight) pairs."""
     pairs = list(weighted)
     return sum(value * weight for value, weight in pairs) / sum(weight for _, weight in pairs)
 
@@ -72,11 +72,11 @@ def _boroughs(members: Sequence[District]) -> dict[str, float]:
 
 
 def _figure(name: str, column: Column, members: Sequence[District]) -> Figure | None:
-    """Combine one column; None when too few members have it."""
-    known = [figure for member in members if (figure := member.figures.get(name)) is not None]
-    censored = [figure for figure in known if figure.censored]
-    # A sum of some bounds and some counts is neither, and would rank a busy group among the quietest.
-    if censored and len(censored) < len(known):
+    """Combine one column; return None when too few members have it."""
+    figures = [figure for member in members if (figure := member.figures.get(name)) is not None]
+    censored = [figure for figure in figures if figure.censored]
+    # A sum of upper bounds and counts is neither, and would rank a busy group among the quietest.
+    if censored and len(censored) < len(figures):
         return None
     value = _combine(name, column, members)
     if value is None:
@@ -92,18 +92,18 @@ def _figure(name: str, column: Column, members: Sequence[District]) -> Figure | 
 
 
 def _rounded(value: float, digits: int) -> int | float:
-    return round(value, digits) + 0.0 if digits else round(value)  # the sum makes 0.0 of -0.0
+    return round(value, digits) + 0.0 if digits else round(value)  # + 0.0 turns -0.0 into 0.0
 
 
 def _combine(name: str, column: Column, members: Sequence[District]) -> float | None:
-    known = [(value, member) for member in members if (value := member.number(name)) is not None]
-    if not known or (column.combine in {"sum", "area"} and len(known) < len(members)):
+    values = [(value, member) for member in members if (value := member.number(name)) is not None]
+    if not values or (column.combine in {"sum", "area"} and len(values) < len(members)):
         return None
     if column.combine == "sum":
-        return sum(value for value, _ in known)
+        return sum(value for value, _ in values)
     if column.combine == "least":
-        return min(value for value, _ in known)
-    return _mean((value, _weight(column, member)) for value, member in known)
+        return min(value for value, _ in values)
+    return _mean((value, _weight(column, member)) for value, member in values)
 
 
 def _weight(column: Column, member: District) -> float:

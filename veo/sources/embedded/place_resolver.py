@@ -1,7 +1,7 @@
-"""What somebody typed, resolved to a place: a destination, a station, an outcode, a group or a postcode.
+"""Resolve typed text to a place: a destination, a station, an outcode, a group or a postcode.
 
-Case, accents, punctuation and extra spaces do not matter. A full postcode stands at its district's
-centroid: Veo embeds no table of postcodes.
+Case, accents, punctuation and extra spaces do not matter. A full postcode is placed at the centroid of its
+district, because Veo embeds no table of postcodes.
 """
 
 import re
@@ -12,6 +12,7 @@ from unicodedata import combining, normalize
 from veo.errors import InvalidQuestion, NotFound, UnknownPlace
 from veo.models import Destination, District, Place, Station
 from veo.sources.embedded.snapshot import Snapshot
+from veo.sources.postcode_patterns import OUTWARD, compact_code
 
 ALIASES = {
     "kcl": ("kings", "kings college"),
@@ -34,65 +35,61 @@ ALIASES = {
     "heathrow": ("heathrow airport", "lhr"),
     "london-city-airport": ("city airport", "lcy"),
 }
-"""Other names of destinations, by id, in the form that `_plain` gives."""
+"""Other names of destinations, by id, as `_plain` writes them."""
 
-# The inward letters are those that Royal Mail uses; the district decides whether the outward part exists.
-_POSTCODE = re.compile(r"([A-Z]{1,2}[0-9][A-Z0-9]?)([0-9][ABD-HJLNP-UW-Z]{2})")
+# Royal Mail uses only these inward letters. Whether the outward part exists is decided by the districts.
+_POSTCODE = re.compile(rf"({OUTWARD})([0-9][ABD-HJLNP-UW-Z]{{2}})")
 FULL_POSTCODE = "a full UK postcode such as E1 6AN"
-_SHOWN = 60
+_LONGEST_QUOTE = 60  # characters of a rejected text
 _SUGGESTIONS = 3
 
 
 class Places:
-    """Every place of a snapshot by every name it has."""
+    """The places of a snapshot, found by any of their names."""
 
     def __init__(self, snapshot: Snapshot) -> None:
         self._outcodes = snapshot.districts
-        self._districts = {**snapshot.districts, **snapshot.groups}
-        self._areas = {code: _area_place(district) for code, district in self._districts.items()}
-        self._named: dict[str, Place] = {}
+        areas = {**snapshot.districts, **snapshot.groups}
+        self._areas = {code: _area_place(district) for code, district in areas.items()}
+        self._by_name: dict[str, Place] = {}
         destinations = {_plain(place.name): place for place in snapshot.destinations.values()}
         for station in snapshot.stations.values():
             name = _plain(station.name)
             twin = destinations.get(name)
             place = _destination_place(twin) if twin else _station_place(station)
-            self._named[name] = self._named[f"{name} station"] = place
-        # Destinations come last: where both have a name (Birkbeck), it means the destination.
+            self._by_name[name] = self._by_name[f"{name} station"] = place
+        # Destinations come last: a name that a station shares (Birkbeck) means the destination.
         for destination in snapshot.destinations.values():
             for name in _names(destination):
-                self._named[name] = _destination_place(destination)
+                self._by_name[name] = _destination_place(destination)
 
     def destination(self, text: str, field: str = "destination") -> Place:
         """Resolve one end of a journey.
 
-        Raises `UnknownPlace` for `field` with up to three nearest names.
+        Raises `UnknownPlace`, which names `field` and up to three similar names.
         """
-        compact = _compact(text)
-        place = self._named.get(_plain(text)) or self._areas.get(compact) or self._at_postcode(compact)
+        compact = compact_code(text)
+        place = self._by_name.get(_plain(text)) or self._areas.get(compact) or self._at_postcode(compact)
         if place is None:
             raise UnknownPlace(field, text, self._nearest(text))
         return place
 
-    def district(self, code: str) -> District:
-        """Give a district or a group by its code; raises `NotFound`."""
-        return self._districts[self.canonical_area(code)]
-
     def canonical_area(self, text: str) -> str:
-        """Give the code of a known district or group as it is written (`e15 ` → `E15`); raises `NotFound`."""
-        code = _compact(text)
-        if code not in self._districts:
+        """Return the canonical code of a district or group (`e15 ` → `E15`), or raise `NotFound`."""
+        code = compact_code(text)
+        if code not in self._areas:
             raise NotFound(f"Invalid area code: {_shown(text)} not found")
         return code
 
     def canonical_postcode(self, text: str, field: str = "postcode", accepted: str = FULL_POSTCODE) -> str:
-        """Give a full postcode of a London district as it is written (`e16an` → `E1 6AN`).
+        """Return the canonical form of a full London postcode (`e16an` → `E1 6AN`).
 
-        Raises `InvalidQuestion` for `field` when it is malformed, saying what is `accepted`, and `NotFound`
-        when it lies elsewhere.
+        Raises `InvalidQuestion`, which names `field` and the `accepted` form, for a malformed postcode, and
+        `NotFound` for one outside London's districts.
         """
-        match = _POSTCODE.fullmatch(_compact(text))
+        match = _POSTCODE.fullmatch(compact_code(text))
         if match is None:
-            raise InvalidQuestion(f"{field}: {text[:_SHOWN]!r} is not {accepted}")
+            raise InvalidQuestion(f"{field}: {text[:_LONGEST_QUOTE]!r} is not {accepted}")
         if match[1] not in self._outcodes:
             raise NotFound(
                 f"Postcode {match[1]} {match[2]} not found: Veo covers London's postcode districts, "
@@ -108,11 +105,11 @@ class Places:
         return Place(code=code, label=code, location=self._outcodes[match[1]].location, kind="postcode")
 
     def _nearest(self, text: str) -> tuple[str, ...]:
-        """Give the names nearest to a text; comparing is slow, so only its beginning is compared."""
-        known = {name: place.label for name, place in self._named.items()}
-        known |= {code.lower(): code for code in self._areas}
-        near = get_close_matches(_plain(text[:_SHOWN]), known, n=2 * _SUGGESTIONS)
-        return tuple(dict.fromkeys(known[name] for name in near))[:_SUGGESTIONS]
+        """Return the names most similar to the start of a text; comparing all of it could be slow."""
+        labels = {name: place.label for name, place in self._by_name.items()}
+        labels |= {code.lower(): code for code in self._areas}
+        matches = get_close_matches(_plain(text[:_LONGEST_QUOTE]), labels, n=2 * _SUGGESTIONS)
+        return tuple(dict.fromkeys(labels[name] for name in matches))[:_SUGGESTIONS]
 
 
 def _plain(text: str) -> str:
@@ -122,14 +119,9 @@ def _plain(text: str) -> str:
     return " ".join(re.findall(r"[^\W_]+", joined))
 
 
-def _compact(text: str) -> str:
-    """Write a code or postcode in capitals, without spaces."""
-    return "".join(text.split()).upper()
-
-
 def _shown(text: str) -> str:
-    """Quote a text in a message that any encoding of the answer can carry."""
-    return text.strip().upper()[:_SHOWN].encode(errors="replace").decode()
+    """Return a text for a message, without characters that UTF-8 cannot encode."""
+    return text.strip().upper()[:_LONGEST_QUOTE].encode(errors="replace").decode()
 
 
 def _names(destination: Destination) -> Iterator[str]:
@@ -145,7 +137,7 @@ def _destination_place(destination: Destination) -> Place:
 
 
 def _station_place(station: Station) -> Place:
-    code = f"{_plain(station.name)} station".replace(" ", "-")  # no destination's id ends so
+    code = f"{_plain(station.name)} station".replace(" ", "-")  # no destination id ends with -station
     return Place(code=code, label=station.name, location=station.location, kind="destination")
 
 

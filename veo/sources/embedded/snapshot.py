@@ -1,6 +1,6 @@
 """The figures that ship with Veo: districts, stations, links and destinations, checked cell by cell.
 
-They are what Veo answers from with nothing configured. `veo/data/SOURCES.md` says where they come from.
+Veo answers from them when no live source is configured. `veo/data/SOURCES.md` states their sources.
 """
 
 import re
@@ -11,8 +11,9 @@ from typing import Literal, get_args
 
 from veo.models import Destination, District, Figure, FrozenMap, Location, Mode, Station, Value
 from veo.sources.embedded.checked_csv import DataFault, Row, read
-from veo.sources.embedded.columns import AREAS, COLUMNS
+from veo.sources.embedded.columns import AREA_COLUMNS, COLUMNS
 from veo.sources.embedded.district_groups import groups
+from veo.sources.postcode_patterns import OUTCODE
 
 Basis = Literal["timetable", "tfl-walk", "estimated"]
 Kind = Literal["university", "work", "airport", "leisure"]
@@ -21,19 +22,18 @@ _MODES: tuple[Mode, ...] = get_args(Mode)
 _BASES: tuple[Basis, ...] = get_args(Basis)
 _KINDS: tuple[Kind, ...] = get_args(Kind)
 
-_OUTCODE = re.compile(r"[A-Z]{1,2}\d{1,2}[A-Z]?", re.ASCII)
 _SHARE = re.compile(r"([^:]+):([01]\.\d\d)", re.ASCII)
-_MOST_SHARES = 1.02  # shares are rounded to two decimals each
+_LARGEST_SUM = 1.02  # above 1, as each share is rounded to two decimals
 
 _LONDON = ((51.28, 51.70), (-0.52, 0.34))
 _COMMUTING = ((51.2, 51.8), (-1.0, 0.4))  # lines and campuses reach beyond London
 
 
 class Link(Value):
-    """Two neighbouring stations on one line, both ways, or a walk between them (line `Walk`).
+    """Two neighbouring stations on one line, in both directions, or a walk between them (line `Walk`).
 
-    `minutes` are in the vehicle, without boarding; `basis` says whether they come from a timetable, from
-    TfL's interchange walks, or were estimated from the distance.
+    `minutes` are spent in the vehicle, without boarding; `basis` says whether they come from a timetable,
+    from TfL's interchange walks, or from an estimate by distance.
     """
 
     start: str
@@ -46,7 +46,7 @@ class Link(Value):
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """Everything embedded; `groups` are modelled from `districts` (see `district_groups`)."""
+    """All embedded tables; `groups` are modelled from `districts` (see `district_groups`)."""
 
     districts: FrozenMap[str, District]
     groups: FrozenMap[str, District]
@@ -56,9 +56,9 @@ class Snapshot:
 
 
 def load(folder: Path | None = None) -> Snapshot:
-    """Read and check the embedded tables; the packaged ones unless a folder is given.
+    """Read and check the embedded tables, by default the packaged ones.
 
-    Raises `DataFault` (a `ValueError`) naming file, row, column and the accepted form.
+    Raises `DataFault` (a `ValueError`), which names file, row, column and the accepted form.
     """
     folder = folder or Path(__file__).parents[2] / "data"
     stations = _stations(folder / "stations.csv")
@@ -80,14 +80,14 @@ def _stations(path: Path) -> FrozenMap[str, Station]:
 
 def _station(row: Row) -> Station:
     row.zones("zone")
-    if not set(row.several("modes")) <= set(_MODES):
+    if not set(row.texts("modes")) <= set(_MODES):
         raise row.fault("modes", f"some of {', '.join(_MODES)}, separated by |")
     return Station(
         name=row.key,
         location=_location(row, _COMMUTING),
         zone=row.cells["zone"],
-        lines=row.several("lines"),
-        modes=tuple(mode for mode in _MODES if mode in row.several("modes")),
+        lines=row.texts("lines"),
+        modes=tuple(mode for mode in _MODES if mode in row.texts("modes")),
     )
 
 
@@ -155,11 +155,11 @@ def _destination(row: Row) -> Destination:
 
 
 def _districts(path: Path, stations: FrozenMap[str, Station]) -> FrozenMap[str, District]:
-    return FrozenMap({row.key: _district(row, stations) for row in read(path, AREAS, ("outcode",))})
+    return FrozenMap({row.key: _district(row, stations) for row in read(path, AREA_COLUMNS, ("outcode",))})
 
 
 def _district(row: Row, stations: FrozenMap[str, Station]) -> District:
-    if not _OUTCODE.fullmatch(row.key):
+    if not OUTCODE.fullmatch(row.key):
         raise row.fault("outcode", "an outcode such as E15 or SW1A")
     station = row.cells["nearest_station"] or None
     if station is not None and station not in stations:
@@ -167,7 +167,7 @@ def _district(row: Row, stations: FrozenMap[str, Station]) -> District:
     return District(
         code=row.key,
         name=row.text("name"),
-        neighbourhoods=row.several("neighbourhoods"),
+        neighbourhoods=row.texts("neighbourhoods"),
         borough=row.text("borough"),
         boroughs=_boroughs(row),
         location=_location(row, _LONDON),
@@ -184,19 +184,19 @@ def _required(row: Row, name: str) -> float:
 
 
 def _boroughs(row: Row) -> FrozenMap[str, float]:
-    matches = [_SHARE.fullmatch(part) for part in row.several("boroughs")]
+    matches = [_SHARE.fullmatch(part) for part in row.texts("boroughs")]
     shares = {match[1]: float(match[2]) for match in matches if match}
     if len(shares) < len(matches) or row.cells["borough"] not in shares:
         raise row.fault("boroughs", "the borough and others, each once, as Name:0.66 separated by |")
-    if max(shares.values()) > 1 or sum(shares.values()) > _MOST_SHARES:
-        raise row.fault("boroughs", f"shares of which the sum is at most {_MOST_SHARES}")
+    if max(shares.values()) > 1 or sum(shares.values()) > _LARGEST_SUM:
+        raise row.fault("boroughs", f"shares of which the sum is at most {_LARGEST_SUM}")
     return FrozenMap(shares)
 
 
 def _figures(row: Row) -> FrozenMap[str, Figure]:
     figures = {}
     for name, column in COLUMNS.items():
-        if name == "min_zone":  # several zones are those of a boundary: the cheapest fare counts
+        if name == "min_zone":  # a station at a boundary has several zones: the cheapest counts
             value: float | None = min(row.zones(name), default=None)
         else:
             value = row.number(name, column.low, column.high, column.digits)

@@ -1,1 +1,1 @@
-"""The HTTP client of the providers, and how an answer is judged and cleaned."""
+"""The HTTP client that all providers share, and how it checks and sanitises their answers."""

@@ -1,7 +1,7 @@
-"""How every provider is asked: a time limit, retries, a rate, a breaker and a cap on the size of an answer.
+"""Call providers with time limits, retries, rate limits, a circuit breaker and a cap on the answer's size.
 
-Whatever goes wrong is one of `Unavailable`, `RateLimited`, `BadAnswer` and `NotFoundThere`. Query strings and
-headers may hold a key: they appear in no error and in no log.
+Every failure is an `Unavailable`, `RateLimited`, `BadAnswer` or `NotFoundThere`. Query strings and headers
+may hold a key: they appear in no error and in no log.
 """
 
 import asyncio
@@ -19,36 +19,35 @@ from typing import TYPE_CHECKING, Any, Literal, TypeVar
 from veo import __version__
 from veo.cache.breaker import Breaker
 from veo.errors import BadAnswer, NotAsked, NotFoundThere, ProviderError, RateLimited, Unavailable
-from veo.sources.http.deadline import TELLING, deadline, next_wait, until
-from veo.sources.http.provider import Blob, Observed, Params, Provider, Reply
-from veo.sources.http.status import decoded, failure
+from veo.sources.http.deadline import MIN_COUNTED_TRY, deadline, finite_deadline, retry_delay
+from veo.sources.http.provider import Blob, CallStats, JsonAnswer, Params, Provider
+from veo.sources.http.status import decode_json, error_for_status
 
-if TYPE_CHECKING:  # imported at the first call: who is answered from the cache needs no client
+if TYPE_CHECKING:  # imported at the first call: answers from the cache need no client
     import httpx
     from aiolimiter import AsyncLimiter
 
 T = TypeVar("T")
 
-LONGEST_REST = 300.0  # seconds that a Retry-After may ask for
+MAX_RETRY_AFTER = 300.0  # seconds: a longer Retry-After is cut to this
 STREAM_LIMIT = 900.0  # seconds for a whole file
-
 
 for _noisy in ("httpx", "httpcore"):  # they log whole addresses, which may hold a key
     logging.getLogger(_noisy).setLevel(logging.WARNING)
 
 
 def preload() -> None:
-    """Import what the first call would import."""
+    """Import now what the first call would import."""
     for name in ("aiolimiter", "httpx", "stamina", "stamina.instrumentation"):
         import_module(name)
 
 
-made: ContextVar[dict[str, int]] = ContextVar("made")
-"""Where the calls of what is under way are added up, by provider, for whoever wants to know."""
+call_counts: ContextVar[dict[str, int]] = ContextVar("call_counts")
+"""The number of calls by provider in the current context, counted when a dict is set."""
 
 
 class Http:
-    """The client that all providers share. `addresses` replaces the bases of providers by name."""
+    """The client that all providers share; `addresses` replaces base addresses by provider name."""
 
     def __init__(self, addresses: Mapping[str, str] | None = None) -> None:
         self._addresses = dict(addresses or {})
@@ -56,43 +55,43 @@ class Http:
         self._bound: tuple[asyncio.AbstractEventLoop, httpx.AsyncClient] | None = None
 
     def upstream(self, provider: Provider) -> "Upstream":
-        """Give the one way to a provider: its rate and its breaker hold for all who ask it."""
+        """Return the one upstream of a provider, so that all callers share its limits and its breaker."""
         if provider.name not in self._upstreams:
             base = self._addresses.get(provider.name, provider.base).rstrip("/")
             self._upstreams[provider.name] = Upstream(provider, base, self.client)
         return self._upstreams[provider.name]
 
     def upstreams(self) -> "tuple[Upstream, ...]":
-        """Give every provider that may be asked."""
+        """Return every upstream created so far."""
         return tuple(self._upstreams.values())
 
     def client(self) -> "httpx.AsyncClient":
-        """Give the client of the running loop: connections cannot outlive theirs."""
+        """Return the client of the running loop: connections cannot outlive their loop."""
         import httpx  # noqa: PLC0415 - see above
 
         loop = asyncio.get_running_loop()
         if self._bound is None or self._bound[0] is not loop:
             agent = {"User-Agent": f"veo/{__version__} (London area recommendations)"}
-            # a try has a time limit of its own, above connecting and reading: see `Upstream._timed`
+            # no httpx timeouts: `Upstream._one_try` limits connecting and reading together
             client = httpx.AsyncClient(headers=agent, timeout=httpx.Timeout(None), trust_env=False)
             self._bound = loop, client
         return self._bound[1]
 
     async def close(self) -> None:
         """Close the connections; safe to call twice."""
-        bound, self._bound = self._bound, None  # first: who tries again meanwhile must not meet a closed one
+        bound, self._bound = self._bound, None  # first: a concurrent call must not get a closed client
         if bound is not None and bound[0] is asyncio.get_running_loop():
             await bound[1].aclose()
 
 
 class Upstream:
-    """The way to one provider. Every call raises `ProviderError`s only."""
+    """Calls to one provider, which raise only `ProviderError`s."""
 
     def __init__(self, provider: Provider, base: str, client: "Callable[[], httpx.AsyncClient]") -> None:
-        self.provider, self.seen = provider, Observed()
+        self.provider, self.stats = provider, CallStats()
         self._base, self._client = base, client
-        self._breaker, self._probing, self._rest_until = Breaker(), False, -math.inf
-        self._turns: _Turns | None = None
+        self._breaker, self._probing, self._paused_until = Breaker(), False, -math.inf
+        self._limits: _Limits | None = None
 
     async def json(
         self,
@@ -104,95 +103,99 @@ class Upstream:
         body: Any = None,
         form: Mapping[str, str] | None = None,
         accept: Collection[int] = (HTTPStatus.OK,),
-        unsure: frozenset[int] = frozenset(),
-    ) -> Reply:
-        """Give a JSON answer whose status is one of `accept`; `unsure` goes beside that of the provider."""
+        possibly_valid: frozenset[int] = frozenset(),
+    ) -> JsonAnswer:
+        """Return a JSON answer whose status is in `accept`.
+
+        `possibly_valid` adds statuses to those of the provider.
+        """
         request = partial(self._request, method, path, params, headers=headers, json=body, data=form)
-        with self._judged(unsure):
-            status, _, content = await self._whole(request, accept, unsure)
+        with self._recorded(possibly_valid):
+            status, _, content = await self._fetch(request, accept, possibly_valid)
             try:
-                return Reply(status, decoded(content))
+                return JsonAnswer(status, decode_json(content))
             except ValueError:  # its message quotes the answer
                 raise BadAnswer(self.provider.name, "the answer is not JSON", status) from None
 
     async def blob(self, path: str, *, params: Params | None = None, types: Collection[str]) -> Blob:
-        """Give an answer as it is, if its content type is one of `types`."""
+        """Return an answer undecoded if its content type is in `types`."""
         request = partial(self._request, "GET", path, params)
-        with self._judged():
-            status, kind, content = await self._whole(request, (HTTPStatus.OK,))
-            if kind not in types:
+        with self._recorded():
+            status, content_type, content = await self._fetch(request, (HTTPStatus.OK,))
+            if content_type not in types:
                 raise BadAnswer(self.provider.name, f"the answer is not {' or '.join(types)}", status)
-            return Blob(kind, content)
+            return Blob(content_type, content)
 
     @asynccontextmanager
-    async def stream(self, path: str, *, largest: int) -> AsyncIterator[AsyncIterator[bytes]]:
-        """Give a file in pieces, at most `largest` bytes of it; only its beginning is tried again."""
+    async def stream(self, path: str, *, max_bytes: int) -> AsyncIterator[AsyncIterator[bytes]]:
+        """Stream a file of at most `max_bytes` in pieces; only opening it is retried."""
         request = partial(self._request, "GET", path, None, timeout=self.provider.timeout)
-        longest = asyncio.get_running_loop().time() + STREAM_LIMIT
-        with self._judged():
+        end = asyncio.get_running_loop().time() + STREAM_LIMIT
+        with self._recorded():
             try:
-                async with asyncio.timeout_at(min(longest, deadline.get())) as limit, self._turn():
-                    response = await self._again(partial(self._begun, request, (HTTPStatus.OK,)))
+                async with asyncio.timeout_at(min(end, deadline.get())) as limit, self._slot():
+                    response = await self._with_retries(partial(self._open, request, (HTTPStatus.OK,)))
                     try:
-                        yield self._pieces(response, largest)
+                        yield self._pieces(response, max_bytes)
                     finally:
                         await response.aclose()
             except TimeoutError:
                 if not limit.expired():
-                    raise  # of whoever reads the pieces
-                raise self._late(STREAM_LIMIT, told=longest <= deadline.get()) from None
-            except ValueError as error:  # of whoever reads the pieces
+                    raise  # raised by the reader of the pieces
+                raise self._timeout_error(STREAM_LIMIT, counts=end <= deadline.get()) from None
+            except ValueError as error:  # raised by the reader of the pieces
                 reason = f"the file is not as documented: {type(error).__name__}"
                 raise BadAnswer(self.provider.name, reason, HTTPStatus.OK) from error
 
     def state(self) -> Literal["unasked", "up", "down"]:
-        """Tell how the last call ended."""
-        if self.seen.error is not None:
+        """Return the state of the provider after its last call."""
+        if self.stats.error is not None:
             return "down"
-        return "unasked" if self.seen.seconds is None else "up"
+        return "unasked" if self.stats.seconds is None else "up"
 
-    # ---- a call: all its tries -----------------------------------------------------------------------
+    # ---- one call, with all its tries ----------------------------------------------------------------
 
-    async def _whole(
+    async def _fetch(
         self,
         request: "Callable[[], httpx.Request]",
         accept: Collection[int],
-        unsure: frozenset[int] = frozenset(),
+        possibly_valid: frozenset[int] = frozenset(),
     ) -> tuple[int, str, bytes]:
-        return await self._again(partial(self._timed, partial(self._read, request, accept)), unsure)
+        once = partial(self._one_try, partial(self._read, request, accept))
+        return await self._with_retries(once, possibly_valid)
 
     @contextmanager
-    def _judged(self, unsure: frozenset[int] = frozenset()) -> Iterator[None]:
-        """Keep calls from a provider that rests; learn from how this one ends."""
+    def _recorded(self, possibly_valid: frozenset[int] = frozenset()) -> Iterator[None]:
+        """Reject the call if the provider is paused or its breaker open, else record its outcome."""
         import httpx  # noqa: PLC0415 - see above
 
         began = asyncio.get_running_loop().time()
         with self._admitted(began):
-            self.seen.calls += 1
-            if (tally := made.get(None)) is not None:
-                tally[self.provider.name] = tally.get(self.provider.name, 0) + 1
+            self.stats.calls += 1
+            if (counts := call_counts.get(None)) is not None:
+                counts[self.provider.name] = counts.get(self.provider.name, 0) + 1
             try:
                 yield
             except httpx.HTTPError as error:
                 reason = f"the connection failed ({type(error).__name__})"
                 kind = NotAsked if isinstance(error, httpx.ConnectError) else Unavailable
-                raise self.failed(kind(self.provider.name, reason)) from None
+                raise self.record_failure(kind(self.provider.name, reason)) from None
             except NotFoundThere:
-                self._answered(began)
+                self._record_success(began)
                 raise
             except ProviderError as error:
-                if error.status not in unsure:
-                    self.failed(error)
+                if error.status not in possibly_valid:
+                    self.record_failure(error)
                 raise error from error.__cause__
             else:
-                self._answered(began)
+                self._record_success(began)
 
     @contextmanager
     def _admitted(self, now: float) -> Iterator[None]:
-        self._check_rest(now)
+        self._check_pause(now)
         state = self._breaker.state(now)
         if state == "open" or (state == "half-open" and self._probing):
-            raise NotAsked(self.provider.name, "not asked, as it has just failed")
+            raise NotAsked(self.provider.name, "not called, because its last calls failed")
         if state == "closed":
             yield
             return
@@ -202,152 +205,162 @@ class Upstream:
         finally:
             self._probing = False
 
-    def _check_rest(self, now: float) -> None:
-        """Raise RateLimited while the provider rests."""
-        left = self._rest_left(now)
+    def _check_pause(self, now: float) -> None:
+        """Raise `RateLimited` while the provider is paused."""
+        left = self._pause_left(now)
         if left > 0:
-            raise _Resting(self.provider.name, "it asked to be left alone", retry_after=left)
+            raise _AlreadyPaused(self.provider.name, "rate limited, so not called yet", retry_after=left)
 
-    def _rest_left(self, now: float) -> float:
-        """Give the seconds for which it asked to be left alone still, 0 when they are over."""
-        left = self._rest_until - now
-        # what is longer than any rest comes from a clock that was set back since: it is over
-        return left if 0 < left <= LONGEST_REST else 0.0
+    def _pause_left(self, now: float) -> float:
+        """Return the seconds until the pause that the provider asked for ends, 0 when it is over."""
+        left = self._paused_until - now
+        # more than the longest pause means that the clock has been set back since: the pause is over
+        return left if 0 < left <= MAX_RETRY_AFTER else 0.0
 
-    def _answered(self, began: float) -> None:
-        self.seen.seconds = asyncio.get_running_loop().time() - began
-        self.seen.error = None
+    def _record_success(self, began: float) -> None:
+        self.stats.seconds = asyncio.get_running_loop().time() - began
+        self.stats.error = None
         self._breaker.succeeded(began)
 
-    def failed(self, error: ProviderError) -> ProviderError:
-        """Note a failure that says something of the provider; give it back to be raised."""
-        if not isinstance(error, _Hurried | _Resting) and error.status not in self.provider.unsure:
-            self.seen.failures += 1
-            self.seen.error = str(error)
-            self._blame(error, asyncio.get_running_loop().time())
+    def record_failure(self, error: ProviderError) -> ProviderError:
+        """Record a failure if it counts toward the breaker; return it, to be raised."""
+        if (
+            not isinstance(error, _CutShort | _AlreadyPaused)
+            and error.status not in self.provider.possibly_valid
+        ):
+            self.stats.failures += 1
+            self.stats.error = str(error)
+            self._pause_or_trip(error, asyncio.get_running_loop().time())
         return error
 
-    def _blame(self, error: ProviderError, now: float) -> None:
-        """Let it rest when it asks to, refuses us, or fails again and again."""
+    def _pause_or_trip(self, error: ProviderError, now: float) -> None:
+        """Pause a provider that rate-limits; count other failures toward the breaker."""
         if error.status in self.provider.refusals:
             self._breaker.failed(now, refused=True)
         elif isinstance(error, RateLimited):
-            self._rest_until = now + max(min(error.retry_after, LONGEST_REST), self._rest_left(now))
+            self._paused_until = now + max(min(error.retry_after, MAX_RETRY_AFTER), self._pause_left(now))
         elif not isinstance(error, BadAnswer) or error.status == HTTPStatus.OK:
             self._breaker.failed(now)
 
-    async def _again(self, once: Callable[[], Awaitable[T]], unsure: frozenset[int] = frozenset()) -> T:
-        """Try until there is an answer, or a failure that another try in the time left cannot mend."""
+    async def _with_retries(
+        self, once: Callable[[], Awaitable[T]], possibly_valid: frozenset[int] = frozenset()
+    ) -> T:
+        """Try until there is an answer, a failure that is not retryable, or too little time left."""
         import stamina  # noqa: PLC0415 - see above
         from stamina.instrumentation import set_on_retry_hooks  # noqa: PLC0415 - likewise
 
-        set_on_retry_hooks(())  # a failure is logged once, by whoever does without the answer
-        hook = partial(next_wait, unsure=self.provider.unsure | unsure)
+        set_on_retry_hooks(())  # a failure is logged once, where the missing answer is handled
+        hook = partial(retry_delay, possibly_valid=self.provider.possibly_valid | possibly_valid)
         async for attempt in stamina.retry_context(
             on=hook, attempts=self.provider.tries, timeout=None, wait_max=1.0, wait_jitter=0.2
         ):
             with attempt:
                 return await once()
-        raise AssertionError  # the last failure was raised above
+        raise AssertionError  # unreachable: the last failure was raised above
 
     # ---- one try -------------------------------------------------------------------------------------
 
-    async def _timed(self, once: Callable[[], Awaitable[T]]) -> T:
-        """Try once: waiting for a turn counts against the caller's deadline, not against the provider."""
+    async def _one_try(self, once: Callable[[], Awaitable[T]]) -> T:
+        """Try once: waiting for a slot counts against the caller's deadline, not against the provider."""
         clock = asyncio.get_running_loop().time
         began = None
         try:
-            async with asyncio.timeout_at(until()), self._turn(), asyncio.timeout(self.provider.timeout):
+            async with (
+                asyncio.timeout_at(finite_deadline()),
+                self._slot(),
+                asyncio.timeout(self.provider.timeout),
+            ):
                 began = clock()
                 return await once()
         except TimeoutError:
             seconds = 0.0 if began is None else clock() - began
-            raise self._late(seconds, told=seconds >= min(TELLING, self.provider.timeout)) from None
+            counts = seconds >= min(MIN_COUNTED_TRY, self.provider.timeout)
+            raise self._timeout_error(seconds, counts=counts) from None
 
-    def _late(self, seconds: float, *, told: bool) -> Unavailable:
-        """Give the error of a try without an answer in time; `told` when that tells of the provider."""
-        reason = f"no answer within {seconds:.1f} s" if seconds else "no turn to ask it in time"
-        return (Unavailable if told else _Hurried)(self.provider.name, reason)
+    def _timeout_error(self, seconds: float, *, counts: bool) -> Unavailable:
+        """Return the error of a try that timed out; `counts` if it counts toward the breaker."""
+        reason = f"no answer within {seconds:.1f} s" if seconds else "no free slot in time"
+        return (Unavailable if counts else _CutShort)(self.provider.name, reason)
 
     @asynccontextmanager
-    async def _turn(self) -> AsyncIterator[None]:
-        """Wait until the provider's rate and the number of its open requests allow one more.
+    async def _slot(self) -> AsyncIterator[None]:
+        """Wait for a slot under the provider's concurrency limit and rate limit.
 
-        Raises RateLimited when the provider rests by then.
+        Raise `RateLimited` if the provider has been paused meanwhile.
         """
         from aiolimiter import AsyncLimiter  # noqa: PLC0415 - see above
 
         loop = asyncio.get_running_loop()
-        if self._turns is None or self._turns.loop is not loop:
-            rate, most = self.provider.rate, self.provider.at_once
+        if self._limits is None or self._limits.loop is not loop:
+            rate, concurrency = self.provider.rate, self.provider.max_concurrent
             limiter = AsyncLimiter(*rate) if rate else None
-            self._turns = _Turns(loop, limiter, asyncio.Semaphore(most) if most else None)
-        turns = self._turns
-        if turns.at_once is not None:
-            await turns.at_once.acquire()
+            self._limits = _Limits(loop, limiter, asyncio.Semaphore(concurrency) if concurrency else None)
+        limits = self._limits
+        if limits.concurrency is not None:
+            await limits.concurrency.acquire()
         try:
-            if turns.rate is not None:
-                await turns.rate.acquire()
-            self._check_rest(loop.time())  # which may have begun during the wait
+            if limits.rate is not None:
+                await limits.rate.acquire()
+            self._check_pause(loop.time())  # again: a pause may have begun during the wait
             yield
         finally:
-            if turns.at_once is not None:
-                turns.at_once.release()
+            if limits.concurrency is not None:
+                limits.concurrency.release()
 
     def _request(self, method: str, path: str, params: Params | None, **extra: Any) -> "httpx.Request":
         import httpx  # noqa: PLC0415 - see above
 
-        given = {name: value for name, value in (params or {}).items() if value is not None}
+        query = {name: value for name, value in (params or {}).items() if value is not None}
         headers = {**dict(self.provider.headers), **(extra.pop("headers", None) or {})}
         url = self._base + path
         try:
-            return self._client().build_request(method, url, params=given or None, headers=headers, **extra)
-        except (UnicodeError, httpx.InvalidURL):  # they quote what may be a key
+            return self._client().build_request(method, url, params=query or None, headers=headers, **extra)
+        except (UnicodeError, httpx.InvalidURL):  # their messages may quote a key
             reason = "the request holds a character that cannot be sent"
             raise BadAnswer(self.provider.name, reason) from None
 
-    async def _begun(
+    async def _open(
         self, request: "Callable[[], httpx.Request]", accept: Collection[int]
     ) -> "httpx.Response":
-        """Give an answer whose body is still to come; raise what its status stands for."""
+        """Return a response whose body is still to be read; raise the error that its status stands for."""
         response = await self._client().send(request(), stream=True)
         if response.status_code in accept:
             return response
         await response.aclose()
-        raise failure(self.provider.name, response.status_code, response.headers.get("retry-after"))
+        raise error_for_status(self.provider.name, response.status_code, response.headers.get("retry-after"))
 
     async def _read(
         self, request: "Callable[[], httpx.Request]", accept: Collection[int]
     ) -> tuple[int, str, bytes]:
-        response = await self._begun(request, accept)
+        response = await self._open(request, accept)
         try:
-            content = b"".join([piece async for piece in self._pieces(response, self.provider.largest)])
+            content = b"".join([piece async for piece in self._pieces(response, self.provider.max_bytes)])
         finally:
             await response.aclose()
-        kind = response.headers.get("content-type", "").partition(";")[0].strip().lower()
-        return response.status_code, kind, content
+        content_type = response.headers.get("content-type", "").partition(";")[0].strip().lower()
+        return response.status_code, content_type, content
 
-    async def _pieces(self, response: "httpx.Response", largest: int) -> AsyncIterator[bytes]:
-        seen = 0
+    async def _pieces(self, response: "httpx.Response", max_bytes: int) -> AsyncIterator[bytes]:
+        size = 0
         async for piece in response.aiter_bytes():
-            seen += len(piece)
-            if seen > largest:
-                raise BadAnswer(self.provider.name, f"the answer is larger than {largest:,} bytes", 200)
+            size += len(piece)
+            if size > max_bytes:
+                raise BadAnswer(self.provider.name, f"the answer is larger than {max_bytes:,} bytes", 200)
             yield piece
 
 
-class _Hurried(Unavailable):
-    """The caller had too little time left for this to say anything of the provider."""
+class _CutShort(Unavailable):
+    """A timeout because the caller had too little time left: it does not count toward the breaker."""
 
 
-class _Resting(RateLimited):
-    """Nothing was sent, so this says nothing new of the provider."""
+class _AlreadyPaused(RateLimited):
+    """A call rejected during a pause: nothing was sent, so the pause is not extended."""
 
 
 @dataclass(slots=True)
-class _Turns:
-    """Who may ask when, on one loop."""
+class _Limits:
+    """The rate limit and the concurrency limit of a provider on one event loop."""
 
     loop: asyncio.AbstractEventLoop
     rate: "AsyncLimiter | None"
-    at_once: asyncio.Semaphore | None
+    concurrency: asyncio.Semaphore | None

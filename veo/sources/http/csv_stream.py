@@ -1,4 +1,4 @@
-"""Rows of a CSV file that arrives in pieces: a file of any size is never held as a whole."""
+"""Stream the rows of a CSV file of any size without holding the whole file in memory."""
 
 import codecs
 import csv
@@ -9,9 +9,9 @@ LONGEST_ROW = 2**20  # characters: a quote that never closes would swallow the f
 
 
 async def rows(pieces: AsyncIterator[bytes], encoding: str) -> AsyncIterator[list[str]]:
-    """Give the rows; bytes that the encoding does not know are replaced, empty lines are left out.
+    """Yield the rows; bytes that are invalid in the encoding are replaced, empty lines are skipped.
 
-    Raises `ValueError` for what is no CSV, which `Upstream.stream` turns into `BadAnswer`.
+    Raise `ValueError` for invalid CSV, which `Upstream.stream` turns into `BadAnswer`.
     """
     decoder = codecs.getincrementaldecoder(encoding)("replace")
     rest = ""
@@ -28,19 +28,19 @@ async def rows(pieces: AsyncIterator[bytes], encoding: str) -> AsyncIterator[lis
 
 
 def _end_of_rows(text: str) -> int:
-    """Give where the last whole row ends: after a line break that stands in no quotes."""
+    """Return the position after the last complete row: after a line break outside quotes."""
     end = text.rfind("\n") + 1
     quotes = text.count('"', 0, end)
-    while quotes % 2:  # down to 0 at the beginning, where none are left
+    while quotes % 2:  # ends at position 0 at the latest, where no quotes remain
         before = text.rfind("\n", 0, end - 1) + 1
-        quotes -= text.count('"', before, end)  # each part once: an open quote would else take seconds
+        quotes -= text.count('"', before, end)  # counting from 0 each time would take seconds
         end = before
     return end
 
 
 def _read(text: str) -> list[list[str]]:
     try:
-        # only \r and \n end a row: str.splitlines would also cut at characters that names may hold
+        # only \r and \n end a row: str.splitlines would also split at characters that names may contain
         return [row for row in csv.reader(StringIO(text, newline="")) if row]
     except csv.Error as error:
-        raise ValueError(f"no CSV: {error}") from None
+        raise ValueError(f"invalid CSV: {error}") from None

@@ -1,4 +1,4 @@
-"""How long a caller can wait, and when asking again can help within that time."""
+"""The caller's deadline, and which failures are retryable within it."""
 
 import asyncio
 import math
@@ -9,18 +9,18 @@ from http import HTTPStatus
 
 from veo.errors import ProviderError, RateLimited
 
-LONGEST_WAIT = 4.0  # seconds between tries: who asks for more is not asked again for this caller
-TELLING = 1.0  # seconds: a try that was given less says nothing of the provider
+LONGEST_WAIT = 4.0  # seconds between tries: a longer Retry-After is not waited for
+MIN_COUNTED_TRY = 1.0  # seconds: a timeout of a shorter try does not count toward the breaker
 
-_AGAIN = frozenset({HTTPStatus.BAD_GATEWAY, HTTPStatus.SERVICE_UNAVAILABLE, HTTPStatus.GATEWAY_TIMEOUT})
+_RETRYABLE = frozenset({HTTPStatus.BAD_GATEWAY, HTTPStatus.SERVICE_UNAVAILABLE, HTTPStatus.GATEWAY_TIMEOUT})
 
 deadline: ContextVar[float] = ContextVar("deadline", default=math.inf)
-"""When what is asked must be answered, by the running loop's clock."""
+"""When the current calls must have ended, by the running loop's clock."""
 
 
 @asynccontextmanager
 async def within(seconds: float) -> AsyncIterator[None]:
-    """Let what is asked of providers inside take so long in all; what has no answer then is `Unavailable`."""
+    """Limit the total time of all provider calls inside; a call that takes longer raises `Unavailable`."""
     until = asyncio.get_running_loop().time() + seconds
     token = deadline.set(min(until, deadline.get()))
     try:
@@ -29,17 +29,19 @@ async def within(seconds: float) -> AsyncIterator[None]:
         deadline.reset(token)
 
 
-def until() -> float | None:
-    """Give the deadline as asyncio takes it."""
+def finite_deadline() -> float | None:
+    """Return the deadline as `asyncio.timeout_at` takes it: None when there is none."""
     moment = deadline.get()
     return None if moment is math.inf else moment
 
 
-def next_wait(error: Exception, unsure: frozenset[int]) -> float | bool:
-    """Tell whether to try again, or after how many seconds the provider wishes it."""
+def retry_delay(error: Exception, possibly_valid: frozenset[int]) -> float | bool:
+    """Return whether to retry, or the seconds to wait first where the provider states them."""
     left = deadline.get() - asyncio.get_running_loop().time()
     if isinstance(error, RateLimited):
-        return error.retry_after if error.retry_after <= min(LONGEST_WAIT, left - TELLING) else False
+        return error.retry_after if error.retry_after <= min(LONGEST_WAIT, left - MIN_COUNTED_TRY) else False
     status = error.status if isinstance(error, ProviderError) else None
-    mendable = type(error).__name__ == "ConnectError" or (status in _AGAIN and status not in unsure)
-    return mendable and left > TELLING
+    retryable = type(error).__name__ == "ConnectError" or (
+        status in _RETRYABLE and status not in possibly_valid
+    )
+    return retryable and left > MIN_COUNTED_TRY

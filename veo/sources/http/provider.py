@@ -1,4 +1,4 @@
-"""What is known of a provider before it is asked, what it may give, and what was seen of it."""
+"""A provider's configuration, the answers it can return, and the statistics of its calls."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -11,27 +11,27 @@ _REFUSED = frozenset({HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN})
 
 
 class Provider(NamedTuple):
-    """What is known of a provider.
+    """The configuration of a provider.
 
-    `timeout` is in seconds for one try, `rate` so many requests in so many seconds, `at_once` the requests
-    under way, `largest` the bytes of one answer. `unsure` are statuses that may as well be an answer: they
-    are neither tried again nor held against it. `refusals` are those by which it refuses a key or a client,
-    which asking again cannot mend.
+    `timeout` is the time limit of one try in seconds, `rate` a number of requests per number of seconds,
+    `max_concurrent` the limit of concurrent requests, `max_bytes` the size limit of one answer.
+    `possibly_valid` statuses may be a legitimate answer: they are not retried and do not count toward the
+    breaker. `refusals` are the statuses that reject a key or a client, which a retry cannot fix.
     """
 
     name: str
     base: str
     timeout: float = 5.0
     rate: tuple[int, float] | None = None
-    at_once: int | None = None
-    largest: int = 4 * 2**20
+    max_concurrent: int | None = None
+    max_bytes: int = 4 * 2**20
     headers: tuple[tuple[str, str], ...] = ()
     tries: int = 3
-    unsure: frozenset[int] = frozenset()
+    possibly_valid: frozenset[int] = frozenset()
     refusals: frozenset[int] = _REFUSED
 
 
-class Reply(NamedTuple):
+class JsonAnswer(NamedTuple):
     """A decoded JSON answer."""
 
     status: int
@@ -39,18 +39,18 @@ class Reply(NamedTuple):
 
 
 class Blob(NamedTuple):
-    """An answer that is no JSON, such as a picture or a page."""
+    """An answer that is not JSON, such as an image or a page."""
 
     content_type: str
     content: bytes
 
 
 @dataclass(slots=True)
-class Observed:
-    """What was seen of a provider: calls, each with all its tries, and how the last one ended.
+class CallStats:
+    """Counts of calls, each with all its tries, and the outcome of the last one.
 
-    `seconds` are those of the last good answer; `error` is None when the last call was good. A call that
-    says nothing of the provider leaves both as they are.
+    `seconds` is the duration of the last successful call; `error` is None when the last call succeeded.
+    A call whose failure does not count toward the breaker changes neither.
     """
 
     calls: int = 0

@@ -1,7 +1,7 @@
-"""Text, addresses and citations that strangers wrote: kept short and harmless, never trusted.
+"""Sanitise text, addresses and citations from outside, which are never trusted.
 
-A page must still escape what it shows. Here only that is taken away which does harm as plain text too:
-characters that hide or reorder others, mark-up, links that run something, and numbers that cite nothing.
+A page must still escape them. This module removes what is harmful even as plain text: characters that hide
+or reorder others, mark-up, links that run code, and citation numbers without a source.
 """
 
 import re
@@ -25,31 +25,32 @@ _MARKER = re.compile(r" ?\[(?:web:)?\d{1,3}(?:, ?(?:web:)?\d{1,3})*\]", re.ASCII
 
 
 class Page(NamedTuple):
-    """A page that was found: the number by which a text cites it, and its address if one can follow it."""
+    """A web page: the number by which a text cites it, and its address if that is safe to follow."""
 
     number: int | None
     url: str | None
 
 
 def plain(text: str, most: int) -> str:
-    """Give a text in one line of at most `most` characters, cut at a word.
+    """Return a text as one line of at most `most` characters, cut at a word.
 
-    Of a Markdown link its label stays, a number in its brackets; HTML tags go, and no angle bracket is left.
+    A Markdown link is reduced to its label, which keeps its brackets if it is a number. HTML tags are
+    removed and angle brackets replaced.
     """
-    seen = "".join(char for char in text if char.isspace() or category(char) not in _HIDDEN)
-    line = " ".join(seen.split())  # first, so that no pattern has to look through runs of space
+    visible = "".join(char for char in text if char.isspace() or category(char) not in _HIDDEN)
+    line = " ".join(visible.split())  # first, so that no pattern has to scan runs of spaces
     bare = _TAG.sub(" ", _LINK.sub(_label, line)).translate(_BRACKETS)
     return _capped(" ".join(bare.replace("](", "] (").split()), most)
 
 
 def web_url(text: str) -> str | None:
-    """Give an address that a reader may follow: http or https, a host, no credentials; else None."""
+    """Return an address that is safe to follow (http or https, a host, no credentials), else None."""
     url = text.strip()
-    if len(url) > LONGEST_URL or any(_odd(char) for char in url):
+    if len(url) > LONGEST_URL or any(_unsafe(char) for char in url):
         return None
     try:
         parts = urlsplit(url)
-        _ = parts.port  # reading it is what checks it
+        _ = parts.port  # reading the port validates it
     except ValueError:
         return None
     usable = parts.scheme in ("http", "https") and parts.hostname and "@" not in parts.netloc
@@ -57,32 +58,32 @@ def web_url(text: str) -> str | None:
 
 
 def citations(pages: Sequence[Page], text: str) -> tuple[tuple[str, ...], dict[int, int]]:
-    """Give the addresses in the order of their numbers, each once, and the place (from 1) of each number.
+    """Return the distinct addresses by ascending number, and the position (from 1) of each number.
 
-    Where there are too many, those that the text cites stay. A number that two pages share points at
-    neither: better no source than the wrong one.
+    Above `MOST_CITATIONS`, addresses that the text cites take precedence. A number that several pages share
+    is dropped: no source is better than the wrong one.
     """
     ordered = sorted(pages, key=lambda page: (page.number is None, page.number or 0))
     urls = list(dict.fromkeys(page.url for page in ordered if page.url))
-    found: dict[int, set[str | None]] = {}
+    urls_by_number: dict[int, set[str | None]] = {}
     for page in pages:
         if page.number is not None:
-            found.setdefault(page.number, set()).add(page.url)
-    sure = {number: shared.pop() for number, shared in found.items() if len(shared) == 1}
-    cited = {sure.get(number) for number in _numbers(text)}
-    first = set(sorted(urls, key=lambda url: url not in cited)[:MOST_CITATIONS])
-    kept = [url for url in urls if url in first]
-    places = {url: place for place, url in enumerate(kept, 1)}
-    return tuple(kept), {number: places[url] for number, url in sure.items() if url in places}
+            urls_by_number.setdefault(page.number, set()).add(page.url)
+    unique = {number: shared.pop() for number, shared in urls_by_number.items() if len(shared) == 1}
+    cited = {unique.get(number) for number in _numbers(text)}
+    selected = set(sorted(urls, key=lambda url: url not in cited)[:MOST_CITATIONS])
+    kept = [url for url in urls if url in selected]
+    positions = {url: position for position, url in enumerate(kept, 1)}
+    return tuple(kept), {number: positions[url] for number, url in unique.items() if url in positions}
 
 
-def renumbered(text: str, places: Mapping[int, int]) -> str:
-    """Let every number in square brackets be a place among the citations; one that has none goes."""
+def renumbered(text: str, positions: Mapping[int, int]) -> str:
+    """Replace every number in square brackets by its position among the citations; remove others."""
 
     def renumber(marker: re.Match[str]) -> str:
-        known = dict.fromkeys(places[number] for number in _numbers(marker[0]) if number in places)
-        space = " " if known and marker[0].startswith(" ") else ""
-        return space + "".join(f"[{place}]" for place in known)
+        cited = dict.fromkeys(positions[number] for number in _numbers(marker[0]) if number in positions)
+        space = " " if cited and marker[0].startswith(" ") else ""
+        return space + "".join(f"[{position}]" for position in cited)
 
     return _MARKER.sub(renumber, text).strip()
 
@@ -94,16 +95,16 @@ def _numbers(text: str) -> Iterator[int]:
 
 def _label(link: re.Match[str]) -> str:
     label = link[1]
-    return f"[{label}]" if label.isdigit() else label  # a number points at a source
+    return f"[{label}]" if label.isdigit() else label  # a number cites a source
 
 
 def _capped(text: str, most: int) -> str:
     if len(text) <= most:
         return text
-    head = text[:most]  # one too many for the ellipsis: the last may be the space after a whole word
+    head = text[:most]  # the last character is dropped for the ellipsis, or is the space after a whole word
     whole = head.rpartition(" ")[0] or head[:-1]
     return whole.rstrip(" ,;:") + "…"
 
 
-def _odd(char: str) -> bool:
+def _unsafe(char: str) -> bool:
     return char.isspace() or char in _NEVER_IN_A_URL or category(char) in _HIDDEN

@@ -1,1 +1,1 @@
-"""One module for each provider asked within a request."""
+"""The clients of the providers that are called while a request is answered, one module each."""

@@ -1,4 +1,4 @@
-"""What there is around a point: counts of OpenStreetMap, or of fewer kinds by the Food Standards Agency."""
+"""Counts of places around a point: OpenStreetMap, else fewer kinds from the Food Standards Agency."""
 
 from collections.abc import Callable
 from datetime import date
@@ -12,11 +12,11 @@ from veo.sources.providers.overpass import Overpass
 
 
 class AmenityCounts(Value):
-    """Counts of places in a circle around a point, and whose they are.
+    """Counts of places in a circle around a point, with their source.
 
-    `figures` is keyed by kind and circle: `cafe_500m` and `cafe_1km` of OpenStreetMap, or `pubs_1mile` of
-    the Food Standards Agency. The circle stands in the unit too: it is not the district's outline.
-    `attribution` is to be shown with them.
+    `figures` is keyed by kind and circle: `cafe_500m` and `cafe_1km` from OpenStreetMap, or `pubs_1mile`
+    from the Food Standards Agency. The unit names the circle too, as it is not the district's outline.
+    `attribution` must be shown with the counts.
     """
 
     figures: Figures
@@ -25,23 +25,23 @@ class AmenityCounts(Value):
 
 
 class Amenities:
-    """Asks OpenStreetMap, and the Food Standards Agency when that fails; `today` gives the date."""
+    """The client of OpenStreetMap, and of the Food Standards Agency as the fallback."""
 
     def __init__(self, http: Http, today: Callable[[], date]) -> None:
         self._overpass = Overpass(http, today)
-        self._food = FoodStandards(http, today)
+        self._food_standards = FoodStandards(http, today)
 
     async def counts(self, centre: Location) -> AmenityCounts:
-        """Give the counts around a point; when both fail, the failure of the first is raised."""
+        """Return the counts around a point; when both providers fail, raise the error of the first."""
         try:
             figures = await self._overpass.figures(centre)
-        except ProviderError as first:
-            return await self._instead(centre, first)
+        except ProviderError as error:
+            return await self._fallback(centre, error)
         return AmenityCounts(figures=figures, source=overpass.SOURCE, attribution=overpass.ATTRIBUTION)
 
-    async def _instead(self, centre: Location, first: ProviderError) -> AmenityCounts:
+    async def _fallback(self, centre: Location, error: ProviderError) -> AmenityCounts:
         try:
-            figures = await self._food.figures(centre)
+            figures = await self._food_standards.figures(centre)
         except ProviderError as second:
-            raise first from second
+            raise error from second
         return AmenityCounts(figures=figures, source=fsa.SOURCE, attribution=fsa.ATTRIBUTION)

@@ -1,7 +1,7 @@
-"""ONS Open Geography: the outlines of the areas a postcode lies in, from its ArcGIS feature services.
+"""ONS Open Geography: the outlines of the areas that contain a postcode, from its ArcGIS feature services.
 
-Free, without a key. Outlines are the generalised, clipped ones (to 20 m), simplified further for a map on
-a page. Source: Office for National Statistics, under the Open Government Licence v3.0. Contains OS data
+Free, without a key. The outlines are generalised to 20 m and clipped to the coast, then simplified for a map
+on a page. Source: Office for National Statistics, under the Open Government Licence v3.0. Contains OS data
 © Crown copyright and database right.
 """
 
@@ -11,13 +11,14 @@ from collections.abc import Mapping
 from http import HTTPStatus
 from typing import Annotated, Any, Literal, NamedTuple
 
-from pydantic import AfterValidator, Field, StrictBool, ValidationError
+from pydantic import AfterValidator, Field, StrictBool
 
 from veo.errors import BadAnswer, NotFoundThere, ProviderError, RateLimited, Unavailable
 from veo.models import FrozenMap, Value
 from veo.sources.http.client import Http
-from veo.sources.http.provider import Provider, Reply
+from veo.sources.http.provider import JsonAnswer, Provider
 from veo.sources.http.sanitize import plain
+from veo.sources.http.wire import validated
 
 AreaLevel = Literal["lsoa", "msoa", "ward", "district"]
 
@@ -27,12 +28,12 @@ PROVIDER = Provider(
     "ons-geography",
     "https://services1.arcgis.com/ESMARspQHYMw9BZ9/arcgis/rest/services",
     timeout=10.0,
-    largest=8 * 2**20,
+    max_bytes=8 * 2**20,
 )
 
 
 class Layer(NamedTuple):
-    """Where the outlines of one level are: a feature service, its fields and the date of its areas."""
+    """The feature service with the outlines of one level, its fields and the date of its areas."""
 
     service: str
     code_field: str
@@ -42,8 +43,8 @@ class Layer(NamedTuple):
 
 Layers = Mapping[AreaLevel, Layer]
 
-# A service's name carries its vintage and version, and is retired when a newer one replaces it; the two of
-# the census are the least certain. A retired one answers with an error, which costs one outline and no more.
+# A service's name contains its vintage and version, and is retired when a newer service replaces it; the two
+# census services are the least certain. A retired service answers with an error: that one outline is missing.
 LAYERS: Layers = FrozenMap[AreaLevel, Layer](
     {
         "lsoa": Layer(
@@ -68,15 +69,15 @@ LAYERS: Layers = FrozenMap[AreaLevel, Layer](
 TOLERANCE: FrozenMap[AreaLevel, float] = FrozenMap(
     {"lsoa": 0.0001, "msoa": 0.0001, "ward": 0.0002, "district": 0.0005}
 )
-"""How far a simplified outline may stray, in degrees: 0.0001 is about 10 m."""
+"""The tolerance of the simplification in degrees: 0.0001 is about 10 m."""
 
 PAGE = 2000
-"""Features per request, the most that the services give."""
+"""Features per request, the maximum of the services."""
 
-PAGES = 20
+MAX_PAGES = 20
 
 _GSS = re.compile(r"[EW][0-9]{8}")
-_LONGEST_REASON = 80
+_LONGEST_REASON = 80  # characters
 
 
 def _closed(ring: tuple[tuple[float, float], ...]) -> tuple[tuple[float, float], ...]:
@@ -92,26 +93,26 @@ Rings = Annotated[tuple[Ring, ...], Field(min_length=1)]
 
 
 class Polygon(Value, extra="ignore"):
-    """A GeoJSON polygon: its outer ring, then its holes, each closed, of (longitude, latitude) in WGS84."""
+    """A GeoJSON polygon: its outer ring, then its holes, each closed, as (longitude, latitude) in WGS84."""
 
     type: Literal["Polygon"] = "Polygon"
     coordinates: Rings
 
     @property
     def parts(self) -> tuple[Rings, ...]:
-        """The rings of every polygon in it."""
+        """The rings of each polygon."""
         return (self.coordinates,)
 
 
 class MultiPolygon(Value, extra="ignore"):
-    """A GeoJSON multipolygon: one or more polygons that make up one area."""
+    """A GeoJSON multipolygon: one or more polygons that form one area."""
 
     type: Literal["MultiPolygon"] = "MultiPolygon"
     coordinates: Annotated[tuple[Rings, ...], Field(min_length=1)]
 
     @property
     def parts(self) -> tuple[Rings, ...]:
-        """The rings of every polygon in it."""
+        """The rings of each polygon."""
         return self.coordinates
 
 
@@ -129,32 +130,32 @@ class Outline(Value):
     source: str = SOURCE
 
 
-class Missing(NamedTuple):
-    """A level without an outline, and why, for a notice."""
+class MissingOutline(NamedTuple):
+    """A level without an outline, with the reason for a notice."""
 
     level: AreaLevel
     reason: str
 
 
 class Outlines(NamedTuple):
-    """The outlines that were found, and the levels that were not."""
+    """Outlines by level, and the levels without one."""
 
-    found: FrozenMap[AreaLevel, Outline]
-    missing: tuple[Missing, ...]
+    by_level: FrozenMap[AreaLevel, Outline]
+    missing: tuple[MissingOutline, ...]
 
 
 class Boundaries:
-    """Asks the feature services, one request per area; `services` stand in for those of `LAYERS`."""
+    """The client of the feature services, one request per area; `services` replaces entries of `LAYERS`."""
 
     def __init__(self, http: Http, services: Layers = LAYERS) -> None:
         self._upstream = http.upstream(PROVIDER)
         self._services = {**LAYERS, **services}
 
     async def outline(self, level: AreaLevel, gss: str) -> Outline:
-        """Give the outline of an area of England or Wales by its GSS code (`E09000030`).
+        """Return the outline of an area of England or Wales by its GSS code (`E09000030`).
 
-        Raises `NotFoundThere` when the layer has no such area, the other `ProviderError`s, and `ValueError`
-        when it is not a code of England or Wales.
+        Raise `NotFoundThere` when the layer has no such area, the other `ProviderError`s, and `ValueError`
+        for a text that is not a code of England or Wales.
         """
         if _GSS.fullmatch(gss) is None:
             raise ValueError(f"{gss!r} is not a GSS code of England or Wales")
@@ -163,40 +164,41 @@ class Boundaries:
         if not features:
             raise NotFoundThere(PROVIDER.name, f"no {level} {gss} in {layer.service}", HTTPStatus.OK)
         if any(feature.properties.get(layer.code_field) != gss for feature in features):
-            raise BadAnswer(PROVIDER.name, f"asked for {gss}, it answers for another area", HTTPStatus.OK)
+            raise BadAnswer(PROVIDER.name, f"the answer is not about {gss}", HTTPStatus.OK)
         return Outline(
             level=level,
             code=gss,
             name=_name(features[0], layer),
-            geometry=_united(features),
+            geometry=_merged_geometry(features),
             vintage=layer.vintage,
         )
 
     async def outlines(self, codes: Mapping[AreaLevel, str]) -> Outlines:
-        """Give the outlines of several levels, asked for concurrently, in the order given.
+        """Fetch the outlines of several levels concurrently; return them in the given order.
 
-        A level whose provider fails is missing, with the reason; when all fail, the first failure is raised.
+        A level whose request fails is missing, with the reason; when all fail, raise the first error.
         """
-        asked = (self.outline(level, gss) for level, gss in codes.items())
-        answers = await asyncio.gather(*asked, return_exceptions=True)
-        found: dict[AreaLevel, Outline] = {}
-        failed: dict[AreaLevel, ProviderError] = {}
-        for level, answer in zip(codes, answers, strict=True):
-            if isinstance(answer, Outline):
-                found[level] = answer
-            elif isinstance(answer, ProviderError):
-                failed[level] = answer
+        requests = (self.outline(level, gss) for level, gss in codes.items())
+        results = await asyncio.gather(*requests, return_exceptions=True)
+        outlines: dict[AreaLevel, Outline] = {}
+        errors: dict[AreaLevel, ProviderError] = {}
+        for level, result in zip(codes, results, strict=True):
+            if isinstance(result, Outline):
+                outlines[level] = result
+            elif isinstance(result, ProviderError):
+                errors[level] = result
             else:
-                raise answer
-        if failed and not found:
-            raise next(iter(failed.values()))
-        return Outlines(FrozenMap(found), tuple(Missing(level, str(why)) for level, why in failed.items()))
+                raise result
+        if errors and not outlines:
+            raise next(iter(errors.values()))
+        missing = tuple(MissingOutline(level, str(error)) for level, error in errors.items())
+        return Outlines(FrozenMap(outlines), missing)
 
     async def _features(self, level: AreaLevel, layer: Layer, gss: str) -> list["_Feature"]:
-        """Give every feature of an area, page by page."""
+        """Return all features of an area, fetched page by page."""
         features: list[_Feature] = []
-        for _ in range(PAGES):
-            reply = await self._upstream.json(
+        for _ in range(MAX_PAGES):
+            answer = await self._upstream.json(
                 f"/{layer.service}/FeatureServer/0/query",
                 params={
                     "where": f"{layer.code_field}='{gss}'",
@@ -210,15 +212,15 @@ class Boundaries:
                 },
             )
             try:
-                page = _page(reply)
-            except RateLimited as error:  # which came as HTTP 200
-                raise self._upstream.failed(error) from None
+                page = _page(answer)
+            except RateLimited as error:  # sent with HTTP 200, so the client has not recorded it
+                raise self._upstream.record_failure(error) from None
             features += page.features
             if not page.more:
                 return features
             if not page.features:
-                break  # it would say so for ever
-        raise BadAnswer(PROVIDER.name, f"no end of pages for {gss}", HTTPStatus.OK)
+                break  # an empty page that announces more would repeat for ever
+        raise BadAnswer(PROVIDER.name, f"more pages for {gss} than possible", HTTPStatus.OK)
 
 
 class _Feature(Value, extra="ignore"):
@@ -231,7 +233,7 @@ class _Limit(Value, extra="ignore"):
 
 
 class _Page(_Limit):
-    """A page of features. Whether there are more is said at the top or in the properties, by version."""
+    """A page of features; by version, the top level or the properties state whether more follow."""
 
     type: Literal["FeatureCollection"]
     features: tuple[_Feature, ...]
@@ -242,23 +244,17 @@ class _Page(_Limit):
         return self.exceeded_transfer_limit or (self.properties or _Limit()).exceeded_transfer_limit
 
 
-def _page(reply: Reply) -> _Page:
-    """Read a page; raises what the error in it stands for, and `BadAnswer` for another shape."""
-    if isinstance(reply.data, dict) and reply.data.get("error") is not None:
-        raise _refusal(reply.data["error"])
-    try:
-        return _Page.model_validate(reply.data)
-    except ValidationError as error:
-        first = error.errors(include_url=False, include_context=False, include_input=False)[0]
-        field = first["loc"][0] if first["loc"] else "the answer"
-        reason = f"{field} is not as documented: {first['type']}"
-        raise BadAnswer(PROVIDER.name, reason, reply.status) from None
+def _page(answer: JsonAnswer) -> _Page:
+    """Read a page; raise the error that it reports, and `BadAnswer` for an unexpected form."""
+    if isinstance(answer.data, dict) and answer.data.get("error") is not None:
+        raise _reported_error(answer.data["error"])
+    return validated(_Page, answer.data, PROVIDER.name, answer.status)
 
 
-def _refusal(error: object) -> ProviderError:
-    """Give the failure that an error stands for: it comes with HTTP status 200 and a code of its own."""
-    told = error if isinstance(error, dict) else {}
-    code, message = told.get("code"), told.get("message")
+def _reported_error(error: object) -> ProviderError:
+    """Convert an error in the body, which has HTTP status 200 and its own code."""
+    fields = error if isinstance(error, dict) else {}
+    code, message = fields.get("code"), fields.get("message")
     if not isinstance(code, int):
         return BadAnswer(PROVIDER.name, "an error without a code", HTTPStatus.OK)
     reason = f"error {code}"
@@ -277,8 +273,8 @@ def _name(feature: _Feature, layer: Layer) -> str:
     return name
 
 
-def _united(features: list[_Feature]) -> Geometry:
-    """Give one geometry: an area that comes in several features is all of them."""
+def _merged_geometry(features: list[_Feature]) -> Geometry:
+    """Return one geometry for all features of an area."""
     if len(features) == 1:
         return features[0].geometry
     return MultiPolygon(coordinates=tuple(part for feature in features for part in feature.geometry.parts))

@@ -1,7 +1,7 @@
-"""Food Standards Agency: how many rated food businesses there are within a mile of a point.
+"""Food Standards Agency: counts of rated food businesses within a mile of a point.
 
-Free, without a key, under the Open Government Licence v3.0. Every food business has to register, so these
-counts are firmer than a map's, of fewer kinds.
+Free, without a key, under the Open Government Licence v3.0. Every food business must register, so these
+counts are more reliable than those of a map, but of fewer kinds.
 """
 
 import asyncio
@@ -26,16 +26,16 @@ PROVIDER = Provider(
 )
 
 MILES = 1
-"""The least that the service takes: whole miles."""
+"""The smallest radius that the service accepts: whole miles."""
 
-_MOST = 1_000_000
+_HIGHEST_COUNT = 1_000_000
 
 
 class Kind(NamedTuple):
-    """One of the agency's types of business: its number there, and what it holds."""
+    """A type of business: the agency's number for it, and a description."""
 
     type_id: int
-    holds: str
+    description: str
 
 
 KINDS: FrozenMap[str, Kind] = FrozenMap(
@@ -48,31 +48,31 @@ KINDS: FrozenMap[str, Kind] = FrozenMap(
 
 
 class FoodStandards:
-    """Asks the Food Standards Agency; `today` gives the date of an answer, which is of the day."""
+    """The client of the Food Standards Agency; `today` dates the counts, which change daily."""
 
     def __init__(self, http: Http, today: Callable[[], date]) -> None:
         self._upstream = http.upstream(PROVIDER)
         self._today = today
 
     async def figures(self, centre: Location) -> Figures:
-        """Give the count of every kind within a mile, as `pubs_1mile`; raises provider errors."""
-        # Each is waited for, so that none is still running when the first failure is raised.
+        """Return the count of each kind within a mile, as `pubs_1mile`; raise `ProviderError`s."""
+        # return_exceptions: no request is still running when the first error is raised
         counts = await asyncio.gather(
             *(self._count(centre, kind.type_id) for kind in KINDS.values()), return_exceptions=True
         )
-        found: dict[str, Figure] = {}
+        figures: dict[str, Figure] = {}
         for (name, kind), count in zip(KINDS.items(), counts, strict=True):
             if isinstance(count, BaseException):
                 raise count
-            found[f"{name}_1mile"] = Figure(
+            figures[f"{name}_1mile"] = Figure(
                 value=count,
-                unit=f"{kind.holds} within {MILES} mile",
+                unit=f"{kind.description} within {MILES} mile",
                 level="district",
                 source=SOURCE,
                 vintage=self._today().isoformat(),
                 live=True,
             )
-        return FrozenMap(found)
+        return FrozenMap(figures)
 
     async def _count(self, centre: Location, type_id: int) -> int:
         params: dict[str, str | int | float | None] = {
@@ -80,11 +80,11 @@ class FoodStandards:
             "longitude": f"{centre.lng:.5f}",
             "maxDistanceLimit": MILES,
             "businessTypeId": type_id,
-            "pageSize": 1,  # only the number of all is read
+            "pageSize": 1,  # only the total is read
         }
-        reply = await self._upstream.json("/Establishments", params=params)
-        meta = reply.data.get("meta") if isinstance(reply.data, dict) else None
+        answer = await self._upstream.json("/Establishments", params=params)
+        meta = answer.data.get("meta") if isinstance(answer.data, dict) else None
         total = meta.get("totalCount") if isinstance(meta, dict) else None
-        if type(total) is not int or not 0 <= total <= _MOST:
+        if type(total) is not int or not 0 <= total <= _HIGHEST_COUNT:
             raise BadAnswer(PROVIDER.name, "no total count", HTTPStatus.OK)
         return total

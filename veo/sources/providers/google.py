@@ -1,40 +1,41 @@
-"""Google Maps Platform: where an address is, and a picture of the map around a point.
+"""Google Maps Platform: geocode an address, and fetch an image of the map around a point.
 
-Google's terms (3.2.3, 3.2.4 and the service-specific terms) let none of its content be stored but a
-latitude and longitude, for at most 30 days, and a place id. `GeoPoint` is that much and may be cached;
-everything else is for the answer at hand only.
+Google's terms (3.2.3, 3.2.4 and the service-specific terms) allow only a place id, and a latitude and
+longitude for at most 30 days, to be stored. `GeoPoint` holds these and may be cached; everything else may
+only be passed on.
 """
 
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import Field, ValidationError
 
 from veo.errors import BadAnswer, InvalidQuestion, NotFoundThere, ProviderError, RateLimited, Unavailable
 from veo.models import Location, Value
 from veo.sources.http.client import Http
 from veo.sources.http.provider import Blob, Provider
 from veo.sources.http.sanitize import plain
+from veo.sources.http.wire import WireModel
 
 GEOCODE_USD = 0.005
 """The price of one request: Google's list of November 2026, 5.00 per 1,000 after 10,000 a month."""
 
 STATIC_MAP_USD = 0.002
-"""The price of one picture: the same list, Static Maps, 2.00 per 1,000; to be confirmed by the first bill."""
+"""The price of one image: the same list, Static Maps, 2.00 per 1,000; to be confirmed by the first bill."""
 
 GEOCODING = Provider("google-geocoding", "https://maps.googleapis.com")
-STATIC_MAP = Provider("google-staticmap", "https://maps.googleapis.com", largest=2 * 2**20)
+STATIC_MAP = Provider("google-staticmap", "https://maps.googleapis.com", max_bytes=2 * 2**20)
 
 ZOOMS = range(1, 21)
 SIDES = range(1, 641)
-"""Pixels of one side, before they are doubled for sharp displays."""
+"""Pixels of one side, before they are doubled for high-resolution displays."""
 
 _PNG = b"\x89PNG\r\n\x1a\n"
-_STATUS = {"REQUEST_DENIED": 403, "OVER_DAILY_LIMIT": 403, "INVALID_REQUEST": 400}
-"""What Google refuses a request with, and the HTTP status that other services send with the same."""
+_REFUSALS = {"REQUEST_DENIED": 403, "OVER_DAILY_LIMIT": 403, "INVALID_REQUEST": 400}
+"""Google's statuses for a refused request, with the equivalent HTTP status."""
 
 
 class GeoPoint(Value):
-    """What may be kept of Google's answer: the place id, and WGS84 degrees for at most 30 days."""
+    """The part of Google's answer that may be stored: the place id, and WGS84 degrees for 30 days."""
 
     place_id: str
     lat: float
@@ -44,8 +45,7 @@ class GeoPoint(Value):
 class Geocoded(Value):
     """Google's answer for one address.
 
-    `formatted_address` is shown with the answer it came with and never stored: Google's terms let nothing
-    but `point` be kept.
+    `formatted_address` may be shown but never stored: Google's terms allow only `point` to be kept.
     """
 
     point: GeoPoint
@@ -53,7 +53,7 @@ class Geocoded(Value):
 
 
 class Google:
-    """The two questions Veo puts to Google; `key` is sent with each and shown nowhere."""
+    """The client of Google's geocoder and static maps; `key` is sent with each request and shown nowhere."""
 
     def __init__(self, http: Http, key: str) -> None:
         self._geocoding = http.upstream(GEOCODING)
@@ -61,18 +61,18 @@ class Google:
         self._key = key
 
     async def geocode(self, address: str) -> Geocoded:
-        """Give the place that Google takes an address in Great Britain for.
+        """Return Google's place for an address in Great Britain.
 
-        Raise `NotFoundThere` when it knows none, and the other provider errors.
+        Raise `NotFoundThere` when it has none, and the other `ProviderError`s.
         """
         params = {"address": address, "components": "country:GB", "key": self._key}
-        reply = await self._geocoding.json("/maps/api/geocode/json", params=params)
+        answer = await self._geocoding.json("/maps/api/geocode/json", params=params)
         try:
-            return _geocoded(reply.data)
+            return _geocoded(answer.data)
         except NotFoundThere:
             raise
-        except ProviderError as error:  # which came as HTTP 200
-            raise self._geocoding.failed(error) from None
+        except ProviderError as error:  # sent with HTTP 200, so the client has not recorded it
+            raise self._geocoding.record_failure(error) from None
 
     async def static_map(
         self,
@@ -81,10 +81,10 @@ class Google:
         size: tuple[int, int] = (640, 400),
         marker: bool = True,
     ) -> Blob:
-        """Give a PNG of the map around a point, with a pin on it: to be passed on, never stored.
+        """Return a PNG of the map around a point, by default with a pin; it must never be stored.
 
-        `size` is width and height in pixels, of which the picture has twice as many. Raise
-        `InvalidQuestion` for a zoom or size that Google does not draw, and provider errors.
+        `size` is width and height in pixels; the image has twice as many. Raise `InvalidQuestion` for a
+        zoom or size that Google does not offer, and `ProviderError`s.
         """
         if zoom not in ZOOMS or any(side not in SIDES for side in size):
             raise InvalidQuestion("zoom: must be from 1 to 20, with sides from 1 to 640 pixels")
@@ -105,10 +105,8 @@ class Google:
         return blob
 
 
-class _Part(BaseModel):
-    """A part of the answer: unknown fields are ignored, and a text is no number."""
-
-    model_config = ConfigDict(strict=True, defer_build=True)
+class _Part(WireModel, alias_generator=None):
+    """A part of the answer, whose field names are not in camelCase."""
 
 
 class _Point(_Part):
@@ -124,13 +122,13 @@ class _Result(_Part):
     place_id: str = Field(pattern=r"^[!-~]{1,512}$")
     formatted_address: str
     geometry: _Geometry
-    types: list[str] = []
+    types: list[str] = Field(default_factory=list)
 
 
 def _geocoded(data: Any) -> Geocoded:
-    """Read the answer, whose status stands in its body: errors come as HTTP 200.
+    """Read the answer, whose body holds its status: errors have HTTP status 200.
 
-    Its `error_message` is left alone, because it may repeat the key.
+    Its `error_message` is never read, because it may repeat the key.
     """
     status = data.get("status") if isinstance(data, dict) else None
     if status == "OK":
@@ -140,22 +138,22 @@ def _geocoded(data: Any) -> Geocoded:
     if status == "OVER_QUERY_LIMIT":
         raise RateLimited(GEOCODING.name, "over the query limit")
     if status == "UNKNOWN_ERROR":
-        raise Unavailable(GEOCODING.name, "an error on its side")
-    if isinstance(status, str) and status in _STATUS:
-        raise BadAnswer(GEOCODING.name, f"refused: {status}", _STATUS[status])
-    raise BadAnswer(GEOCODING.name, "no status that it documents")
+        raise Unavailable(GEOCODING.name, "an unknown error of the provider")
+    if isinstance(status, str) and status in _REFUSALS:
+        raise BadAnswer(GEOCODING.name, f"refused: {status}", _REFUSALS[status])
+    raise BadAnswer(GEOCODING.name, "an undocumented status")
 
 
 def _first(results: Any) -> Geocoded:
     if not isinstance(results, list) or not results:
-        raise BadAnswer(GEOCODING.name, "no results where it says OK")
+        raise BadAnswer(GEOCODING.name, "no results despite the status OK")
     try:
         result = _Result.model_validate(results[0])
     except ValidationError:
-        # `from None`: pydantic's message quotes the answer, which is not ours to log.
-        raise BadAnswer(GEOCODING.name, "a result of another shape") from None
-    if "country" in result.types:  # all that is left of an address when only the filter matched
+        # `from None`: pydantic's message quotes the answer, which must not be logged
+        raise BadAnswer(GEOCODING.name, "the result is not as documented") from None
+    if "country" in result.types:  # nothing of the address matched but the country filter
         raise NotFoundThere(GEOCODING.name, "no such address")
-    found = result.geometry.location
-    point = GeoPoint(place_id=result.place_id, lat=found.lat, lng=found.lng)
+    location = result.geometry.location
+    point = GeoPoint(place_id=result.place_id, lat=location.lat, lng=location.lng)
     return Geocoded(point=point, formatted_address=plain(result.formatted_address, 200))

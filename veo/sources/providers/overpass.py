@@ -1,8 +1,9 @@
-"""Overpass: how many places of each kind OpenStreetMap has around a point.
+"""Overpass: counts of the places of each kind that OpenStreetMap has around a point.
 
-Free, without a key, and slow: two questions at a time, so all is asked in one. A count is of map objects: a
-place drawn twice counts twice, and a small garden as much as a large park. Data © OpenStreetMap contributors
-under the Open Database Licence: a database made of them and shared is to be shared alike.
+Free, without a key, but slow and limited to two concurrent queries, so one query asks for all counts. A count
+is of map objects: a place drawn twice counts twice, and a small garden as much as a large park. Data
+© OpenStreetMap contributors under the Open Database Licence: a database derived from it must be shared
+under the same licence.
 """
 
 import re
@@ -20,7 +21,7 @@ from veo.sources.http.sanitize import plain
 SOURCE = "OpenStreetMap"
 ATTRIBUTION = "© OpenStreetMap contributors, ODbL"
 
-PROVIDER = Provider("overpass", "https://overpass-api.de", timeout=30.0, at_once=2)
+PROVIDER = Provider("overpass", "https://overpass-api.de", timeout=30.0, max_concurrent=2)
 
 KINDS: FrozenMap[str, str] = FrozenMap(
     {
@@ -36,28 +37,28 @@ KINDS: FrozenMap[str, str] = FrozenMap(
         "hospital": '["amenity"="hospital"]',
     }
 )
-"""What is counted, by the tags that make it one."""
+"""The tag filters of each kind that is counted."""
 
 RADII: FrozenMap[str, int] = FrozenMap({"500m": 500, "1km": 1000})
 """Metres around the point."""
 
 _COUNT = re.compile(r"[0-9]{1,6}")
-_LONGEST_REMARK = 80
+_LONGEST_REMARK = 80  # characters
 
 
 class Overpass:
-    """Asks Overpass; `today` gives the date for an answer that does not say how old its map is."""
+    """The client of Overpass; `today` dates an answer that does not state the date of its map."""
 
     def __init__(self, http: Http, today: Callable[[], date]) -> None:
         self._upstream = http.upstream(PROVIDER)
         self._today = today
 
     async def figures(self, centre: Location) -> Figures:
-        """Give the count of every kind within every radius, as `restaurant_500m`; raises provider errors."""
+        """Return the count of each kind within each radius, as `restaurant_500m`; raise `ProviderError`s."""
         form = {"data": query(centre)}
-        reply = await self._upstream.json("/api/interpreter", method="POST", form=form)
-        data = reply.data if isinstance(reply.data, dict) else {}
-        if data.get("remark") is not None:  # a query that broke off, whose counts are of what it had seen
+        answer = await self._upstream.json("/api/interpreter", method="POST", form=form)
+        data = answer.data if isinstance(answer.data, dict) else {}
+        if data.get("remark") is not None:  # the query was aborted, so its counts are incomplete
             raise Unavailable(PROVIDER.name, _remark(data["remark"]), HTTPStatus.OK)
         vintage = _vintage(data.get("osm3s"), self._today())
         counts = _counts(data.get("elements"))
@@ -78,43 +79,43 @@ class Overpass:
 
 
 def query(centre: Location) -> str:
-    """Give the question for the counts around a point: every kind in the order of `KINDS`, by radius."""
+    """Return the query for the counts around a point: by radius, the kinds in the order of `KINDS`."""
     at = f"{centre.lat:.5f},{centre.lng:.5f}"
-    counted = [
+    statements = [
         f"nwr(around:{metres},{at}){tags};out count;" for metres in RADII.values() for tags in KINDS.values()
     ]
-    return "".join(["[out:json][timeout:25];", *counted])
+    return "".join(["[out:json][timeout:25];", *statements])
 
 
 def _counts(elements: Any) -> list[int]:
-    """Give the counts in the order asked: they carry no name, so their number must be right."""
-    asked = len(KINDS) * len(RADII)
-    if not isinstance(elements, list) or len(elements) != asked:
-        raise BadAnswer(PROVIDER.name, f"not the {asked} counts asked for", HTTPStatus.OK)
+    """Return the counts in the order of the query: they have no names, so their number must be right."""
+    expected = len(KINDS) * len(RADII)
+    if not isinstance(elements, list) or len(elements) != expected:
+        raise BadAnswer(PROVIDER.name, f"the answer does not hold {expected} counts", HTTPStatus.OK)
     counts = [_count(element) for element in elements]
     near, far = counts[: len(KINDS)], counts[len(KINDS) :]
     if any(within > beyond for within, beyond in zip(near, far, strict=True)):
-        raise BadAnswer(PROVIDER.name, "a circle holds more than the larger one around it", HTTPStatus.OK)
+        raise BadAnswer(PROVIDER.name, "a count is higher than that of the larger circle", HTTPStatus.OK)
     return counts
 
 
 def _count(element: Any) -> int:
-    """Read a count, which is written as a text."""
-    counted = isinstance(element, dict) and element.get("type") == "count"
-    tags = element.get("tags") if counted else None
+    """Read a count, which is sent as a string."""
+    is_count = isinstance(element, dict) and element.get("type") == "count"
+    tags = element.get("tags") if is_count else None
     total = tags.get("total") if isinstance(tags, dict) else None
     if not isinstance(total, str) or _COUNT.fullmatch(total) is None:
         raise BadAnswer(PROVIDER.name, "an element is not a count with its total", HTTPStatus.OK)
     return int(total)
 
 
-def _vintage(about: Any, today: date) -> str:
-    """Give the day of the map, or of the answer where it does not say (some servers leave it empty)."""
-    stamp = about.get("timestamp_osm_base") if isinstance(about, dict) else None
-    if not isinstance(stamp, str):
+def _vintage(metadata: Any, today: date) -> str:
+    """Return the date of the map, or `today` where the answer does not state it (some servers do not)."""
+    timestamp = metadata.get("timestamp_osm_base") if isinstance(metadata, dict) else None
+    if not isinstance(timestamp, str):
         return today.isoformat()
     try:
-        return min(date.fromisoformat(stamp[:10]), today).isoformat()
+        return min(date.fromisoformat(timestamp[:10]), today).isoformat()
     except ValueError:
         return today.isoformat()
 

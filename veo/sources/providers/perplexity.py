@@ -1,7 +1,7 @@
-"""Web research on an area by Perplexity's Agent API: a short text whose statements carry their sources.
+"""Web research on an area by Perplexity's Agent API: a short text whose statements cite their sources.
 
-What a model wrote is never trusted: it must follow `Written`, it is reduced to plain text, and a text
-without a source is no answer. The sources are the pages that were searched, not addresses in the text.
+The model's output is never trusted: it must follow the schema of `Written`, is reduced to plain text, and is
+rejected without a source. Sources are the pages that the search returned, not addresses in the text.
 """
 
 import re
@@ -21,9 +21,10 @@ WEB_SEARCH_USD = 0.0025
 """The price of one search: Perplexity's list of 7 October 2026, 2.50 per 1,000; tokens come on top."""
 
 PERPLEXITY_ESTIMATE_USD = 0.01
-"""Our estimate of one question, of two searches and their tokens; `Research.cost_usd` says what it was."""
+"""The estimated cost of one request: two searches and their tokens. `Research.cost_usd` is the real cost."""
 
-PERPLEXITY = Provider("perplexity", "https://api.perplexity.ai", timeout=45.0, tries=1)  # each may be billed
+# one try, as each may be billed
+PERPLEXITY = Provider("perplexity", "https://api.perplexity.ai", timeout=45.0, tries=1)
 MODEL = "perplexity/sonar"
 INSTRUCTIONS = """\
 Describe an area of London to somebody who may move there, in UK English and plain text: no Markdown, no
@@ -39,12 +40,12 @@ _READERS: dict[Persona, str] = {
     "parent": "a parent of school-age children",
     "developer": "a property developer",
 }
-_ABSURD_USD = 1000
+_IMPLAUSIBLE_USD = 1000
 _UNFINISHED = frozenset({"in_progress", "queued", "cancelled", "requires_action", "incomplete"})
 
 
 class Written(Value):
-    """What the model is told to write; this is the schema that goes out with the question."""
+    """The text that the model must write; its JSON schema is sent with the request."""
 
     model_config = ConfigDict(alias_generator=None)
 
@@ -56,8 +57,8 @@ class Written(Value):
 class Research(Value):
     """Web research on an area, in plain text that a page must escape.
 
-    `[n]` in a text points at the nth of `citations`. `cost_usd` is what the provider charged, None when it
-    does not say; `model` wrote it on `asked_on`.
+    `[n]` in a text cites the nth of `citations`. `cost_usd` is what the provider charged, None when it does
+    not state it. `model` wrote the text on `asked_on`.
     """
 
     content: str
@@ -70,7 +71,7 @@ class Research(Value):
 
 
 class Perplexity:
-    """Asks for research; `key` is sent with each question and shown nowhere."""
+    """The client of Perplexity; `key` is sent with each request and shown nowhere."""
 
     def __init__(self, http: Http, key: str, today: Callable[[], date]) -> None:
         self._upstream = http.upstream(PERPLEXITY)
@@ -78,27 +79,28 @@ class Perplexity:
         self._today = today
 
     async def research(self, area: str, persona: Persona | None, focus: Sequence[str] = ()) -> Research:
-        """Give what the web says of an area ("Stratford, E15, Newham, London"), for a reader if one is named.
+        """Research an area ("Stratford, E15, Newham, London"), with insights for `persona` if there is one.
 
-        `area` and `focus` (subjects to cover) come from our own tables, never from a visitor. It costs
-        about `PERPLEXITY_ESTIMATE_USD`. Raise provider errors, `BadAnswer` also for a text without a source.
+        `area` and `focus` (subjects to cover) must come from Veo's tables, never from a visitor. One call
+        costs about `PERPLEXITY_ESTIMATE_USD`. Raise `ProviderError`s: `BadAnswer` also for a text without a
+        source.
         """
         asked_on = self._today()
         headers = {"Authorization": f"Bearer {self._key}"}
-        body = _question(area, persona, focus)
+        body = _request_body(area, persona, focus)
         try:
-            reply = await self._upstream.json("/v1/agent", method="POST", headers=headers, body=body)
-        except NotFoundThere as error:  # a model or an address that ended, not an area without research
+            response = await self._upstream.json("/v1/agent", method="POST", headers=headers, body=body)
+        except NotFoundThere as error:  # a retired model or endpoint, not an area without research
             raise BadAnswer(PERPLEXITY.name, "no such model or endpoint", error.status) from error
-        answer = reply.data if isinstance(reply.data, dict) else {}
+        answer = response.data if isinstance(response.data, dict) else {}
         try:
-            text, pages = _legacy(answer) if "choices" in answer else _agent(answer)
-        except RateLimited as error:  # which came as HTTP 200
-            raise self._upstream.failed(error) from None
+            text, pages = _text_and_pages(answer)
+        except RateLimited as error:  # sent with HTTP 200, so the client has not recorded it
+            raise self._upstream.record_failure(error) from None
         return _research(_written(text), pages, answer, persona, asked_on)
 
 
-def _question(area: str, persona: Persona | None, focus: Sequence[str]) -> dict[str, Any]:
+def _request_body(area: str, persona: Persona | None, focus: Sequence[str]) -> dict[str, Any]:
     lines = [f"Area: {area}."]
     if persona is not None:
         lines.append(f"Reader: {_READERS[persona]}.")
@@ -126,42 +128,33 @@ def _question(area: str, persona: Persona | None, focus: Sequence[str]) -> dict[
     }
 
 
-def _agent(answer: dict[str, Any]) -> tuple[str, list[Page]]:
-    """Read the Agent API's form; output of an unknown type is passed over, as its documentation asks."""
-    _finished(answer)
+def _text_and_pages(answer: dict[str, Any]) -> tuple[str, list[Page]]:
+    """Read a completed answer; output of an unknown type is skipped, as the API's documentation asks."""
+    _check_completed(answer)
     items = _objects(answer.get("output"))
-    results = [found for item in _typed(items, "search_results") for found in _objects(item.get("results"))]
-    contents = [part for item in _typed(items, "message") for part in _objects(item.get("content"))]
-    parts = _typed(contents, "output_text")
-    notes = [note for part in parts for note in _objects(part.get("annotations"))]
-    pages = [_page(found.get("id"), found.get("url")) for found in results]
-    pages += [_page(None, note.get("url")) for note in notes]
+    searches = _of_type(items, "search_results")
+    results = [result for search in searches for result in _objects(search.get("results"))]
+    contents = [part for item in _of_type(items, "message") for part in _objects(item.get("content"))]
+    parts = _of_type(contents, "output_text")
+    annotations = [note for part in parts for note in _objects(part.get("annotations"))]
+    pages = [_page(result.get("id"), result.get("url")) for result in results]
+    pages += [_page(None, note.get("url")) for note in annotations]
     return "".join(_text(part.get("text")) for part in parts), pages
 
 
-def _legacy(answer: dict[str, Any]) -> tuple[str, list[Page]]:
-    """Read the form of the retired chat completions, whose citations are numbered by their place."""
-    first = next(iter(_objects(answer["choices"])), {})
-    message = first.get("message")
-    text = _text(message.get("content")) if isinstance(message, dict) else ""
-    cited = answer.get("citations")
-    pages = [_page(place, url) for place, url in enumerate(cited if isinstance(cited, list) else (), 1)]
-    pages += [_page(None, found.get("url")) for found in _objects(answer.get("search_results"))]
-    return text, pages
-
-
-def _finished(answer: dict[str, Any]) -> None:
+def _check_completed(answer: dict[str, Any]) -> None:
+    """Raise the error of a run that failed or did not complete."""
     status = answer.get("status")
     if status == "failed":
-        raise _failure(answer.get("error"))
+        raise _run_error(answer.get("error"))
     if isinstance(status, str) and status in _UNFINISHED:
         raise Unavailable(PERPLEXITY.name, "did not complete")
     if status != "completed":
-        raise BadAnswer(PERPLEXITY.name, "no status that it documents")
+        raise BadAnswer(PERPLEXITY.name, "an undocumented status")
 
 
-def _failure(error: Any) -> RateLimited | BadAnswer | Unavailable:
-    """Make the error for a run that failed, of its code alone: the message may repeat what was sent."""
+def _run_error(error: Any) -> RateLimited | BadAnswer | Unavailable:
+    """Return the error of a failed run, from its code alone: its message may repeat the request."""
     code = _text(error.get("code") or error.get("type")) if isinstance(error, dict) else ""
     if not re.fullmatch(r"[a-z_]{1,40}", code):
         return Unavailable(PERPLEXITY.name, "failed")
@@ -173,31 +166,31 @@ def _failure(error: Any) -> RateLimited | BadAnswer | Unavailable:
 
 def _written(text: str) -> Written:
     bare = text.strip()
-    if bare.startswith("```"):  # a fence, as models put around code
+    if bare.startswith("```"):  # a fence, which models put around code
         bare = bare.removeprefix("```").removeprefix("json").removesuffix("```")
     try:
         return Written.model_validate_json(bare)
     except ValidationError:
-        # `from None`: the message of pydantic quotes the text, which is not ours to log.
+        # `from None`: pydantic's message quotes the text, which must not be logged
         raise BadAnswer(PERPLEXITY.name, "the text does not follow the schema") from None
 
 
 def _research(
     written: Written, pages: list[Page], answer: dict[str, Any], persona: Persona | None, asked_on: date
 ) -> Research:
-    """Reduce every text to plain text, and let its numbers point at the citations that are kept."""
+    """Sanitise the texts, and renumber their citations."""
     raw = [plain(written.overview, 3000), *(plain(point, 300) for point in written.summary_points)]
     insights = plain(written.persona_insights or "", 1500) if persona else ""
-    sources, places = citations(pages, " ".join((*raw, insights)))
+    sources, positions = citations(pages, " ".join((*raw, insights)))
     if not sources:
         raise BadAnswer(PERPLEXITY.name, "no citations")
-    content, *points = (renumbered(text, places) for text in raw)
+    content, *points = (renumbered(text, positions) for text in raw)
     if not content or not all(points):
         raise BadAnswer(PERPLEXITY.name, "an empty text")
     return Research(
         content=content,
         summary_points=tuple(points),
-        persona_insights=renumbered(insights, places) or None,
+        persona_insights=renumbered(insights, positions) or None,
         citations=sources,
         cost_usd=_cost(answer.get("usage")),
         model=plain(_text(answer.get("model")), 80) or MODEL,
@@ -208,7 +201,7 @@ def _research(
 def _cost(usage: Any) -> float | None:
     cost = usage.get("cost") if isinstance(usage, dict) else None
     total = cost.get("total_cost") if isinstance(cost, dict) else None
-    if isinstance(total, bool) or not isinstance(total, int | float) or not 0 <= total < _ABSURD_USD:
+    if isinstance(total, bool) or not isinstance(total, int | float) or not 0 <= total < _IMPLAUSIBLE_USD:
         return None
     return float(total)
 
@@ -218,12 +211,12 @@ def _page(number: Any, url: Any) -> Page:
     return Page(number if numbered else None, web_url(url) if isinstance(url, str) else None)
 
 
-def _typed(items: list[dict[str, Any]], kind: str) -> list[dict[str, Any]]:
+def _of_type(items: list[dict[str, Any]], kind: str) -> list[dict[str, Any]]:
     return [item for item in items if item.get("type") == kind]
 
 
 def _objects(value: Any) -> list[dict[str, Any]]:
-    """Give the objects of a list; what is not one is passed over."""
+    """Return the objects in a list; anything else is skipped."""
     return [item for item in value if isinstance(item, dict)] if isinstance(value, list) else []
 
 

@@ -1,8 +1,9 @@
 """data.police.uk: the crimes recorded within a mile of a point, over the last twelve published months.
 
-Free, without a key, under the Open Government Licence v3.0. Places are moved to anonymous points near by,
-and a month appears some six to nine weeks after its end. Anti-social behaviour is an incident, not a crime:
-it is counted apart. These are counts of a circle, not rates: a footfall area looks worse than its homes are.
+Free, without a key, under the Open Government Licence v3.0. Crimes are moved to anonymous points nearby, and
+a month is published some six to nine weeks after its end. Anti-social behaviour is an incident, not a crime,
+so it is counted separately. These are counts in a circle, not rates: an area with many visitors looks more
+dangerous than it is for its residents.
 """
 
 import asyncio
@@ -28,11 +29,11 @@ PROVIDER = Provider(
     "https://data.police.uk/api",
     timeout=10.0,
     rate=(15, 1.0),
-    largest=16 * 2**20,  # a month of central London holds thousands of crimes
+    max_bytes=16 * 2**20,  # a month of central London holds thousands of crimes
 )
 
 RADIUS_MILES = 1
-"""The service's own, which a question by point cannot change."""
+"""The fixed radius of the service for a query by point."""
 
 ANTISOCIAL = "anti-social-behaviour"
 
@@ -40,25 +41,25 @@ HALF_YEAR = 6
 """Months on each side of a trend."""
 
 TOO_MANY = frozenset({HTTPStatus.SERVICE_UNAVAILABLE})
-"""What it says of a place with more crimes than it gives at once."""
+"""The status for an area with more crimes than one answer can hold."""
 
-_CORNERS = 32  # of the polygon that stands in for the circle, of which it covers 99.4 %
+_CORNERS = 32  # of the polygon that approximates the circle and covers 99.4 % of it
 _METRES = 1609.344 * RADIUS_MILES
 _METRES_PER_DEGREE = 111_195
-_LEAST_OF_HALF_YEAR = 4
+_FEWEST_MONTHS = 4  # in each half of a trend
 _STEADY_PCT = 5.0
-_SPLITS = 2  # of a quarter of the circle, which makes sixteenths
+_SPLITS = 2  # times that a quarter of the circle is halved, down to sixteenths
 _MONTH = re.compile(r"20[0-9]{2}-(0[1-9]|1[0-2])")
 _CATEGORY = re.compile(r"[a-z-]{1,40}")
 
 Crimes = dict[int, str]
-"""Category by the service's number of a crime, so that one seen twice counts once."""
+"""The category by the service's number of a crime, so that duplicates count once."""
 
 
 class Trend(Value):
-    """How the monthly mean of the last six months compares with that of the six before, in per cent.
+    """The change of the monthly mean from the previous six months to the last six, in per cent.
 
-    Within 5 % it is steady.
+    A change within 5 % is steady.
     """
 
     change_pct: float
@@ -68,9 +69,9 @@ class Trend(Value):
 class CrimeYear(Value):
     """Crimes within one mile of a point in the months from `first` to `last` (YYYY-MM).
 
-    `months` of them are there; `missing` ones were not published, and count nowhere. `total` and `breakdown`
-    (most frequent first) are crimes, without the `antisocial` incidents. `trend` is None when there are too
-    few months. `lag_weeks` have passed since the end of the last month.
+    `months` is the number of published months; the `missing` ones are not counted. `total` and `breakdown`
+    (most frequent first) exclude the `antisocial` incidents. `trend` is None when too few months are
+    published. `lag_weeks` is the number of weeks since the end of the last month.
     """
 
     first: str
@@ -88,22 +89,22 @@ class CrimeYear(Value):
 
 
 class Sector(NamedTuple):
-    """A slice of the circle, from one corner of its polygon to another, clockwise from the north."""
+    """A sector of the circle between two corners of its polygon, counted clockwise from north."""
 
     first: int
     last: int
 
     def halves(self) -> tuple["Sector", "Sector"]:
-        """Give the two slices it is made of."""
+        """Return the two halves of the sector."""
         middle = (self.first + self.last) // 2
         return Sector(self.first, middle), Sector(middle, self.last)
 
     def outline(self, centre: Location) -> str:
-        """Give its corners, the centre first, as `lat,lng:lat,lng`."""
+        """Return the corners, the centre first, as `lat,lng:lat,lng`."""
         north = _METRES / _METRES_PER_DEGREE
         east = north / cos(radians(centre.lat))
-        turns = [2 * pi * corner / _CORNERS for corner in range(self.first, self.last + 1)]
-        rim = [(centre.lat + north * cos(turn), centre.lng + east * sin(turn)) for turn in turns]
+        angles = [2 * pi * corner / _CORNERS for corner in range(self.first, self.last + 1)]
+        rim = [(centre.lat + north * cos(angle), centre.lng + east * sin(angle)) for angle in angles]
         return ":".join(f"{lat:.5f},{lng:.5f}" for lat, lng in [(centre.lat, centre.lng), *rim])
 
 
@@ -111,41 +112,37 @@ _QUARTERS = tuple(Sector(first, first + _CORNERS // 4) for first in range(0, _CO
 
 
 class Police:
-    """Asks data.police.uk; `now` gives the time with its zone. Raises provider errors only."""
+    """The client of data.police.uk, which raises only `ProviderError`s; `now` returns an aware datetime."""
 
     def __init__(self, http: Http, now: Callable[[], datetime]) -> None:
         self._upstream = http.upstream(PROVIDER)
         self._now = now
 
-    async def latest(self) -> str:
-        """Give the newest published month (YYYY-MM)."""
-        return max(await self._published())
-
     async def crime(self, centre: Location, months: int = 12) -> CrimeYear:
-        """Give what was recorded within a mile of a point in the `months` up to the latest published.
+        """Return the crimes recorded within a mile of a point in the `months` up to the latest published.
 
-        Raises `NotFoundThere` when there is nothing in all of them: none published and none recorded look
-        alike, and a year without a crime would be a claim.
+        Raise `NotFoundThere` when no month has any: an area without published data looks the same as one
+        without crime, so the year cannot be reported as free of crime.
         """
         published = await self._published()
         window = _window(max(published), months)
-        asked = [month for month in window if month in published]
-        answers = await _together(self._month(centre, month) for month in asked)
-        found = {month: crimes for month, crimes in zip(asked, answers, strict=True) if crimes}
-        if not found:
+        months_to_fetch = [month for month in window if month in published]
+        results = await _gathered(self._month(centre, month) for month in months_to_fetch)
+        by_month = {month: crimes for month, crimes in zip(months_to_fetch, results, strict=True) if crimes}
+        if not by_month:
             raise NotFoundThere(PROVIDER.name, "no crimes are published here", HTTPStatus.OK)
-        return _year(window, found, self._now().date())
+        return _year(window, by_month, self._now().date())
 
     async def _published(self) -> frozenset[str]:
-        reply = await self._upstream.json("/crimes-street-dates")
-        rows = reply.data if isinstance(reply.data, list) else []
+        answer = await self._upstream.json("/crimes-street-dates")
+        rows = answer.data if isinstance(answer.data, list) else []
         months = frozenset(_month_of(row.get("date") if isinstance(row, dict) else None) for row in rows)
         if not months or max(months) >= f"{self._now():%Y-%m}":
-            raise BadAnswer(PROVIDER.name, "no months, or one that has not ended", reply.status)
+            raise BadAnswer(PROVIDER.name, "no months, or a month that has not ended", answer.status)
         return months
 
     async def _month(self, centre: Location, month: str) -> Crimes:
-        """Give a month of the circle, by its quarters where it holds more than the service gives at once."""
+        """Return a month of the circle; fetch it by quarters where one answer cannot hold it."""
         where = {"lat": f"{centre.lat:.5f}", "lng": f"{centre.lng:.5f}"}
         try:
             return await self._crimes(month, where)
@@ -155,12 +152,12 @@ class Police:
         return await self._parts(centre, month, _QUARTERS, _SPLITS)
 
     async def _parts(self, centre: Location, month: str, sectors: Iterable[Sector], splits: int) -> Crimes:
-        parts = await _together(self._sector(centre, month, sector, splits) for sector in sectors)
+        parts = await _gathered(self._sector(centre, month, sector, splits) for sector in sectors)
         return {number: category for part in parts for number, category in part.items()}
 
     async def _sector(self, centre: Location, month: str, sector: Sector, splits: int) -> Crimes:
         try:
-            # A dozen corners at most: far below the 4,094 characters above which it would have to be a POST.
+            # ten corners at most: far below the 4,094 characters above which the service needs a POST
             return await self._crimes(month, {"poly": sector.outline(centre)})
         except Unavailable as error:
             if not _too_many(error) or not splits:
@@ -169,17 +166,17 @@ class Police:
 
     async def _crimes(self, month: str, where: Mapping[str, str]) -> Crimes:
         params = {"date": month, **where}
-        reply = await self._upstream.json("/crimes-street/all-crime", params=params, unsure=TOO_MANY)
-        if not isinstance(reply.data, list):
-            raise BadAnswer(PROVIDER.name, "crimes are not a list", reply.status)
-        return dict(_crime(item, month) for item in reply.data)
+        answer = await self._upstream.json("/crimes-street/all-crime", params=params, possibly_valid=TOO_MANY)
+        if not isinstance(answer.data, list):
+            raise BadAnswer(PROVIDER.name, "crimes are not a list", answer.status)
+        return dict(_crime(item, month) for item in answer.data)
 
 
 T = TypeVar("T")
 
 
-async def _together(calls: Iterable[Coroutine[Any, Any, T]]) -> list[T]:
-    """Give what concurrent calls give, in order; the first failure stops the others and is raised."""
+async def _gathered(calls: Iterable[Coroutine[Any, Any, T]]) -> list[T]:
+    """Return the results of concurrent calls in order; the first error cancels the others and is raised."""
     try:
         async with asyncio.TaskGroup() as group:
             tasks = [group.create_task(call) for call in calls]
@@ -189,10 +186,10 @@ async def _together(calls: Iterable[Coroutine[Any, Any, T]]) -> list[T]:
 
 
 def _too_many(error: Unavailable) -> bool:
-    """Tell whether a place may hold more crimes than the service gives at once: it says so by 503.
+    """Check whether the service answered 503, which means more crimes than one answer can hold.
 
-    The status is read off the failure, not accepted as an answer: nothing is documented of a body, and only
-    JSON is read. An outage looks the same, but it has failed at the list of months before.
+    The status is taken from the error rather than accepted as an answer, because its body is undocumented and
+    need not be JSON. An outage has the same status, but has already failed at the list of months.
     """
     return error.status in TOO_MANY
 
@@ -204,44 +201,44 @@ def _month_of(text: object) -> str:
 
 
 def _crime(item: object, month: str) -> tuple[int, str]:
-    """Read a crime: no more than its number, category and month."""
-    given = item if isinstance(item, dict) else {}
-    number, category = given.get("id"), given.get("category")
+    """Return the number and category of a crime, after a check of its month."""
+    fields = item if isinstance(item, dict) else {}
+    number, category = fields.get("id"), fields.get("category")
     if type(number) is not int or not isinstance(category, str) or _CATEGORY.fullmatch(category) is None:
-        raise BadAnswer(PROVIDER.name, "a crime without number or category", HTTPStatus.OK)
-    if given.get("month") != month:
-        raise BadAnswer(PROVIDER.name, f"a crime of another month than {month}", HTTPStatus.OK)
+        raise BadAnswer(PROVIDER.name, "a crime without a number or category", HTTPStatus.OK)
+    if fields.get("month") != month:
+        raise BadAnswer(PROVIDER.name, f"a crime that is not of {month}", HTTPStatus.OK)
     return number, category
 
 
 def _window(last: str, months: int) -> list[str]:
-    """Give the months that end with `last`, oldest first."""
+    """Return the `months` months up to `last`, oldest first."""
     count = int(last[:4]) * 12 + int(last[5:]) - 1
     return [f"{month // 12:04}-{month % 12 + 1:02}" for month in range(count - months + 1, count + 1)]
 
 
-def _year(window: list[str], found: Mapping[str, Crimes], today: date) -> CrimeYear:
-    counts = Counter(category for crimes in found.values() for category in crimes.values())
+def _year(window: list[str], by_month: Mapping[str, Crimes], today: date) -> CrimeYear:
+    counts = Counter(category for crimes in by_month.values() for category in crimes.values())
     antisocial = counts.pop(ANTISOCIAL, 0)
     ordered = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
     return CrimeYear(
         first=window[0],
         last=window[-1],
-        months=len(found),
-        missing=tuple(month for month in window if month not in found),
+        months=len(by_month),
+        missing=tuple(month for month in window if month not in by_month),
         total=counts.total(),
         antisocial=antisocial,
         breakdown=FrozenMap(dict(ordered)),
-        trend=_trend(window, found),
+        trend=_trend(window, by_month),
         lag_weeks=_weeks_since(window[-1], today),
         vintage=f"{window[0]} to {window[-1]}",
     )
 
 
-def _trend(window: list[str], found: Mapping[str, Crimes]) -> Trend | None:
-    recent = _recorded(window[-HALF_YEAR:], found)
-    before = _recorded(window[-2 * HALF_YEAR : -HALF_YEAR], found)
-    if min(len(recent), len(before)) < _LEAST_OF_HALF_YEAR or not any(before):
+def _trend(window: list[str], by_month: Mapping[str, Crimes]) -> Trend | None:
+    recent = _recorded(window[-HALF_YEAR:], by_month)
+    before = _recorded(window[-2 * HALF_YEAR : -HALF_YEAR], by_month)
+    if min(len(recent), len(before)) < _FEWEST_MONTHS or not any(before):
         return None
     change = round(100 * (fmean(recent) / fmean(before) - 1), 1)
     if abs(change) <= _STEADY_PCT:
@@ -249,16 +246,16 @@ def _trend(window: list[str], found: Mapping[str, Crimes]) -> Trend | None:
     return Trend(change_pct=change, direction="rising" if change > 0 else "falling")
 
 
-def _recorded(months: list[str], found: Mapping[str, Crimes]) -> list[int]:
-    """Give the number of crimes in each month that is there."""
+def _recorded(months: list[str], by_month: Mapping[str, Crimes]) -> list[int]:
+    """Return the number of crimes in each published month."""
     return [
-        sum(category != ANTISOCIAL for category in found[month].values())
+        sum(category != ANTISOCIAL for category in by_month[month].values())
         for month in months
-        if month in found
+        if month in by_month
     ]
 
 
 def _weeks_since(month: str, today: date) -> int:
-    """Give the full weeks that have passed since the end of a month."""
+    """Return the full weeks since the end of a month."""
     year, number = int(month[:4]), int(month[5:])
     return (today - date(year, number, monthrange(year, number)[1])).days // 7

@@ -1,133 +1,134 @@
-/* The operations page: who has the token sees what the cache does and saves, and may change it. */
+/* The operations page: with the admin token it shows the cache's statistics and can change the cache. */
 
-import { Changes, refusal } from "./changes.js";
-import { tier, watchHealth } from "./condition.js";
-import { dayTable, lastDays, spokenDay, tiles } from "./days.js";
+import { Changes, errorNotice } from "./changes.js";
+import { tier, pollHealth } from "./health.js";
+import { dayTable, lastDays, formatDay, tiles } from "./days.js";
 import { byId, el, replace } from "./dom.js";
 import { Entries } from "./entries.js";
 import { adviceTable, familyTable, popular } from "./families.js";
-import { said } from "./plain.js";
+import { notice } from "./notices.js";
 import { Session } from "./session.js";
-import { plural } from "./words.js";
+import { plural } from "./format.js";
 
-const room = { session: null, days: [], chosen: 0, today: { told: null, figures: null } };
-const entries = new Entries(room);
-const changes = new Changes(room);
+const HOW_TO_SWITCH_ON = "Set VEO_ADMIN_TOKEN to at least 16 characters and restart Veo.";
 
-/** Try a token: the figures are asked for with it, and shown. */
-async function open() {
+const state = { session: null, days: [], chosen: 0, today: { stats: null, figures: null } };
+const entries = new Entries(state);
+const changes = new Changes(state);
+
+/** Sign in: load the figures with the token that was entered. */
+async function signIn() {
   const input = byId("token");
   const token = input.value.trim();
-  complain(token ? "" : "Write the token.");
+  showTokenError(token ? "" : "Enter the token.");
   if (!token) return;
-  room.session?.end();
-  room.session = new Session(token, lock);
+  state.session?.end();
+  state.session = new Session(token, lock);
   if (!(await refresh())) return;
   input.value = "";
-  byId("door").hidden = true;
+  byId("sign-in").hidden = true;
   byId("main").focus({ preventScroll: true });
 }
 
-/** Ask for the figures and show them; tell whether they came. */
+/** Load and show the figures; return whether that succeeded. */
 async function refresh() {
-  const { session } = room;
-  replace(byId("status"), "Asking…");
-  byId("room").setAttribute("aria-busy", "true");
+  const { session } = state;
+  replace(byId("status"), "Loading…");
+  byId("dashboard").setAttribute("aria-busy", "true");
   try {
-    const told = await session.ask("stats");
-    const days = await lastDays(session, told);
-    if (session.isOver) return false; // one of the days said that the token opens nothing any more
-    Object.assign(room, { days, chosen: days.length - 1, today: days.at(-1) });
-    show(told);
+    const stats = await session.ask("stats");
+    const days = await lastDays(session, stats);
+    if (session.isOver) return false; // the token was rejected while the days were loading
+    Object.assign(state, { days, chosen: days.length - 1, today: days.at(-1) });
+    show(stats);
     return true;
   } catch (error) {
-    if (session === room.session && !session.isOver) failed(error);
+    if (session === state.session && !session.isOver) showFailure(error);
     return false;
   } finally {
-    byId("room").removeAttribute("aria-busy");
+    byId("dashboard").removeAttribute("aria-busy");
   }
 }
 
-/** Show what was told; parts stay hidden until there is something in them. */
-function show(told) {
-  replace(byId("messages"), limits(told));
-  replace(byId("tier"), tier(told));
-  changes.offer(Object.keys(told.families));
-  const options = room.days.map(({ day }, at) =>
-    el("option", { value: at, selected: at === room.chosen }, spokenDay(day)),
+/** Show the statistics, and unhide the sections that were empty until now. */
+function show(stats) {
+  replace(byId("messages"), limitations(stats));
+  replace(byId("tier"), tier(stats));
+  changes.setFamilies(Object.keys(stats.families));
+  const options = state.days.map(({ day }, at) =>
+    el("option", { value: at, selected: at === state.chosen }, formatDay(day)),
   );
   replace(byId("day"), options.toReversed());
-  for (const id of ["tools", "room", "tier-panel", "popular-panel"]) byId(id).hidden = false;
+  for (const id of ["tools", "dashboard", "tier-panel", "popular-panel"]) byId(id).hidden = false;
   showDay();
 }
 
 function showDay() {
-  const { days, chosen } = room;
+  const { days, chosen } = state;
   replace(byId("status"), summary(days[chosen], chosen === days.length - 1));
   replace(byId("figures"), tiles(days, chosen));
   replace(byId("days"), dayTable(days));
   replace(byId("families"), familyTable(days, chosen));
   replace(byId("advice"), adviceTable(days[chosen]));
-  replace(byId("popular"), popular(days[chosen], look));
+  replace(byId("popular"), popular(days[chosen], lookUp));
 }
 
-function summary({ day, told, figures }, today) {
-  const date = `${spokenDay(day)} (UTC)${today ? ", so far" : ""}`;
-  if (figures === null) return `${date}: cannot be told.`;
-  return `${date}: ${told.fleet ? `the fleet, ${plural(figures.containers, "container")}` : "this process alone"}.`;
+function summary({ day, stats, figures }, today) {
+  const date = `${formatDay(day)} (UTC)${today ? ", so far" : ""}`;
+  if (figures === null) return `${date}: not available.`;
+  return `${date}: ${stats.fleet ? `the fleet, ${plural(figures.containers, "container")}` : "this process only"}.`;
 }
 
-/** Say what the figures do not cover. */
-function limits({ fleet, store, fault }) {
+/** Return a notice of what the figures do not cover, if they are not the fleet's. */
+function limitations({ fleet, store, fault }) {
   if (fleet) return null;
   const why = fault ?? (store ? `${store} does not answer` : "no shared tier is configured");
-  return said("This process alone", [
-    `The fleet’s figures cannot be read: ${why}. These are of this process since its start, and the days before today are not known.`,
+  return notice("This process only", [
+    `The fleet’s figures cannot be read: ${why}. These cover only this process since its start; earlier days are not available.`,
   ]);
 }
 
-function look(key) {
+function lookUp(key) {
   byId("entry-title").scrollIntoView();
   byId("key").focus({ preventScroll: true });
-  entries.look(key);
+  entries.lookUp(key);
 }
 
-/** Show that the figures did not come; what was shown before stays. */
-function failed(error) {
-  replace(byId("status"), "The figures did not arrive.");
-  const again = byId("door").hidden ? refresh : open;
-  replace(byId("messages"), refusal(error, again));
+/** Show that loading failed; the earlier figures stay. */
+function showFailure(error) {
+  replace(byId("status"), "The figures could not be loaded.");
+  const retry = byId("sign-in").hidden ? refresh : signIn;
+  replace(byId("messages"), errorNotice(error, retry));
 }
 
-/** Lock the page again: the token opens nothing, or no longer. */
+/** Hide the figures again: the token is wrong, or no longer valid. */
 function lock(error) {
-  for (const id of ["tools", "room", "tier-panel", "popular-panel"]) byId(id).hidden = true;
+  for (const id of ["tools", "dashboard", "tier-panel", "popular-panel"]) byId(id).hidden = true;
   for (const id of ["figures", "days", "families", "advice", "popular", "entry", "tier"]) replace(byId(id));
   byId("confirm").close("no");
-  byId("door").hidden = false;
+  byId("sign-in").hidden = false;
   replace(byId("status"));
-  const off = error.kind === "closed";
-  replace(byId("messages"), off && said("Operations are switched off here", [error.message, switchedOn()], "caution"));
-  complain(off ? "" : `${error.message}. Is it the one that this deployment was given?`);
+  const off = error.kind === "closed"; // no token is configured
+  const sentences = [error.message, HOW_TO_SWITCH_ON];
+  replace(byId("messages"), off && notice("Operations are switched off here", sentences, "caution"));
+  showTokenError(off ? "" : `${error.message}. Is it the token of this deployment?`);
 }
 
-const switchedOn = () => "Set VEO_ADMIN_TOKEN to at least 16 characters and start Veo again.";
-
-function complain(words) {
-  replace(byId("token-error"), words);
-  byId("token").toggleAttribute("aria-invalid", Boolean(words));
-  if (words) byId("token").focus();
+function showTokenError(message) {
+  replace(byId("token-error"), message);
+  byId("token").toggleAttribute("aria-invalid", Boolean(message));
+  if (message) byId("token").focus();
 }
 
-function sayOffline() {
-  const words = ["What is shown is older. It can be refreshed when the network is back."];
-  replace(byId("network"), navigator.onLine ? null : said("You are offline", words, "caution"));
+function showOffline() {
+  const sentences = ["The figures shown may be out of date. Refresh them once you are back online."];
+  replace(byId("network"), navigator.onLine ? null : notice("You are offline", sentences, "caution"));
 }
 
-byId("open").addEventListener("submit", (event) => (event.preventDefault(), open()));
+byId("open").addEventListener("submit", (event) => (event.preventDefault(), signIn()));
 byId("refresh").addEventListener("click", refresh);
-byId("forget").addEventListener("click", () => location.reload()); // nothing of the token outlives the page
-byId("day").addEventListener("change", ({ target }) => ((room.chosen = Number(target.value)), showDay()));
-addEventListener("offline", sayOffline);
-addEventListener("online", sayOffline);
-watchHealth();
+byId("forget").addEventListener("click", () => location.reload()); // a reload clears everything that held the token
+byId("day").addEventListener("change", ({ target }) => ((state.chosen = Number(target.value)), showDay()));
+addEventListener("offline", showOffline);
+addEventListener("online", showOffline);
+pollHealth();

@@ -1,14 +1,14 @@
-/* Asking the API. Whatever goes wrong becomes one Refusal with words that can be shown. */
+/* The client of the API. Every failure becomes an ApiError with a message for people. */
 
-const PATIENCE = 30_000; // ms, as long as a rewrite in front of the API waits
+const TIMEOUT_MS = 30_000; // that of a rewrite in front of the API
 
 const KINDS = { 401: "token", 403: "closed", 404: "missing" };
 
 /**
- * No answer: `kind` is refused, missing, token, closed, off, failed, slow or offline; `errors` are the server's
- * own messages.
+ * A request without a usable answer: `kind` is refused (invalid), missing (404), token (401), closed (403), off (not
+ * configured), failed, slow or offline; `errors` are the server's messages.
  */
-export class Refusal extends Error {
+export class ApiError extends Error {
   constructor(kind, message, errors = []) {
     super(message);
     this.kind = kind;
@@ -17,74 +17,74 @@ export class Refusal extends Error {
 }
 
 /**
- * Ask one path and give the JSON of the answer; `body` makes it a POST, `token` is sent as a bearer.
- * Raises Refusal, and AbortError when given up.
+ * Request a path and return the JSON of the answer; `body` makes it a POST, `token` is sent as a bearer token.
+ * Throws ApiError, or AbortError if `signal` aborts.
  */
 export async function ask(path, { signal, body, method = body ? "POST" : "GET", token } = {}) {
-  const limit = AbortSignal.timeout(PATIENCE);
+  const timeout = AbortSignal.timeout(TIMEOUT_MS);
   const options = {
     method,
-    signal: signal ? AbortSignal.any([signal, limit]) : limit,
+    signal: signal ? AbortSignal.any([signal, timeout]) : timeout,
     headers: { Accept: "application/json" },
   };
-  if (token) options.headers.Authorization = `Bearer ${bytes(token)}`;
+  if (token) options.headers.Authorization = `Bearer ${utf8(token)}`;
   if (body) {
     options.headers["Content-Type"] = "application/json";
     options.body = JSON.stringify(body);
   }
   try {
-    const answer = await fetch(path, options);
-    return await read(answer);
+    const response = await fetch(path, options);
+    return await read(response);
   } catch (error) {
-    throw signal?.aborted || error instanceof Refusal ? error : lost(error);
+    throw signal?.aborted || error instanceof ApiError ? error : networkError(error);
   }
 }
 
-/** Write text as UTF-8, one character a byte, which is all that a header can hold. */
-function bytes(text) {
+/** Encode text as UTF-8, one character per byte, as a header can hold only Latin-1. */
+function utf8(text) {
   return String.fromCharCode(...new TextEncoder().encode(text));
 }
 
-async function read(answer) {
-  const told = await answer.json().catch((error) => {
+async function read(response) {
+  const body = await response.json().catch((error) => {
     if (error instanceof SyntaxError) return null;
     throw error;
   });
-  if (answer.ok && told) return told;
-  throw refusal(answer.status, told?.error, answer.headers.get("Retry-After"));
+  if (response.ok && body) return body;
+  throw apiError(response.status, body?.error, response.headers.get("Retry-After"));
 }
 
-function refusal(status, error, wait) {
+function apiError(status, error, wait) {
   const message = error?.message ?? `The service answered with something that is not JSON (HTTP ${status}).`;
   const errors = Array.isArray(error?.details?.errors) ? error.details.errors.map(String) : [];
-  if (KINDS[status]) return new Refusal(KINDS[status], message, errors);
-  if (status === 503 && error?.details?.missing) return new Refusal("off", message, errors);
-  if (status >= 400 && status < 500 && status !== 429) return new Refusal("refused", message, errors);
-  const later = wait ? ` It can be asked again in ${wait} seconds.` : "";
-  return new Refusal("failed", message + later, errors);
+  if (KINDS[status]) return new ApiError(KINDS[status], message, errors);
+  if (status === 503 && error?.details?.missing) return new ApiError("off", message, errors);
+  if (status >= 400 && status < 500 && status !== 429) return new ApiError("refused", message, errors);
+  const later = wait ? ` Try again in ${wait} seconds.` : "";
+  return new ApiError("failed", message + later, errors);
 }
 
-function lost(error) {
-  if (error.name === "TimeoutError") return new Refusal("slow", "No answer came within 30 seconds.");
-  if (!navigator.onLine) return new Refusal("offline", "This device is offline.");
-  return new Refusal("failed", "The service cannot be reached.");
+function networkError(error) {
+  if (error.name === "TimeoutError") return new ApiError("slow", "No answer came within 30 seconds.");
+  if (!navigator.onLine) return new ApiError("offline", "This device is offline.");
+  return new ApiError("failed", "The service cannot be reached.");
 }
 
-/** Runs one question at a time: a newer one gives up the older, whose answer is never shown. */
-export class Newest {
-  #turn = 0;
+/** Runs one request at a time: a new one aborts the previous one, whose answer is discarded. */
+export class LatestOnly {
+  #latest = 0;
   #controller = new AbortController();
 
-  /** Run `question(signal)`; give its answer, or null when a newer one was asked meanwhile. */
-  async run(question) {
+  /** Run `request(signal)`; return `{answer}` or `{error}`, or null if a newer request was started meanwhile. */
+  async run(request) {
     this.#controller.abort();
     this.#controller = new AbortController();
-    const turn = ++this.#turn;
+    const number = ++this.#latest;
     try {
-      const answer = await question(this.#controller.signal);
-      return turn === this.#turn ? { answer } : null;
+      const answer = await request(this.#controller.signal);
+      return number === this.#latest ? { answer } : null;
     } catch (error) {
-      if (turn !== this.#turn) return null;
+      if (number !== this.#latest) return null;
       return { error };
     }
   }

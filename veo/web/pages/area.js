@@ -1,22 +1,23 @@
-/* One district: its figures, the ways from it, its stations, and research where that is configured. */
+/* One district: its figures, journeys from it, its stations, and web research if that is configured. */
 
 import { ask } from "./api.js";
 import { legList } from "./cards.js";
 import { Combobox, placeOptions } from "./combobox.js";
 import { byId, el, replace } from "./dom.js";
 import { LondonMap } from "./map.js";
-import { said } from "./plain.js";
+import { notice } from "./notices.js";
 import { subjects } from "./subjects.js";
 
-const MOST_DESTINATIONS = 5;
-const FIELDS = /\b(crimeRate|priceChange)\b/; // notices on JSON fields that have no level; here each figure shows its own
+const MAX_DESTINATIONS = 5;
+// Notices on JSON fields without a level are left out: here each figure shows its own level.
+const FIELDS = /\b(crimeRate|priceChange)\b/;
 const code = decodeURIComponent(location.pathname.split("/").at(-1));
 let map = null;
 let here = null; // the district's centre
-const ways = new Map(); // by destination as asked
+const journeys = new Map(); // by destination as entered
 
-const chosen = () =>
-  new URLSearchParams(location.search).getAll("destination").filter(Boolean).slice(0, MOST_DESTINATIONS);
+const destinations = () =>
+  new URLSearchParams(location.search).getAll("destination").filter(Boolean).slice(0, MAX_DESTINATIONS);
 
 async function showArea() {
   try {
@@ -26,22 +27,22 @@ async function showArea() {
     replace(byId("name"), data.name);
     replace(byId("where"), `${data.areaCode} · ${data.borough}`);
     replace(byId("status"), `${Object.keys(data.figures).length} figures, each with its source and date.`);
-    const [late, others] = metadata.stale
+    const [staleNotice, others] = metadata.stale
       ? [metadata.notices.slice(0, 1), metadata.notices.slice(1)]
       : [[], metadata.notices];
     const rest = others.filter((notice) => !FIELDS.test(notice));
     replace(
       byId("messages"),
-      said("An older answer", late, "caution"),
-      said("Please note", rest),
-      said("Assumed", metadata.assumptions),
+      notice("An older answer", staleNotice, "caution"),
+      notice("Please note", rest),
+      notice("Assumptions", metadata.assumptions),
     );
     replace(byId("subjects"), subjects(data));
     replace(byId("attribution"), metadata.attribution?.join(" "));
-    place();
+    showOnMap();
   } catch (error) {
-    replace(byId("status"), "The figures did not arrive.");
-    replace(byId("messages"), refusal(error, showArea));
+    replace(byId("status"), "The figures could not be loaded.");
+    replace(byId("messages"), errorNotice(error, showArea));
   }
 }
 
@@ -60,16 +61,16 @@ async function showStations() {
     replace(
       byId("stations"),
       el("ul", { class: "rows" }, rows),
-      el("p", { class: "hint" }, "Straight lines from the district’s centre."),
+      el("p", { class: "hint" }, "Distances are in a straight line from the district’s centre."),
     );
   } catch (error) {
-    replace(byId("stations"), refusal(error, showStations));
+    replace(byId("stations"), errorNotice(error, showStations));
   }
 }
 
-/** Show research, which may cost money and is asked for only on demand; that it is off is said quietly. */
+/** Show web research, only on demand as it may cost money; if it is not configured, say so without a warning. */
 async function showResearch() {
-  replace(byId("research"), el("p", { class: "soft" }, "Asking; this can take half a minute…"));
+  replace(byId("research"), el("p", { class: "soft" }, "Loading; this can take half a minute…"));
   try {
     const { data } = await ask(`/api/research/area?${new URLSearchParams({ area_code: code })}`);
     const { content, summary_points: points, citations } = data.overview;
@@ -85,12 +86,12 @@ async function showResearch() {
         el("details", {}, el("summary", {}, "Sources"), el("ol", { class: "rows" }, citations.map(citation))),
     );
   } catch (error) {
-    const quiet = error.kind === "off" && el("p", { class: "soft" }, "Web research is not switched on here.");
-    replace(byId("research"), quiet || refusal(error, showResearch));
+    const unavailable = error.kind === "off" && el("p", { class: "soft" }, "Web research is not switched on here.");
+    replace(byId("research"), unavailable || errorNotice(error, showResearch));
   }
 }
 
-/** Link what is a web address; anything else stays text. */
+/** Return a citation as a link if it is a web address, else as text. */
 function citation(address) {
   const safe = /^https?:\/\//.test(address);
   return el(
@@ -100,21 +101,21 @@ function citation(address) {
   );
 }
 
-function refusal(error, again) {
+function errorNotice(error, retry) {
   const messages = error.errors?.length ? error.errors : [error.message];
   const button =
     error.kind !== "refused" &&
     error.kind !== "missing" &&
-    el("button", { type: "button", onclick: again }, "Try again");
-  return [said("No answer", messages, "caution"), button];
+    el("button", { type: "button", onclick: retry }, "Try again");
+  return [notice("No answer", messages, "caution"), button];
 }
 
 async function showCommute(destination) {
-  const item = el("li", {}, el("p", { class: "soft" }, `To ${shortened(destination)}: asking…`));
+  const item = el("li", {}, el("p", { class: "soft" }, `To ${shortened(destination)}: loading…`));
   byId("commutes").append(item);
   try {
     const { data, metadata } = await ask("/api/commute/calculate", { body: { origin: code, destination } });
-    ways.set(destination, data);
+    journeys.set(destination, data);
     replace(
       item,
       el(
@@ -128,12 +129,12 @@ async function showCommute(destination) {
       el("p", { class: "hint" }, [...metadata.assumptions, ...metadata.notices].join(" ")),
     );
     item.addEventListener("pointerenter", () => draw(data));
-    if (destination === chosen()[0]) draw(data);
+    if (destination === destinations()[0]) draw(data);
   } catch (error) {
     replace(
       item,
       el("p", {}, `To ${shortened(destination)}`),
-      refusal(error, () => (item.remove(), showCommute(destination))),
+      errorNotice(error, () => (item.remove(), showCommute(destination))),
     );
   }
   item.append(
@@ -143,47 +144,47 @@ async function showCommute(destination) {
         type: "button",
         class: "quiet",
         "aria-label": `Remove ${shortened(destination)}`,
-        onclick: () => choose(chosen().filter((one) => one !== destination)),
+        onclick: () => setDestinations(destinations().filter((one) => one !== destination)),
       },
       "Remove",
     ),
   );
 }
 
-function choose(destinations) {
-  const query = new URLSearchParams(destinations.map((destination) => ["destination", destination]));
-  history.pushState(null, "", `${location.pathname}${destinations.length ? "?" : ""}${query}`);
+function setDestinations(values) {
+  const query = new URLSearchParams(values.map((value) => ["destination", value]));
+  history.pushState(null, "", `${location.pathname}${values.length ? "?" : ""}${query}`);
   showCommutes();
 }
 
 function showCommutes() {
   replace(byId("commutes"));
-  map?.drawWay(null);
-  ways.clear();
-  chosen().forEach(showCommute);
+  map?.drawRoute(null);
+  journeys.clear();
+  destinations().forEach(showCommute);
 }
 
-function draw(way) {
-  if (map && here) map.journey({ from: here.location, to: way.destination, legs: way.legs });
+function draw(journey) {
+  if (map && here) map.showJourney({ from: here.location, to: journey.destination, legs: journey.legs });
 }
 
-function place() {
+function showOnMap() {
   if (!map || !here) return;
-  map.light(here.code);
-  const first = ways.get(chosen()[0]);
+  map.highlight(here.code);
+  const first = journeys.get(destinations()[0]);
   if (first) draw(first);
 }
 
 async function prepare() {
-  const nothing = () => null;
-  const [destinations, london] = await Promise.all([
-    ask("/api/destinations").catch(nothing),
-    ask("/pages/london.json").catch(nothing),
+  const ignore = () => null;
+  const [places, london] = await Promise.all([
+    ask("/api/destinations").catch(ignore),
+    ask("/pages/london.json").catch(ignore),
   ]);
-  picker.offer(placeOptions(destinations?.data ?? [], london?.districts ?? []));
+  picker.setOptions(placeOptions(places?.data ?? [], london?.districts ?? []));
   if (!london) return replace(byId("caption"), "The map could not be loaded.");
-  map = new LondonMap(byId("map"), london, destinations?.data ?? [], nothing);
-  return place();
+  map = new LondonMap(byId("map"), london, places?.data ?? [], ignore);
+  return showOnMap();
 }
 
 function shortened(text) {
@@ -194,7 +195,7 @@ const picker = new Combobox(byId("destination"), byId("destination-list"), () =>
 byId("add").addEventListener("submit", (event) => {
   event.preventDefault();
   const value = picker.value;
-  if (value) choose([...new Set([...chosen(), value])].slice(-MOST_DESTINATIONS));
+  if (value) setDestinations([...new Set([...destinations(), value])].slice(-MAX_DESTINATIONS));
   picker.input.value = "";
 });
 byId("ask-web").addEventListener("click", showResearch);

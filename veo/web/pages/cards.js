@@ -1,12 +1,12 @@
-/* One recommended area as a card. */
+/* The card of a recommended area. */
 
-import { add, el, sign, SIGNS } from "./dom.js";
+import { add, el, icon, ICONS } from "./dom.js";
 import { figureTable, provenance, tags } from "./figures.js";
-import { FACTORS, HOMES, lineOf, percent, pounds, spoken } from "./words.js";
+import { FACTORS, HOMES, lineName, percent, pounds, formatFigure } from "./format.js";
 
-const ROBUST = { robust: "Steady", sensitive: "Depends on your weights" };
+const ROBUSTNESS = { robust: "Steady", sensitive: "Depends on your weights" };
 
-/** Give the card of an area; its name links to the area's own page, with the destination kept. */
+/** Return the card of an area; its name links to the area's page, with the destination kept. */
 export function card(area, destination) {
   const query = destination ? `?${new URLSearchParams({ destination })}` : "";
   return el(
@@ -55,7 +55,7 @@ function heading(area, href) {
   );
 }
 
-/** Set the cost against the limit: the bar is full at the limit, and what is over it stands out. */
+/** Return the cost compared with the budget: the bar is full at the limit, and an excess is highlighted. */
 function cost({ figure, limit, home, overBudgetPct }) {
   const over = overBudgetPct > 0;
   const against = over ? `${percent(overBudgetPct)} over ${pounds(limit)}` : `of ${pounds(limit)}`;
@@ -66,7 +66,7 @@ function cost({ figure, limit, home, overBudgetPct }) {
     "aria-label": "Cost against budget",
     class: over ? "over" : null,
   });
-  const [value, unit] = spoken(figure);
+  const [value, unit] = formatFigure(figure);
   return el(
     "div",
     { class: "fact" },
@@ -92,18 +92,18 @@ function commute({ destination, minutes, legs, source }) {
   );
 }
 
-/** Give the parts of a way in order. */
+/** Return the legs of a journey in order. */
 export function legList(legs) {
   const parts = legs.map((leg) =>
     el(
       "li",
       { class: leg.mode === "walk" ? "leg walk" : "leg", title: `${leg.start} to ${leg.end}` },
-      lineOf(leg),
+      lineName(leg),
       el("span", { class: "minutes" }, ` ${Math.round(leg.minutes)}`),
       el("span", { class: "hidden" }, " minutes"),
     ),
   );
-  return el("ol", { class: "legs", "aria-label": "The way" }, parts);
+  return el("ol", { class: "legs", "aria-label": "Route" }, parts);
 }
 
 function reasons(area) {
@@ -111,7 +111,7 @@ function reasons(area) {
     el(
       "li",
       { class: kind },
-      sign(SIGNS[kind]),
+      icon(ICONS[kind]),
       el("span", { class: "hidden" }, kind === "yes" ? "For: " : "Against: "),
       el("span", {}, text),
     );
@@ -120,7 +120,7 @@ function reasons(area) {
 }
 
 function robustness({ verdict, share, band }) {
-  const title = ROBUST[verdict] ?? verdict;
+  const title = ROBUSTNESS[verdict] ?? verdict;
   return el(
     "span",
     { class: `badge ${verdict === "robust" ? "good" : "caution"}` },
@@ -139,7 +139,7 @@ function coverage(share) {
 function more(area) {
   const { figure } = area.cost;
   const box = el("details", {}, el("summary", {}, "Score, figures and sources"));
-  // drawn when it is first opened: ten tables that nobody looks at would cost the first view
+  // filled when first opened, because ten unseen tables would slow down the first view
   box.addEventListener(
     "toggle",
     () =>
@@ -151,7 +151,7 @@ function more(area) {
         el(
           "p",
           { class: "soft" },
-          `Way: ${area.commute ? area.commute.source : "not asked"}. Cost: ${provenance(figure)}.`,
+          `Commute: ${area.commute ? area.commute.source : "none"}. Cost: ${provenance(figure)}.`,
         ),
       ),
   );
@@ -161,14 +161,14 @@ function more(area) {
 function factors({ factors: scores, contributions }) {
   const rows = Object.entries(scores).map(([name, score]) => {
     const points = contributions[name];
-    const said = points === undefined ? "" : `${points < 0 ? "−" : "+"}${Math.abs(points).toFixed(1)}`;
+    const signed = points === undefined ? "" : `${points < 0 ? "−" : "+"}${Math.abs(points).toFixed(1)}`;
     return el(
       "tr",
       {},
       el("th", { scope: "row" }, FACTORS[name] ?? name),
       el("td", {}, el("meter", { min: 0, max: 100, value: score, "aria-hidden": "true" })),
       el("td", { class: "number" }, score.toFixed(1)),
-      el("td", { class: "number soft" }, said),
+      el("td", { class: "number soft" }, signed),
     );
   });
   const head = ["Factor", "", "0 to 100", "Points"].map((name) =>
@@ -177,7 +177,7 @@ function factors({ factors: scores, contributions }) {
   return el(
     "table",
     { class: "factors" },
-    el("caption", {}, "How the score is made: points above or below the middle of London"),
+    el("caption", {}, "How the score is composed: points above or below a neutral score of 50"),
     el("thead", {}, el("tr", {}, head)),
     el("tbody", {}, rows),
   );

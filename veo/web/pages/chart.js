@@ -1,4 +1,4 @@
-/* Small drawings of figures. Each says in words what it shows; the figures themselves stand in a table. */
+/* Small charts. Each has a text label; a table holds the same figures. */
 
 import { svg } from "./dom.js";
 
@@ -6,25 +6,25 @@ const STEP = 12;
 const BAR = 8;
 const HEIGHT = 36;
 
-/** Draw a bar for each value, up to `most`; what is null leaves only its place. `chosen` is the index lit. */
+/** Draw a bar per value, on a scale up to `most`; null leaves a gap. The bar at index `chosen` is highlighted. */
 export function bars(values, { label, chosen = -1, most = Math.max(...values.map(Number)) }) {
-  const drawn = values.map((value, at) => bar(value, at, most, at === chosen));
+  const rects = values.map((value, at) => bar(value, at, most, at === chosen));
   const box = `0 0 ${values.length * STEP - (STEP - BAR)} ${HEIGHT}`;
   return svg(
     "svg",
     { class: "bars", viewBox: box, preserveAspectRatio: "none", role: "img", "aria-label": label },
-    drawn,
+    rects,
   );
 }
 
-function bar(value, at, most, lit) {
-  const known = value !== null;
-  const height = known && most > 0 ? Math.max(1, (value / most) * (HEIGHT - 2)) : 1;
-  const kind = `${known ? "known" : "unknown"}${lit ? " lit" : ""}`;
+function bar(value, at, most, highlighted) {
+  const present = value !== null;
+  const height = present && most > 0 ? Math.max(1, (value / most) * (HEIGHT - 2)) : 1;
+  const kind = `${present ? "known" : "unknown"}${highlighted ? " lit" : ""}`;
   return svg("rect", { class: kind, x: at * STEP, y: HEIGHT - height, width: BAR, height });
 }
 
-/** Draw a share, from 0 to 1, as a line that is full at 1. */
+/** Draw a share from 0 to 1 as a partly filled line. */
 export function share(value) {
   return svg(
     "svg",

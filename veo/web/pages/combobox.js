@@ -2,38 +2,38 @@
 
 import { el, replace } from "./dom.js";
 
-const MOST = 8;
-const PLAIN = /[^a-z0-9 ]/g;
+const MAX_SUGGESTIONS = 8;
+const PUNCTUATION = /[^a-z0-9 ]/g;
 
-/** Suggests places for a text field; `options` are {value, text, note}. Any other text may stay too. */
+/** Suggests places for a text field; options are {value, text, note}. Any other text is accepted too. */
 export class Combobox {
   #options = [];
   #shown = [];
   #active = -1;
 
-  constructor(input, list, chosen) {
+  constructor(input, list, onChoose) {
     this.input = input;
     this.list = list;
-    this.chosen = chosen;
+    this.onChoose = onChoose;
     input.addEventListener("input", () => this.#suggest());
-    input.addEventListener("keydown", (event) => this.#key(event));
+    input.addEventListener("keydown", (event) => this.#onKey(event));
     input.addEventListener("blur", () => this.#close());
-    list.addEventListener("pointerdown", (event) => this.#pick(event));
+    list.addEventListener("pointerdown", (event) => this.#onPointerDown(event));
   }
 
-  /** Set what can be suggested. */
-  offer(options) {
+  /** Set the options to suggest. */
+  setOptions(options) {
     this.#options = options.map((option) => ({
       ...option,
-      words: plain(`${option.text} ${option.value} ${initials(option.text)}`),
+      words: normalise(`${option.text} ${option.value} ${initials(option.text)}`),
     }));
-    if (document.activeElement === this.input && this.list.hidden) this.#suggest(); // somebody was quicker
+    if (document.activeElement === this.input && this.list.hidden) this.#suggest(); // the reader already typed
   }
 
-  /** Give the value of what is written: that of a suggestion of this name, else the text itself. */
+  /** The value of the option with the entered name, or the text itself. */
   get value() {
     const text = this.input.value.trim();
-    return this.#options.find((option) => plain(option.text) === plain(text))?.value ?? text;
+    return this.#options.find((option) => normalise(option.text) === normalise(text))?.value ?? text;
   }
 
   set value(value) {
@@ -41,9 +41,9 @@ export class Combobox {
   }
 
   #suggest() {
-    const words = plain(this.input.value).split(" ").filter(Boolean);
+    const words = normalise(this.input.value).split(" ").filter(Boolean);
     const fits = (option) => words.every((word) => ` ${option.words}`.includes(` ${word}`));
-    this.#shown = words.length ? this.#options.filter(fits).slice(0, MOST) : [];
+    this.#shown = words.length ? this.#options.filter(fits).slice(0, MAX_SUGGESTIONS) : [];
     this.#active = -1;
     replace(
       this.list,
@@ -61,7 +61,7 @@ export class Combobox {
     );
   }
 
-  #key(event) {
+  #onKey(event) {
     const step = { ArrowDown: 1, ArrowUp: -1 }[event.key];
     if (step && this.#shown.length) {
       event.preventDefault();
@@ -83,7 +83,7 @@ export class Combobox {
     this.input.setAttribute("aria-activedescendant", this.list.children[index].id);
   }
 
-  #pick(event) {
+  #onPointerDown(event) {
     event.preventDefault(); // the field keeps the focus
     const row = event.target.closest("[data-index]");
     if (row) this.#take(Number(row.dataset.index));
@@ -92,7 +92,7 @@ export class Combobox {
   #take(index) {
     this.input.value = this.#shown[index].text;
     this.#close();
-    this.chosen();
+    this.onChoose();
   }
 
   #open(open) {
@@ -107,7 +107,7 @@ export class Combobox {
   }
 }
 
-/** Give the suggestions: the destinations by name, then the districts. */
+/** Return the options: the destinations by name, then the districts. */
 export function placeOptions(destinations, districts) {
   const named = destinations.map(({ id, name, kind }) => ({ value: id, text: name, note: kind }));
   const areas = districts.map(({ code, name }) => ({
@@ -118,8 +118,8 @@ export function placeOptions(destinations, districts) {
   return [...named, ...areas];
 }
 
-function plain(text) {
-  return text.toLowerCase().replace(/[’']/g, "").replace(PLAIN, " ").replace(/ +/g, " ").trim();
+function normalise(text) {
+  return text.toLowerCase().replace(/[’']/g, "").replace(PUNCTUATION, " ").replace(/ +/g, " ").trim();
 }
 
 function initials(text) {

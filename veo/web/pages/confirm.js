@@ -1,8 +1,8 @@
-/* Nothing is changed before it was said what will happen, and what that costs. */
+/* The confirmation dialog, which states the consequences and cost of a change before it is made. */
 
 import { byId, el, replace } from "./dom.js";
 
-/** Ask whether to go on; `sentences` say what will happen. Escape and the first button mean no. */
+/** Ask for confirmation; `sentences` describe what will happen. Escape and the first button mean no. */
 export function confirmed(title, sentences, action) {
   const dialog = byId("confirm");
   replace(byId("confirm-title"), title);
@@ -11,10 +11,10 @@ export function confirmed(title, sentences, action) {
     sentences.map((sentence) => el("p", {}, sentence)),
   );
   replace(byId("confirm-yes"), action);
-  dialog.returnValue = "no"; // what Escape leaves it at
+  dialog.returnValue = "no"; // Escape leaves it unchanged
   dialog.showModal();
   byId("confirm-no").focus();
-  return new Promise((decide) => {
-    dialog.addEventListener("close", () => decide(dialog.returnValue === "yes"), { once: true });
+  return new Promise((resolve) => {
+    dialog.addEventListener("close", () => resolve(dialog.returnValue === "yes"), { once: true });
   });
 }

@@ -1,18 +1,18 @@
-/* The owner's figures of the last seven days (UTC), as the ledger tells them. */
+/* The key figures of the last seven days (UTC), from the ledger. */
 
 import { bars } from "./chart.js";
 import { el, table } from "./dom.js";
 import { isOver } from "./session.js";
-import { number } from "./words.js";
+import { number } from "./format.js";
 
-const DAYS = 7; // as long as the ledger is kept
+const DAYS = 7; // the ledger's retention
 const DAY_MS = 86_400_000;
 export const NOTHING = "no data yet";
 
 export const ms = (value) => `${number(value, value < 10 ? 2 : value < 100 ? 1 : 0)} ms`;
 export const count = (value) => number(value, 0);
 
-/** Say US dollars: in cents, or where that is next to nothing as exactly as the price of one call. */
+/** Format US dollars to the cent, or below one cent to a hundredth of a cent. */
 export function usd(value) {
   const digits = Math.abs(value) < 0.01 ? 4 : 2;
   return `$${value.toLocaleString("en-GB", { minimumFractionDigits: 2, maximumFractionDigits: digits })}`;
@@ -52,27 +52,28 @@ export const FIGURES = [
   },
 ];
 
-/** Give a figure in words: null is said, never shown as nothing. */
-export function spokenFigure(figure, figures) {
-  if (figures === null) return "cannot be told";
+/** Return a figure as text; missing data are stated, never shown as zero. */
+export function figureText(figure, figures) {
+  if (figures === null) return "not available";
   return figures[figure.key] === null ? NOTHING : figure.text(figures);
 }
 
-/** Give the days from the oldest to today, each with what was told of it; `told` is the answer for today. */
-export async function lastDays(session, told) {
-  const today = { day: (told.fleet ?? told.here).day, told, figures: told.fleet ?? told.here };
-  const names = Array.from({ length: DAYS - 1 }, (_, at) => before(today.day, DAYS - 1 - at));
-  const past = told.fleet ? await Promise.all(names.map((day) => readDay(session, day))) : names.map(unknown);
+/** Return the days from the oldest to today, each with its statistics; `stats` are today's. */
+export async function lastDays(session, stats) {
+  const figures = stats.fleet ?? stats.here;
+  const today = { day: figures.day, stats, figures };
+  const dates = Array.from({ length: DAYS - 1 }, (_, at) => before(today.day, DAYS - 1 - at));
+  const past = stats.fleet ? await Promise.all(dates.map((day) => readDay(session, day))) : dates.map(unknown);
   return [...past, today];
 }
 
-const unknown = (day) => ({ day, told: null, figures: null });
+const unknown = (day) => ({ day, stats: null, figures: null });
 
-/** Read one day; where the fleet's cannot be read the server tells of this process today, which is no such day. */
+/** Load one day; without the fleet's statistics the server returns this process's of today, which do not count. */
 async function readDay(session, day) {
   try {
-    const told = await session.ask(`stats?day=${day}`);
-    return told.fleet?.day === day ? { day, told, figures: told.fleet } : unknown(day);
+    const stats = await session.ask(`stats?day=${day}`);
+    return stats.fleet?.day === day ? { day, stats, figures: stats.fleet } : unknown(day);
   } catch (error) {
     if (isOver(error)) throw error;
     return unknown(day);
@@ -83,46 +84,46 @@ function before(day, days) {
   return new Date(Date.parse(`${day}T00:00Z`) - days * DAY_MS).toISOString().slice(0, 10);
 }
 
-/** Say a date as in "Tue 24 Nov". */
-export function spokenDay(day) {
-  const told = { weekday: "short", day: "numeric", month: "short", timeZone: "UTC" };
-  return new Date(`${day}T00:00Z`).toLocaleDateString("en-GB", told).replace(",", "");
+/** Format a date as in "Tue 24 Nov". */
+export function formatDay(day) {
+  const options = { weekday: "short", day: "numeric", month: "short", timeZone: "UTC" };
+  return new Date(`${day}T00:00Z`).toLocaleDateString("en-GB", options).replace(",", "");
 }
 
-/** Give one tile a figure: its value on the chosen day, large, over a bar for each day. */
+/** Return a tile per figure: its value on the chosen day, above a bar for each day. */
 export function tiles(days, chosen) {
   return FIGURES.map((figure) => {
-    const text = spokenFigure(figure, days[chosen].figures);
-    const known = days[chosen].figures?.[figure.key] ?? null;
+    const text = figureText(figure, days[chosen].figures);
+    const value = days[chosen].figures?.[figure.key] ?? null;
     return el(
       "li",
       { class: "tile", "data-figure": figure.key },
       el("p", { class: "label" }, figure.name),
-      el("p", { class: known === null ? "large none" : "large" }, text),
+      el("p", { class: value === null ? "large none" : "large" }, text),
       el("p", { class: "hint" }, figure.about),
-      bars(series(days, figure), { label: described(days, figure), chosen, most: figure.most }),
+      bars(series(days, figure), { label: chartLabel(days, figure), chosen, most: figure.most }),
       el("p", { class: "axis hint", "aria-hidden": "true" }, [days[0], days.at(-1)].map(ends)),
     );
   });
 }
 
-const ends = ({ day }) => el("span", {}, spokenDay(day).replace(/^\w+ /, ""));
+const ends = ({ day }) => el("span", {}, formatDay(day).replace(/^\w+ /, ""));
 const series = (days, { key }) => days.map(({ figures }) => figures?.[key] ?? null);
 
-function described(days, figure) {
-  const known = days.filter(({ figures }) => (figures?.[figure.key] ?? null) !== null);
-  const words = known.map(({ day, figures }) => `${spokenDay(day)} ${figure.text(figures)}`);
-  return `${figure.name}, the last seven days: ${words.join(", ") || NOTHING}`;
+function chartLabel(days, figure) {
+  const withData = days.filter(({ figures }) => (figures?.[figure.key] ?? null) !== null);
+  const values = withData.map(({ day, figures }) => `${formatDay(day)} ${figure.text(figures)}`);
+  return `${figure.name}, the last seven days: ${values.join(", ") || NOTHING}`;
 }
 
-/** Give the same figures as a table, one row a day, the newest first. */
+/** Return the same figures as a table with a row per day, the newest first. */
 export function dayTable(days) {
   const rows = days.toReversed().map(({ day, figures }) =>
     el(
       "tr",
       {},
-      el("th", { scope: "row" }, spokenDay(day)),
-      FIGURES.map((figure) => el("td", { class: "number" }, spokenFigure(figure, figures))),
+      el("th", { scope: "row" }, formatDay(day)),
+      FIGURES.map((figure) => el("td", { class: "number" }, figureText(figure, figures))),
     ),
   );
   return table("The last seven days (UTC)", ["Day", ...FIGURES.map(({ name }) => name)], rows);

@@ -1,13 +1,13 @@
-/* Building the page. Text goes in as text: nothing here, or anywhere, reads markup out of a string. */
+/* Helpers to build the page. Strings are only ever inserted as text, never parsed as markup. */
 
 const SVG = "http://www.w3.org/2000/svg";
 
-/** Make an element: attributes by name, `class` and `on…` included; children are nodes or text. */
+/** Create an element with attributes, including `class` and `on…` listeners; children are nodes or text. */
 export function el(tag, attributes = {}, ...children) {
   return fill(document.createElement(tag), attributes, children);
 }
 
-/** Make an SVG element. */
+/** Create an SVG element. */
 export function svg(tag, attributes = {}, ...children) {
   return fill(document.createElementNS(SVG, tag), attributes, children);
 }
@@ -22,7 +22,7 @@ function fill(node, attributes, children) {
   return node;
 }
 
-/** Append nodes and text; lists are flattened, and what is null or false is left out. */
+/** Append nodes and text; lists are flattened; null, undefined and false are skipped. */
 export function add(node, ...children) {
   node.append(
     ...children.flat(Infinity).filter((child) => child !== null && child !== undefined && child !== false),
@@ -30,7 +30,7 @@ export function add(node, ...children) {
   return node;
 }
 
-/** Give a table that scrolls by itself where it is too wide. */
+/** Return a table that scrolls within itself if it is too wide. */
 export function table(caption, columns, rows) {
   const head = columns.map((name) => el("th", { scope: "col" }, name));
   return el(
@@ -46,25 +46,23 @@ export function table(caption, columns, rows) {
   );
 }
 
-/** Give an element of the page by its id. */
+/** Return the element with an id. */
 export function byId(id) {
   return document.getElementById(id);
 }
 
-/** Put children in the place of what an element held. */
+/** Replace the children of an element. */
 export function replace(node, ...children) {
   node.replaceChildren();
   return add(node, children);
 }
 
-/** Draw a sign from the page's own set of drawings. */
-export function sign(path) {
+/** Draw an icon by its path, one of `ICONS`. */
+export function icon(path) {
   return svg("svg", { class: "sign", viewBox: "0 0 16 16", "aria-hidden": "true" }, svg("path", { d: path }));
 }
 
-export const SIGNS = {
+export const ICONS = {
   yes: "M3 8.5 6.5 12 13 4.5",
   no: "M3.5 8h9",
-  way: "M3 13V9a3 3 0 0 1 3-3h7M10 3l3 3-3 3",
-  note: "M8 4v5M8 12v.1",
 };

@@ -1,84 +1,84 @@
-/* What stands under a key, and its removal. */
+/* The lookup and deletion of a cache entry. */
 
-import { facts } from "./condition.js";
-import { outcome, refusal } from "./changes.js";
+import { facts } from "./health.js";
+import { errorNotice, outcome } from "./changes.js";
 import { confirmed } from "./confirm.js";
 import { byId, el, replace } from "./dom.js";
-import { costOfMiss, length } from "./families.js";
+import { costOfMiss, duration } from "./families.js";
 import { isOver } from "./session.js";
 
-/** Let entries be looked at and removed; `room` gives the session and today's figures. */
+/** The form that looks up and deletes an entry; `state` holds the session and today's figures. */
 export class Entries {
-  #room;
+  #state;
 
-  constructor(room) {
-    this.#room = room;
-    byId("inspect").addEventListener("submit", (event) => (event.preventDefault(), this.look()));
+  constructor(state) {
+    this.#state = state;
+    byId("inspect").addEventListener("submit", (event) => (event.preventDefault(), this.lookUp()));
     byId("delete").addEventListener("click", () => this.#remove());
   }
 
-  /** Look at a key, by default at the one that is written. */
-  async look(key = this.#key()) {
+  /** Show the entry of a key, by default the one entered. */
+  async lookUp(key = this.#key()) {
     if (!key) return;
     byId("key").value = key;
-    await this.#show("Looking…", async () => entry(await this.#room.session.ask(path(key))));
+    await this.#show("Loading…", async () => entry(await this.#state.session.ask(path(key))));
   }
 
   async #remove() {
     const key = this.#key();
     if (!key) return;
     const sentences = [
-      `The entry ${key} goes from the shared tier and from this process at once, from every other container within 30 seconds. It cannot be brought back.`,
-      costOfMiss(this.#room.today, key.replace(/^.*?v1:/, "").split(":")[0]),
+      `The entry ${key} is removed from the shared tier and this process at once, and from every other container within 30 seconds. This cannot be undone.`,
+      costOfMiss(this.#state.today, key.replace(/^.*?v1:/, "").split(":")[0]),
     ];
     if (!(await confirmed("Delete this entry?", sentences, "Delete"))) return;
-    const work = () => this.#room.session.ask(path(key), { method: "DELETE" });
-    await this.#show("Deleting…", async () => outcome(await work()));
+    const request = () => this.#state.session.ask(path(key), { method: "DELETE" });
+    await this.#show("Deleting…", async () => outcome(await request()));
   }
 
-  async #show(waiting, work) {
-    replace(byId("entry"), el("p", { class: "soft" }, waiting));
+  async #show(progress, load) {
+    replace(byId("entry"), el("p", { class: "soft" }, progress));
     try {
-      replace(byId("entry"), await work());
+      replace(byId("entry"), await load());
     } catch (error) {
-      if (!isOver(error)) replace(byId("entry"), refusal(error));
+      if (!isOver(error)) replace(byId("entry"), errorNotice(error));
     }
   }
 
-  /** Give the key that is written, or say that there is none. */
+  /** Return the entered key; if there is none, show that it is required. */
   #key() {
     const input = byId("key");
     const key = input.value.trim();
-    replace(byId("key-error"), key ? "" : "Write a key.");
+    replace(byId("key-error"), key ? "" : "Enter a key.");
     input.toggleAttribute("aria-invalid", !key);
     if (!key) input.focus();
     return key;
   }
 }
 
-/** A key is encoded whole: its own percent signs too, and what is no text becomes a sign that it was none. */
+/** Return the path of a key, encoded in full, percent signs included; lone surrogates become U+FFFD. */
 const path = (key) => `entries/${encodeURIComponent(key.toWellFormed())}`;
 
-function entry(told) {
-  if (!told.exists) return el("p", {}, `${told.key}: nothing stands there.`);
+function entry(stored) {
+  if (!stored.exists) return el("p", {}, `${stored.key}: no such entry.`);
   const shown = {
-    Key: told.key,
-    Freshness: `${told.freshness}${told.negative ? ", an error that is remembered" : ""}`,
-    "Fresh for": told.ttl > 0 ? length(told.ttl) : "no longer",
-    Age: length(told.ageSeconds),
-    "Computed at": told.computedAt,
-    "Usable until": `${told.usableUntil} (${length(told.usableSeconds)})`,
-    "Found in": told.where,
+    Key: stored.key,
+    Freshness: `${stored.freshness}${stored.negative ? ", a cached error" : ""}`,
+    "Fresh for": stored.ttl > 0 ? duration(stored.ttl) : "expired",
+    Age: duration(stored.ageSeconds),
+    "Computed at": stored.computedAt,
+    "Usable until": `${stored.usableUntil} (${duration(stored.usableSeconds)})`,
+    "Found in": stored.where,
   };
-  const stamps = Object.entries(told.generations).map(([tag, stamp]) => [tag, stamp ?? "never flushed"]);
+  const versions = Object.entries(stored.generations).map(([tag, version]) => [tag, version ?? "never flushed"]);
   return [
     facts(shown),
-    el("details", {}, el("summary", {}, "Generations"), facts(Object.fromEntries(stamps))),
+    el("details", {}, el("summary", {}, "Tag versions"), facts(Object.fromEntries(versions))),
     el("h3", {}, "Value"),
     el(
       "pre",
-      { tabindex: 0, role: "group", "aria-label": `Value of ${told.key}` },
-      JSON.stringify(told.value, null, 2),
+      { tabindex: 0, role: "group", "aria-label": `Value of ${stored.key}` },
+      JSON.stringify(stored.value, null, 2),
     ),
   ];
 }

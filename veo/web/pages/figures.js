@@ -1,22 +1,22 @@
-/* Figures with where they come from: unit, level, source, vintage. */
+/* Figures with their unit, level, source and vintage. */
 
 import { el, table } from "./dom.js";
-import { label, level, spoken } from "./words.js";
+import { label, level, formatFigure } from "./format.js";
 
-/** Give the tags of a figure: what it describes, and whether it is live. */
+/** Return the tags of a figure: its level, and whether it is an estimate or live. */
 export function tags(figure) {
-  const about = level(figure);
+  const levelName = level(figure);
   return [
-    about && el("span", { class: "tag" }, about),
+    levelName && el("span", { class: "tag" }, levelName),
     figure.source.startsWith("estimate") && el("span", { class: "tag" }, "estimate"),
     figure.live && el("span", { class: "tag live" }, "live"),
   ];
 }
 
-/** Give a table of figures, one row each. */
+/** Return a table of figures, one row each. */
 export function figureTable(figures, caption) {
   const rows = Object.entries(figures).map(([key, figure]) => {
-    const [value, unit] = spoken(figure);
+    const [value, unit] = formatFigure(figure);
     return el(
       "tr",
       {},
@@ -36,7 +36,7 @@ export function figureTable(figures, caption) {
   return table(caption, ["Figure", "Value", "Source and date"], rows);
 }
 
-/** Say where a figure comes from, and of when it is. */
+/** Return the source and the date of a figure as text. */
 export function provenance(figure) {
   return `${figure.source}, ${figure.vintage}${figure.live ? "" : " (dated snapshot)"}`;
 }

@@ -1,36 +1,36 @@
-/* The question as a form: filled from a question, read as one, and told what the server says of its fields. */
+/* The form of the explorer: shows a question, reads it, and shows the server's errors at its fields. */
 
 import { Combobox } from "./combobox.js";
 import { byId, el, replace } from "./dom.js";
 import { DEFAULT_HOME } from "./query.js";
-import { FACTORS, HOMES } from "./words.js";
+import { FACTORS, HOMES } from "./format.js";
 
-const STRONGEST_WEIGHT = 0.3; // the weight that an importance of 10 stands for
-const PAUSE = 350; // ms after the last change
+const MAX_WEIGHT = 0.3; // the weight of an importance of 10
+const DEBOUNCE_MS = 350; // after the last change
 
-/** The form of the explorer; `changed(now)` is called when the question is another, `submitted()` on demand. */
+/** The form of the explorer; calls `onChange()` after the question has changed and `onSubmit()` on submission. */
 export class QuestionForm {
   #weights = {};
   #personas = [];
   #maxAreas;
   #timer;
 
-  constructor(changed, submitted) {
+  constructor(onChange, onSubmit) {
     this.form = byId("question");
-    this.changed = changed;
-    this.destination = new Combobox(byId("destination"), byId("destination-list"), () => this.#soon());
+    this.onChange = onChange;
+    this.destination = new Combobox(byId("destination"), byId("destination-list"), () => this.#changeSoon());
     this.form.addEventListener("submit", (event) => {
       event.preventDefault();
       clearTimeout(this.#timer);
-      submitted();
+      onSubmit();
     });
-    this.form.addEventListener("change", (event) => this.#onChange(event));
-    byId("weights").addEventListener("input", (event) => this.#weigh(event.target));
+    this.form.addEventListener("change", (event) => this.#onFieldChange(event));
+    byId("weights").addEventListener("input", (event) => this.#onWeight(event.target));
     byId("reset").addEventListener("click", () => this.#reset());
   }
 
-  /** Set the personas whose weights the sliders begin at. */
-  know(personas) {
+  /** Set the personas, whose usual weights are the initial values of the sliders. */
+  setPersonas(personas) {
     this.#personas = personas;
     this.#drawWeights();
   }
@@ -46,10 +46,10 @@ export class QuestionForm {
     this.destination.value = question.destination;
     this.#weights = { ...question.weights };
     this.#maxAreas = question.maxAreas;
-    this.#follow();
+    this.#updateDependents();
   }
 
-  /** Give the question as it stands. */
+  /** Return the question as entered. */
   read() {
     const { elements } = this.form;
     return {
@@ -64,22 +64,22 @@ export class QuestionForm {
     };
   }
 
-  /** Ask for a list of another length from now on. */
-  lengthen(count) {
+  /** Set the length of the list for the next questions. */
+  setMaxAreas(count) {
     this.#maxAreas = count;
   }
 
-  /** Show each message "<field>: <text>" at its field; give those of no field here. */
+  /** Show each message "<field>: <text>" at its field; return those that belong to no field here. */
   explain(messages) {
     const fields = [...this.form.querySelectorAll("[data-error-for]")];
-    const said = Object.fromEntries(fields.map((place) => [place.dataset.errorFor, []]));
+    const texts = Object.fromEntries(fields.map((place) => [place.dataset.errorFor, []]));
     const rest = [];
     for (const message of messages) {
       const [, field, text] = /^(\w+)(?:\.\w+)*: (.*)$/s.exec(message) ?? [];
-      if (field in said) said[field].push(text);
+      if (field in texts) texts[field].push(text);
       else rest.push(message);
     }
-    for (const place of fields) this.#mark(place, said[place.dataset.errorFor].join("; "));
+    for (const place of fields) this.#mark(place, texts[place.dataset.errorFor].join("; "));
     return rest;
   }
 
@@ -90,20 +90,20 @@ export class QuestionForm {
       text ? field.setAttribute("aria-invalid", "true") : field.removeAttribute("aria-invalid");
   }
 
-  #onChange(event) {
+  #onFieldChange(event) {
     if (event.target === byId("destination") && !byId("destination-list").hidden) return;
     if (event.target.name === "persona") this.#weights = {};
-    this.#follow();
-    this.#soon();
+    this.#updateDependents();
+    this.#changeSoon();
   }
 
-  #soon() {
+  #changeSoon() {
     clearTimeout(this.#timer);
-    this.#timer = setTimeout(() => this.changed(), PAUSE);
+    this.#timer = setTimeout(() => this.onChange(), DEBOUNCE_MS);
   }
 
-  /** Let what depends on a choice follow it. */
-  #follow() {
+  /** Update the parts of the form that depend on a choice. */
+  #updateDependents() {
     const { persona, locationType, home } = this.form.elements;
     const renting = locationType.value === "rent";
     byId("home-field").hidden = !renting;
@@ -114,35 +114,35 @@ export class QuestionForm {
   }
 
   #drawWeights() {
-    const known = this.#personas.find(({ name }) => name === this.form.elements.persona.value);
-    const usual = known?.weights ?? {};
+    const persona = this.#personas.find(({ name }) => name === this.form.elements.persona.value);
+    const usual = persona?.weights ?? {};
     const names = Object.keys(FACTORS).filter((name) => name in usual || name in this.#weights);
     byId("reset").hidden = Object.keys(this.#weights).length === 0;
     byId("weights-unknown").hidden = names.length > 0;
-    if (byId("weights").contains(document.activeElement)) return; // not from under the reader's hand
+    if (byId("weights").contains(document.activeElement)) return; // never replaces a slider in use
     replace(
       byId("weights"),
       names.map((name) => slider(name, this.#weights[name] ?? importance(usual[name]))),
     );
   }
 
-  #weigh(input) {
+  #onWeight(input) {
     this.#weights[input.dataset.factor] = Number(input.value);
     input.nextElementSibling.textContent = input.value;
     byId("reset").hidden = false;
-    this.#soon();
+    this.#changeSoon();
   }
 
   #reset() {
     this.#weights = {};
     this.#drawWeights();
     byId("weights").querySelector("input")?.focus();
-    this.#soon();
+    this.#changeSoon();
   }
 }
 
 function importance(weight) {
-  return Math.round((2 * 10 * (weight ?? 0)) / STRONGEST_WEIGHT) / 2;
+  return Math.round((2 * 10 * (weight ?? 0)) / MAX_WEIGHT) / 2;
 }
 
 function slider(name, value) {

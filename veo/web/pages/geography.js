@@ -1,15 +1,15 @@
-/* London on paper: a projection, the river, and a cell around each district's centre. */
+/* The geometry of the map: a projection, the river, and a cell around each district's centre. */
 
 const MIDDLE = { lat: 51.49, lng: -0.09 };
 const KM_PER_DEGREE = 111.2;
-const NARROWING = Math.cos((MIDDLE.lat * Math.PI) / 180);
+const LNG_SCALE = Math.cos((MIDDLE.lat * Math.PI) / 180);
 const UNITS_PER_KM = 10;
 
 export const VIEW = { left: -306, top: -238, width: 602, height: 496 };
 
-/** Give the place of a point (WGS84) on the map; equirectangular, which is true enough over 60 km. */
+/** Project a point (WGS84) to the map: equirectangular, which is accurate enough over 60 km. */
 export function project({ lat, lng }) {
-  const x = (lng - MIDDLE.lng) * KM_PER_DEGREE * NARROWING * UNITS_PER_KM;
+  const x = (lng - MIDDLE.lng) * KM_PER_DEGREE * LNG_SCALE * UNITS_PER_KM;
   const y = (MIDDLE.lat - lat) * KM_PER_DEGREE * UNITS_PER_KM;
   return [Math.round(x * 10) / 10, Math.round(y * 10) / 10];
 }
@@ -74,7 +74,7 @@ const THAMES = [
   [51.4545, 0.305],
 ];
 
-/** Give the river as a smooth path. */
+/** Return the river as a smooth path. */
 export function river() {
   const points = THAMES.map(([lat, lng]) => project({ lat, lng }));
   let path = `M${points[0]}`;
@@ -85,15 +85,15 @@ export function river() {
       points[i + 1],
       points[i + 2] ?? points[i + 1],
     ];
-    const lean = (p, q, r, sign) => [0, 1].map((axis) => round(p[axis] + (sign * (r[axis] - q[axis])) / 6));
-    path += `C${lean(from, before, to, 1)} ${lean(to, from, after, -1)} ${to}`;
+    const control = (p, q, r, sign) => [0, 1].map((axis) => round(p[axis] + (sign * (r[axis] - q[axis])) / 6));
+    path += `C${control(from, before, to, 1)} ${control(to, from, after, -1)} ${to}`;
   }
   return path;
 }
 
 /**
- * Give each district's cell as a path: what is nearer to its centre than to any other, and not far from it.
- * No outline of a postcode district is at hand; a cell shows where it lies, not where it ends.
+ * Return each district's cell as a path: the points nearest to its centre, up to a distance by the district's size.
+ * Without outlines of postcode districts, a cell shows where a district lies, not where it ends.
  */
 export function cells(districts) {
   const centres = districts.map(project);
@@ -101,12 +101,12 @@ export function cells(districts) {
     const centre = centres[index];
     const reach = Math.min(37, Math.max(9, Math.sqrt((district.km2 ?? 4) / Math.PI) * 1.45 * UNITS_PER_KM));
     const near = centres.filter((other) => other !== centre && distance(centre, other) < 2 * reach);
-    const cell = near.reduce((shape, other) => nearer(shape, centre, other), round24(centre, reach));
+    const cell = near.reduce((shape, other) => clip(shape, centre, other), circle(centre, reach));
     return `M${cell.map((point) => point.map(round)).join("L")}Z`;
   });
 }
 
-function round24([x, y], radius) {
+function circle([x, y], radius) {
   return Array.from({ length: 24 }, (_, i) => {
     const angle = (i * Math.PI) / 12;
     return [x + radius * Math.cos(angle), y + radius * Math.sin(angle)];
@@ -114,7 +114,7 @@ function round24([x, y], radius) {
 }
 
 /** Cut off the part of a shape that is nearer to another centre. */
-function nearer(shape, centre, other) {
+function clip(shape, centre, other) {
   const across = [other[0] - centre[0], other[1] - centre[1]];
   const middle = [(other[0] + centre[0]) / 2, (other[1] + centre[1]) / 2];
   const beyond = (p) => (p[0] - middle[0]) * across[0] + (p[1] - middle[1]) * across[1];
@@ -129,20 +129,20 @@ function nearer(shape, centre, other) {
   return kept;
 }
 
-/** Move points apart that stand closer than `gap`, each as little as it takes, so that all can be pressed. */
+/** Move points that are closer than `gap` apart, each as little as possible, so that all can be pressed. */
 export function spread(points, gap) {
   const moved = points.map((point) => [...point]);
-  for (let round_ = 0; round_ < 40; round_++) {
-    for (let i = 0; i < moved.length; i++) for (let j = 0; j < i; j++) part(moved[i], moved[j], gap);
+  for (let pass = 0; pass < 40; pass++) {
+    for (let i = 0; i < moved.length; i++) for (let j = 0; j < i; j++) separate(moved[i], moved[j], gap);
   }
   return moved.map((point) => point.map(round));
 }
 
-function part(one, other, gap) {
+function separate(one, other, gap) {
   const [dx, dy] = [one[0] - other[0] || 0.1, one[1] - other[1]];
-  const lacking = gap - Math.hypot(dx, dy);
-  if (lacking <= 0) return;
-  const share = lacking / 2 / Math.hypot(dx, dy);
+  const overlap = gap - Math.hypot(dx, dy);
+  if (overlap <= 0) return;
+  const share = overlap / 2 / Math.hypot(dx, dy);
   one[0] += dx * share;
   one[1] += dy * share;
   other[0] -= dx * share;

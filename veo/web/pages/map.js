@@ -1,9 +1,9 @@
-/* The map: every district, the river, the ranked places, where the journey leads and the way to it. */
+/* The map: every district, the river, the ranked areas, destinations and the route to one. */
 
 import { el, replace, svg } from "./dom.js";
 import { cells, project, river, spread, VIEW } from "./geography.js";
 
-// For orientation: a few names that Londoners steer by, at the centre of the district of that code.
+// A few well-known names for orientation, each at the centre of the district of that code.
 const SIGNPOSTS = {
   EN1: "Enfield",
   HA1: "Harrow",
@@ -21,15 +21,15 @@ const SIGNPOSTS = {
   SM1: "Sutton",
 };
 
-/** Draws London into an SVG element; `lit(code)` tells which place is pointed at, null for none. */
+/** Draws London into an SVG element; calls `onPoint(code)` for the area pointed at, with null for none. */
 export class LondonMap {
   #places = new Map();
-  #ways = new Map();
+  #ranked = new Map();
   #cells = new Map();
   #signposts = [];
-  #lit = null;
+  #highlighted = null;
 
-  constructor(drawing, london, destinations, lit) {
+  constructor(drawing, london, destinations, onPoint) {
     this.gap = drawing.clientWidth < 450 ? 37 : 25; // discs are larger where the map is small
     this.stations = london.stations;
     this.districts = new Map(london.districts.map((district) => [district.code, district]));
@@ -41,9 +41,9 @@ export class LondonMap {
     replace(drawing, Object.values(this.layers));
     this.#drawGround(london.districts);
     const code = (event) => event.target.closest("[data-code]")?.dataset.code ?? null;
-    drawing.addEventListener("pointerover", (event) => lit(code(event)));
-    drawing.addEventListener("pointerleave", () => lit(null));
-    drawing.addEventListener("focusin", (event) => lit(code(event)));
+    drawing.addEventListener("pointerover", (event) => onPoint(code(event)));
+    drawing.addEventListener("pointerleave", () => onPoint(null));
+    drawing.addEventListener("focusin", (event) => onPoint(code(event)));
   }
 
   #drawGround(districts) {
@@ -67,10 +67,10 @@ export class LondonMap {
     );
   }
 
-  /** Show ranked places, best on top, and where their journeys lead. */
+  /** Show ranked areas, the best on top, and the destinations of their commutes. */
   rank(places) {
     this.#places.clear();
-    this.#ways.clear();
+    this.#ranked.clear();
     for (const shape of this.#cells.values()) shape.classList.remove("ranked");
     for (const place of places) this.#cells.get(place.areaCode)?.classList.add("ranked");
     const points = spread(
@@ -78,15 +78,15 @@ export class LondonMap {
       this.gap,
     );
     const discs = places.map((place, i) => this.#disc(place, points[i]));
-    this.#makeRoom(points);
+    this.#hideCovered(points);
     replace(this.layers.places, discs.reverse());
     const ends = new Set(places.map(({ commute }) => commute?.destination).filter(Boolean));
     this.#drawEnds(ends, points);
-    this.light(null);
+    this.highlight(null);
   }
 
-  /** Hide the signposts that places stand on. */
-  #makeRoom(points) {
+  /** Hide the signposts that ranked areas cover. */
+  #hideCovered(points) {
     const covers = ([x, y], at) => Math.abs(x - at[0]) < 40 && Math.abs(y - at[1]) < 19;
     for (const { at, text } of this.#signposts)
       text.classList.toggle(
@@ -108,17 +108,17 @@ export class LondonMap {
       svg("text", { x, y, "aria-hidden": "true" }, String(place.rank)),
     );
     this.#places.set(place.areaCode, disc);
-    this.#ways.set(place.areaCode, place);
+    this.#ranked.set(place.areaCode, place);
     return disc;
   }
 
-  /** Mark where journeys lead, each with its name on the emptier side. */
+  /** Mark destinations, each with its name on the emptier side. */
   #drawEnds(names, busy) {
-    const known = [...names].map((name) => [name, this.locate(name)]).filter(([, at]) => at);
+    const located = [...names].map((name) => [name, this.locate(name)]).filter(([, at]) => at);
     this.layers.ends.setAttribute("aria-hidden", "true");
     replace(
       this.layers.ends,
-      known.map(([name, at]) => {
+      located.map(([name, at]) => {
         const [x, y] = project(at);
         const beside = busy.filter((point) => Math.abs(point[1] - y) < 40 && Math.abs(point[0] - x) < 180);
         const right =
@@ -133,29 +133,29 @@ export class LondonMap {
     );
   }
 
-  /** Light one place and the way from it; null lights none. */
-  light(code) {
-    if (code === this.#lit && code !== null) return;
-    for (const shape of [this.#cells.get(this.#lit), this.#places.get(this.#lit)])
+  /** Highlight an area and the route from it; null highlights none. */
+  highlight(code) {
+    if (code === this.#highlighted && code !== null) return;
+    for (const shape of [this.#cells.get(this.#highlighted), this.#places.get(this.#highlighted)])
       shape?.classList.remove("lit");
-    this.#lit = code;
+    this.#highlighted = code;
     for (const shape of [this.#cells.get(code), this.#places.get(code)]) shape?.classList.add("lit");
-    const place = this.#ways.get(code);
-    this.drawWay(
+    const place = this.#ranked.get(code);
+    this.drawRoute(
       place?.commute
         ? { from: place.location, to: place.commute.destination, legs: place.commute.legs }
         : null,
     );
   }
 
-  /** Draw a way through its changes; between them the line is straight. */
-  drawWay(way) {
-    if (!way) return replace(this.layers.way);
-    const stops = (way.legs ?? [])
+  /** Draw the route of a journey through its changes, with straight lines between them; null clears it. */
+  drawRoute(journey) {
+    if (!journey) return replace(this.layers.way);
+    const stops = (journey.legs ?? [])
       .slice(0, -1)
       .map((leg) => this.stations[leg.end])
       .filter(Boolean);
-    const points = [way.from, ...stops.map(([lat, lng]) => ({ lat, lng })), this.locate(way.to)]
+    const points = [journey.from, ...stops.map(([lat, lng]) => ({ lat, lng })), this.locate(journey.to)]
       .filter(Boolean)
       .map(project);
     this.layers.way.setAttribute("aria-hidden", "true");
@@ -167,13 +167,13 @@ export class LondonMap {
     );
   }
 
-  /** Show where one journey leads, and the way. */
-  journey(way) {
-    this.#drawEnds(new Set([way.to]), [project(way.from)]);
-    this.drawWay(way);
+  /** Show the destination and the route of one journey. */
+  showJourney(journey) {
+    this.#drawEnds(new Set([journey.to]), [project(journey.from)]);
+    this.drawRoute(journey);
   }
 
-  /** Give the point of a destination by its label: a name, "Stratford, E15", or a full postcode. */
+  /** Return the point of a destination by its label: a name, "Stratford, E15", or a full postcode. */
   locate(label) {
     const station = this.stations[label.replace(/ station$/, "")];
     const outcode = label.split(", ").at(-1).split(" ")[0];
@@ -183,13 +183,13 @@ export class LondonMap {
     );
   }
 
-  /** Give a district's name by its code. */
+  /** Return a district's name by its code. */
   name(code) {
     return this.districts.get(code)?.name;
   }
 }
 
-/** Say beneath the map what is pointed at. */
+/** Return the caption for the area pointed at. */
 export function caption(place, name, code) {
   if (place)
     return [
@@ -197,7 +197,7 @@ export function caption(place, name, code) {
       place.commute && ` · ${place.commute.minutes} min to ${place.commute.destination}`,
     ];
   return name
-    ? [el("strong", {}, `${name}, ${code}`), " · not among the areas shown; choose it to see its figures"]
+    ? [el("strong", {}, `${name}, ${code}`), " · not among the areas shown; select it to see its figures"]
     : [];
 }
 

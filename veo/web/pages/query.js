@@ -1,4 +1,4 @@
-/* The question as it stands in the address: read with explanations, written without what is default. */
+/* The question in the address: read with messages on unusable values, written without defaults. */
 
 export const PERSONAS = ["student", "parent", "developer"];
 export const HOME_SIZES = ["room", "1bed", "2bed", "3bed"];
@@ -15,35 +15,35 @@ export const DEFAULT = {
 };
 const FACTOR = /^[a-z_]+$/;
 
-/** Read a query string: the question, whether there is one, and a sentence for each value that cannot be used. */
+/** Read a query string: the question, whether one was asked, and a message for each value that cannot be used. */
 export function readQuery(search) {
-  const given = new URLSearchParams(search);
+  const parameters = new URLSearchParams(search);
   const explained = [];
   const choose = (name, allowed) => {
-    const value = given.get(name);
+    const value = parameters.get(name);
     if (!value || allowed.includes(value)) return value || DEFAULT[name];
-    explained.push(`${name}: “${shortened(value)}” is not one of ${allowed.join(", ")}; left out.`);
+    explained.push(`${name}: “${shortened(value)}” is not one of ${allowed.join(", ")}; ignored.`);
     return DEFAULT[name];
   };
-  const count = (name, low, high, whole) => {
-    const text = given.get(name);
+  const inRange = (name, low, high, whole) => {
+    const text = parameters.get(name);
     if (!text) return DEFAULT[name];
     const value = Number(text);
     if (value >= low && value <= high && (!whole || Number.isInteger(value))) return value;
-    explained.push(`${name}: “${shortened(text)}” is not a number from ${low} to ${high}; left out.`);
+    explained.push(`${name}: “${shortened(text)}” is not a number from ${low} to ${high}; ignored.`);
     return DEFAULT[name];
   };
   const question = {
     persona: choose("persona", PERSONAS),
     locationType: choose("locationType", ["rent", "buy"]),
     home: choose("home", HOME_SIZES),
-    budget: count("budget", 0, 1e9),
-    maxCommute: count("maxCommute", 1, 240),
-    maxAreas: count("maxAreas", 1, 20, true),
-    destination: given.get("destination") ?? "",
-    weights: readWeights(given.get("weights"), explained),
+    budget: inRange("budget", 0, 1e9),
+    maxCommute: inRange("maxCommute", 1, 240),
+    maxAreas: inRange("maxAreas", 1, 20, true),
+    destination: parameters.get("destination") ?? "",
+    weights: readWeights(parameters.get("weights"), explained),
   };
-  return { question, asked: given.has("persona") || given.has("budget"), explained };
+  return { question, asked: parameters.has("persona") || parameters.has("budget"), explained };
 }
 
 function readWeights(text, explained) {
@@ -54,13 +54,13 @@ function readWeights(text, explained) {
       weights[name] = Number(value);
     else
       explained.push(
-        `weights: “${shortened(pair)}” is not a factor with an importance from 0 to 10, as in safety:8; left out.`,
+        `weights: “${shortened(pair)}” is not a factor with an importance from 0 to 10, as in safety:8; ignored.`,
       );
   }
   return weights;
 }
 
-/** Write a question as a query string, in one order, so that equal questions have one address. */
+/** Write a question as a query string in a fixed order, so that equal questions have the same address. */
 export function writeQuery(question) {
   const parts = new URLSearchParams();
   for (const name of ["persona", "locationType", "budget"]) parts.set(name, question[name]);
@@ -73,7 +73,7 @@ export function writeQuery(question) {
   return `?${parts}`;
 }
 
-/** Write what the API is asked: the same, with the length of the list always said. */
+/** Return the path of the API's question: the same parameters, with the length of the list always included. */
 export function apiQuery(question) {
   const parts = new URLSearchParams(writeQuery(question));
   parts.set("maxAreas", question.maxAreas);

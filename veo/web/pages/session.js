@@ -1,44 +1,44 @@
-/* The admin token: in the memory of this page and nowhere else, so that a reload forgets it. */
+/* The admin session: its token is only in the memory of this page, so a reload clears it. */
 
 import { ask } from "./api.js";
 
-/** Asks as the bearer of a token; `onLost(refusal)` is told when the token turns out to open nothing. */
+/** Sends requests with a token; calls `onRejected(error)` if the server rejects it. */
 export class Session {
   #token;
-  #onLost;
-  #given = new AbortController();
+  #onRejected;
+  #controller = new AbortController();
 
-  constructor(token, onLost) {
+  constructor(token, onRejected) {
     this.#token = token;
-    this.#onLost = onLost;
+    this.#onRejected = onRejected;
   }
 
-  /** Ask one path below `/admin/cache/` and give its data. Raises Refusal, and AbortError once it is over. */
+  /** Request a path below `/admin/cache/` and return its data. Throws ApiError, or AbortError once it has ended. */
   async ask(path, options = {}) {
-    const { signal } = this.#given;
+    const { signal } = this.#controller;
     try {
       return (await ask(`/admin/cache/${path}`, { ...options, signal, token: this.#token })).data;
     } catch (error) {
       if (error.kind === "token" || error.kind === "closed") {
         this.end();
-        this.#onLost(error);
+        this.#onRejected(error);
       }
       throw error;
     }
   }
 
   get isOver() {
-    return this.#given.signal.aborted;
+    return this.#controller.signal.aborted;
   }
 
-  /** Give up what is under way, and the token. */
+  /** Abort pending requests and clear the token. */
   end() {
     this.#token = null;
-    this.#given.abort();
+    this.#controller.abort();
   }
 }
 
-/** Tell whether an error is no more than a session that has ended meanwhile. */
+/** Check whether an error only means that the session has ended meanwhile. */
 export function isOver(error) {
   return error.name === "AbortError";
 }

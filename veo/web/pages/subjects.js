@@ -1,8 +1,8 @@
-/* The figures of one district by subject, each with its source and its place among London's. */
+/* The figures of a district by subject, each with its source and its percentile in London. */
 
 import { el } from "./dom.js";
 import { provenance, tags } from "./figures.js";
-import { label, percent, sentence, spoken } from "./words.js";
+import { label, percent, sentence, formatFigure } from "./format.js";
 
 const SUBJECTS = {
   "Cost of a home": [
@@ -37,7 +37,7 @@ const SUBJECTS = {
   "People and place": ["population", "density_per_km2", "area_km2", "london_pop_share"],
 };
 
-/** Give a section for each subject; a figure that belongs to none is shown with the last. */
+/** Return a section per subject; figures of no subject get a section of their own at the end. */
 export function subjects(area) {
   const figures = {
     ...area.figures,
@@ -45,18 +45,18 @@ export function subjects(area) {
     ...area.schools?.figures,
     ...area.amenities?.figures,
   };
-  const placed = new Set(Object.values(SUBJECTS).flat());
-  const rest = Object.keys(figures).filter((key) => !placed.has(key));
-  const parts = { ...SUBJECTS, ...(rest.length ? { "Also known": rest } : {}) };
-  return Object.entries(parts).map(([title, keys]) => {
-    const known = keys.filter((key) => figures[key]);
+  const assigned = new Set(Object.values(SUBJECTS).flat());
+  const rest = Object.keys(figures).filter((key) => !assigned.has(key));
+  const sections = { ...SUBJECTS, ...(rest.length ? { "Other figures": rest } : {}) };
+  return Object.entries(sections).map(([title, keys]) => {
+    const present = keys.filter((key) => figures[key]);
     const missing = keys.filter((key) => !figures[key]);
     return el(
       "section",
       { class: "panel" },
       el("h2", {}, title),
       notes(title, figures),
-      known.map((key) => row(key, figures[key], area.percentiles?.[key])),
+      present.map((key) => row(key, figures[key], area.percentiles?.[key])),
       missing.length > 0 &&
         el(
           "p",
@@ -68,39 +68,39 @@ export function subjects(area) {
   });
 }
 
-/** Say in plain words what the figures of a subject do not say, with their own dates. */
+/** Return a note on what the figures of a subject do not cover, with their dates. */
 function notes(title, figures) {
-  const said = {
+  const text = {
     "Cost of a home":
       figures.rent_all?.level === "borough" &&
       `Rents are means for the whole borough (${figures.rent_all.vintage}), without bills, council tax or travel.`,
     "Getting around":
       figures.ptal_score &&
-      `Accessibility is as of ${figures.ptal_score.vintage}; lines opened since, such as the Elizabeth line, are not in it.`,
+      `Accessibility is as of ${figures.ptal_score.vintage}; it does not include lines opened since, such as the Elizabeth line.`,
     "Green space and going out":
       figures.open_space_pct &&
-      `Open space is as of ${figures.open_space_pct.vintage}: what changed since is not in it.`,
+      `Open space is as of ${figures.open_space_pct.vintage}; later changes are not included.`,
     Schools:
       figures.outstanding_share &&
       `Grades are Ofsted’s legacy overall grades (${figures.outstanding_share.vintage}), which ended in September 2024.`,
   }[title];
-  return said && el("p", { class: "hint" }, said);
+  return text && el("p", { class: "hint" }, text);
 }
 
 function row(key, figure, percentile) {
-  const [value, unit] = spoken(figure);
+  const [value, unit] = formatFigure(figure);
   return el(
     "div",
     { class: "figure", "data-figure": key },
     el("p", { class: "label" }, label(key), tags(figure)),
     el("p", { class: "value" }, el("strong", {}, value), el("span", { class: "soft" }, ` ${unit}`)),
-    percentile !== undefined && strip(percentile),
+    percentile !== undefined && percentileStrip(percentile),
     el("p", { class: "hint" }, provenance(figure)),
   );
 }
 
-/** Mark a place among all districts; the strip is for the eye, the sentence for everybody. */
-function strip(percentile) {
+/** Return a figure's percentile among all districts as a strip, and as a sentence for screen readers and everyone else. */
+function percentileStrip(percentile) {
   const mark = el("span", { class: "mark" });
   mark.style.setProperty("--at", `${percentile}%`);
   const share = Math.floor(percentile); // equal figures do not count as lower
@@ -122,14 +122,14 @@ function breakdown(crime) {
   const kinds = Object.entries(crime?.breakdown ?? {}).sort(([, a], [, b]) => b - a);
   if (kinds.length === 0)
     return el("p", { class: "hint" }, "No live counts of offences by kind at the moment.");
-  const most = kinds[0][1];
+  const highest = kinds[0][1];
   const rows = kinds.map(([kind, count]) =>
     el(
       "tr",
       {},
       el("th", { scope: "row" }, sentence(kind.replaceAll(/[-_]/g, " "))),
       el("td", { class: "number" }, count.toLocaleString("en-GB")),
-      el("td", { class: "wide" }, el("meter", { min: 0, max: most, value: count, "aria-hidden": "true" })),
+      el("td", { class: "wide" }, el("meter", { min: 0, max: highest, value: count, "aria-hidden": "true" })),
     ),
   );
   const where = crime.radiusMiles
@@ -149,21 +149,21 @@ function trend(crime) {
   const change =
     crime.trendPct === undefined
       ? ""
-      : ` (${crime.trendPct < 0 ? "−" : "+"}${percent(Math.abs(crime.trendPct))} in the last six months against the six before)`;
+      : ` (${crime.trendPct < 0 ? "−" : "+"}${percent(Math.abs(crime.trendPct))} in the last six months compared with the previous six)`;
   return el("p", {}, el("strong", {}, "Trend: "), `${crime.trend}${change}`);
 }
 
-/** Say what Ofsted found: a legacy grade, or since 2025 a grade for each of several things. */
+/** Return Ofsted's result as text: a legacy grade, or since 2025 a report card with several grades. */
 function grade({ rating, reportCard, outcome, inspected }) {
-  const card = Object.entries(reportCard ?? {})
-    .map(([what, found]) => `${what}: ${found}`)
+  const gradeList = Object.entries(reportCard ?? {})
+    .map(([subject, result]) => `${subject}: ${result}`)
     .join("; ");
-  const found = rating ? `${rating} (legacy grade)` : card || outcome || "no grade";
-  return inspected ? `${found}, ${inspected}` : found;
+  const text = rating ? `${rating} (legacy grade)` : gradeList || outcome || "no grade";
+  return inspected ? `${text}, ${inspected}` : text;
 }
 
 function schoolList(schools) {
-  if (!schools?.length) return el("p", { class: "hint" }, "No single schools at hand at the moment.");
+  if (!schools?.length) return el("p", { class: "hint" }, "No individual schools are available at the moment.");
   const rows = schools.map((school) =>
     el(
       "tr",

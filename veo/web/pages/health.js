@@ -1,22 +1,22 @@
-/* How the service is now: its health, asked calmly, and its shared tier. */
+/* The current state of the service: its health, polled every half minute, and its shared tier. */
 
 import { ask } from "./api.js";
 import { count } from "./days.js";
 import { byId, el, replace } from "./dom.js";
 
-const EVERY = 30_000; // ms; a poll probes nothing, so that asking more often would tell no more
+const INTERVAL_MS = 30_000; // the health shows earlier observations, so polling more often would add little
 const STATES = ["up", "degraded", "down"];
 const NAMES = { cache: "cache, with its breaker" };
 const BREAKER = {
   closed: "closed: calls go through",
-  "half-open": "half-open: one call tries whether it is back",
-  open: "open: it is left alone for a while, memory answers",
+  "half-open": "half-open: one call probes whether it is back",
+  open: "open: calls are suspended for a while; memory answers",
 };
 
 let timer = null;
 
-/** Ask for the health now and every half minute after, but not while nobody looks. */
-export function watchHealth() {
+/** Load the health now and every half minute, except while the page is hidden. */
+export function pollHealth() {
   document.addEventListener("visibilitychange", poll);
   addEventListener("online", poll);
   poll();
@@ -28,28 +28,28 @@ async function poll() {
   try {
     show(await ask("/api/health"));
   } catch (error) {
-    say("The health cannot be told.", true);
-    replace(byId("seen"), `${error.message} What is listed is older.`);
+    setOverall("The health is not available.", true);
+    replace(byId("seen"), `${error.message} The list may be out of date.`);
   }
-  timer = setTimeout(poll, EVERY);
+  timer = setTimeout(poll, INTERVAL_MS);
 }
 
 function show({ status, services, version, uptime }) {
-  const away = services.filter((service) => service.status !== "up").length;
+  const notUp = services.filter((service) => service.status !== "up").length;
   const state = status === "healthy" ? "Healthy" : "Degraded";
-  say(`${state}: ${away === 0 ? "all is up" : `${away} not up`}.`, away > 0);
+  setOverall(`${state}: ${notUp === 0 ? "everything is up" : `${notUp} not up`}.`, notUp > 0);
   replace(byId("services"), services.map(row));
   const at = new Date().toLocaleTimeString("en-GB");
   replace(
     byId("seen"),
-    `As last observed, asked at ${at} and every 30 seconds. Version ${version}, up for ${count(uptime)} s.`,
+    `As last observed, checked at ${at} and every 30 seconds. Version ${version}, up for ${count(uptime)} s.`,
   );
 }
 
-/** Say the state of the whole; only what is new is written, so that it is read out once. */
-function say(words, caution) {
+/** Show the overall state; unchanged text is not rewritten, or screen readers would repeat it. */
+function setOverall(text, caution) {
   const overall = byId("overall");
-  if (overall.textContent !== words) replace(overall, words);
+  if (overall.textContent !== text) replace(overall, text);
   overall.classList.toggle("over", caution);
 }
 
@@ -65,13 +65,13 @@ function row({ name, status, latency, error }) {
   );
 }
 
-/** Give what the shared tier was like when the figures were told. */
+/** Return the state of the shared tier at the time of the statistics. */
 export function tier({ store, fault, shared, memory }) {
-  const kept = `${count(memory.entries)} entries, ${count(memory.bytes / 1024)} KiB`;
+  const contents = `${count(memory.entries)} entries, ${count(memory.bytes / 1024)} KiB`;
   if (shared === null)
     return [
-      el("p", {}, fault ? `It cannot be used: ${fault}` : "None is configured: each process has its own memory."),
-      facts({ "Memory here": kept }),
+      el("p", {}, fault ? `Unavailable: ${fault}` : "None is configured: each process has its own memory."),
+      facts({ "Memory here": contents }),
     ];
   return facts({
     Store: store,
@@ -80,13 +80,13 @@ export function tier({ store, fault, shared, memory }) {
     "Waiting writes": count(shared.waiting_writes),
     "Commands here": count(shared.commands),
     "Faults here": count(shared.faults),
-    "Memory here": kept,
+    "Memory here": contents,
   });
 }
 
-/** Give names with what they are. */
-export function facts(told) {
-  const pairs = Object.entries(told).map(([name, value]) =>
+/** Return names and values as a description list. */
+export function facts(values) {
+  const pairs = Object.entries(values).map(([name, value]) =>
     el("div", {}, el("dt", {}, name), el("dd", {}, String(value))),
   );
   return el("dl", { class: "facts" }, pairs);

@@ -1,14 +1,14 @@
-/* What an answer's figures mean, in plain words, with the dates that the answer itself gives. */
+/* Notices: what the figures of an answer mean, with the dates that the answer gives. */
 
 import { el } from "./dom.js";
 
-/** Tell whether a budget to buy with is read as a monthly payment. */
-export function isPayment(budget) {
+/** Check whether a budget to buy with counts as a monthly payment. */
+export function isMonthlyPayment(budget) {
   return Number(budget) < 50_000;
 }
 
-/** Give the sentences that an answer calls for. */
-export function plainWords(question, areas) {
+/** Return the sentences that qualify the figures of an answer. */
+export function caveats(question, areas) {
   const find = (key) => areas.map(({ figures }) => figures[key]).find(Boolean);
   const renting = question.locationType === "rent";
   const cost = areas[0].cost.figure;
@@ -22,21 +22,21 @@ export function plainWords(question, areas) {
       cost.level === "borough" &&
       `Rents are means for whole boroughs (${cost.vintage}), not for the district: within a borough they cannot tell one street from another.`,
     !renting &&
-      isPayment(question.budget) &&
+      isMonthlyPayment(question.budget) &&
       "A monthly payment is turned into a price by the assumptions listed here. That is arithmetic, not financial advice.",
-    green && `Green space is measured as of ${green.vintage}: what was planted or built since is not in it.`,
+    green && `Green space is measured as of ${green.vintage}: what was planted or built since is not included.`,
     grades &&
       `School grades are Ofsted’s legacy overall grades (${grades.vintage}), which ended in September 2024.`,
-    "A score compares with London’s districts. Two areas a point or two apart are as good as level.",
+    "A score is relative to London’s districts. Areas a point or two apart are practically equal.",
   ].filter(Boolean);
 }
 
-/** Give a list of sentences under a heading, or nothing when there are none. */
-export function said(title, sentences, kind = "") {
+/** Return sentences as a list under a heading, or null if there are none. */
+export function notice(title, sentences, kind = "") {
   if (sentences.length === 0) return null;
   return el(
     "section",
-    { class: `said ${kind}`.trim() },
+    { class: `notice ${kind}`.trim() },
     el("h2", {}, title),
     el(
       "ul",

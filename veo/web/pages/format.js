@@ -1,4 +1,4 @@
-/* How figures and factors are said: UK English, £1,234, 12.3%. */
+/* Names of figures and factors, and their formats: UK English, £1,234, 12.3%. */
 
 export const FACTORS = {
   affordability: "Affordability",
@@ -55,7 +55,7 @@ const LABELS = {
   london_pop_share: "Residents in Greater London",
 };
 
-/** Give the name of a figure; one that is not known here is named after its key. */
+/** Return the name of a figure; one without a label is named after its key. */
 export function label(key) {
   return LABELS[key] ?? sentence(key.replaceAll("_", " "));
 }
@@ -76,17 +76,17 @@ export function percent(value) {
   return `${value.toLocaleString("en-GB", { minimumFractionDigits: 1, maximumFractionDigits: 1 })}%`;
 }
 
-/** Say a figure with its unit, in two parts: the value, and what it is of. */
-export function spoken(figure) {
-  const bound = figure.censored === "below" ? "fewer than " : "";
+/** Return a figure as two texts: its value, and its unit. */
+export function formatFigure(figure) {
+  const prefix = figure.censored === "below" ? "fewer than " : "";
   const { value, unit } = figure;
-  if (unit.startsWith("GBP")) return [`${bound}${pounds(value)}`, unit.slice(3).trim()];
+  if (unit.startsWith("GBP")) return [`${prefix}${pounds(value)}`, unit.slice(3).trim()];
   if (unit.startsWith("%")) return [percent(value), unit.slice(1).trim()];
   if (unit.startsWith("share of")) return [percent(value * 100), unit.slice(5).trim()];
-  return [bound + number(value, Number.isInteger(value) ? 0 : 2), unit];
+  return [prefix + number(value, Number.isInteger(value) ? 0 : 2), unit];
 }
 
-/** Say what a figure describes where that is not the district itself. */
+/** Return the name of a figure's level if that is not the district itself, else null. */
 export function level(figure) {
   return { borough: "borough figure", modelled: "modelled" }[figure.level] ?? null;
 }
@@ -95,8 +95,8 @@ export function plural(count, noun) {
   return `${count} ${noun}${count === 1 ? "" : "s"}`;
 }
 
-/** Say a line as a traveller knows it. */
-export function lineOf(leg) {
+/** Return the name of a leg's line or mode. */
+export function lineName(leg) {
   if (leg.mode === "walk") return "Walk";
   return leg.line ?? sentence(leg.mode.replaceAll("-", " "));
 }

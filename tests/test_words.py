@@ -1,0 +1,80 @@
+"""The code and the documentation use the terms of the field; retired words stay out."""
+
+import io
+import re
+import tokenize
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+CODE = sorted([ROOT / "modal_app.py", *(ROOT / "veo").rglob("*.py")])
+TEXTS = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md")])
+
+RETIRED = {
+    r"in earnest": "foreground (not background)",
+    r"\bshel(f|ves)\b": "table storage",
+    r"\bpurses?\b": "spend cap",
+    r"\baccounts?\b": "spend counter",
+    r"\bcoherence\b": "invalidation sync",
+    r"\b(in|out of|keep\w* in) step\b": "invalidation sync, synchronised",
+    r"\bgenerations?\b": "tag version",
+    r"\bstamps?\b": "tag version",
+    r"\blook\w* ahead\b|\bahead of time\b": "early refresh",
+    r"\bration(s|ed|ing)?\b": "fleet-wide single flight, rate-limited",
+    r"\bgates?\b": "concurrency limit",
+    r"\bturns?\b": "slot",
+    r"\blandings?\b": "result",
+    r"\bunsure\b": "possibly valid status",
+    r"\bmend(s|ed|ing)?\b": "retryable, fix",
+    r"\bverdicts?\b": "status, decision, result",
+    r"\b(day's|daily) budget\b|\bbudget is spent\b": "daily command limit",
+    r"\bpaid=": "fleet_once=",
+    r"\bwants? of\b|\bwho is told\b|\bwhat is told\b": "plain words",
+    r"\banew\b": "again",
+    r"\bof ours\b|\bour own\b": "plain words",
+}
+"""Retired words, each with the field's term."""
+
+ALLOWED = (
+    r"(an|no|a new|Upstash|Modal) accounts?|accounts? (with|at|of) ",
+    r"in turn\b|turns? (on|off|out)\b|turns?( \S+)* into|turn live sources on",
+    r"[\"'`]verdict[\"'`]|\.verdict\b|\bverdict(: Literal|=)",  # a field of robustness and of advice
+    r"[\"'`]generations[\"'`]",  # the field of the admin API
+    r"time ?stamps?",
+    r"delegate|aggregate",
+)
+"""Honest uses of the same words."""
+
+VAGUE = re.compile(r"^(told|said|asked|found|known)$")
+"""Names that do not say what they hold."""
+
+
+def docstring_starts(text: str) -> Iterator[str]:
+    """Yield the first word of each docstring."""
+    yield from re.findall(r'^\s*r?"""(\w+)', text, re.MULTILINE)
+
+
+@pytest.mark.parametrize("path", [*CODE, *TEXTS], ids=lambda path: str(path.relative_to(ROOT)))
+def test_no_retired_word_is_used(path: Path) -> None:
+    text = path.read_text(encoding="utf-8")
+    plain = re.sub("|".join(ALLOWED), "", text.replace("_", " ") if path.suffix == ".py" else text)
+    lines = plain.splitlines()
+    pattern = re.compile("|".join(RETIRED), re.IGNORECASE)
+    assert [f"{number}: {line.strip()}" for number, line in enumerate(lines, 1) if pattern.search(line)] == []
+
+
+@pytest.mark.parametrize("path", CODE, ids=lambda path: str(path.relative_to(ROOT)))
+def test_docstrings_begin_as_pep_257_asks(path: Path) -> None:
+    assert [
+        word for word in docstring_starts(path.read_text()) if re.fullmatch("Gives?|Tells?|Says?", word)
+    ] == []
+
+
+@pytest.mark.parametrize("path", CODE, ids=lambda path: str(path.relative_to(ROOT)))
+def test_a_name_says_what_it_holds(path: Path) -> None:
+    tokens = tokenize.generate_tokens(io.StringIO(path.read_text()).readline)
+    assert [
+        f"{t.start[0]}: {t.string}" for t in tokens if t.type == tokenize.NAME and VAGUE.match(t.string)
+    ] == []
