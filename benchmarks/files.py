@@ -9,8 +9,8 @@ from collections.abc import Iterable, Iterator, Mapping
 
 from aiohttp import web
 
-from tests.support.land_registry import sales, written
-from tests.support.schools import (
+from tests.support.providers.land_registry import sales, written
+from tests.support.providers.schools import (
     ASSETS,
     ENTRY,
     GOOD,

@@ -15,7 +15,7 @@ from pydantic import SecretStr
 
 from benchmarks.measure import table
 from benchmarks.providers import providers
-from tests.support import google, perplexity, tfl
+from tests.support.providers import google, perplexity, tfl
 from tests.support.servers import free_port
 from veo.runtime import Runtime, build
 from veo.settings import Settings

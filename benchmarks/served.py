@@ -20,7 +20,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from benchmarks.measure import resident_mb
-from tests.support import google, perplexity, tfl
+from tests.support.providers import google, perplexity, tfl
 from tests.support.servers import free_port
 from veo.web import create_app
 

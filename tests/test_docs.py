@@ -7,34 +7,38 @@ import pytest
 from pydantic import AliasChoices
 
 from tests.support import reference
-from veo.settings import PROVIDERS, Settings
+from veo.settings import Settings
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text()
 CONFIGURATION = (ROOT / "docs" / "configuration.md").read_text()
-SOURCES = (ROOT / "docs" / "sources.md").read_text()
 EXAMPLES = {
     "veo/facts/broadband.py",
     "tests/services/test_broadband.py",
     "veo/sources/providers/ofcom.py",
-    "tests/support/ofcom.py",
+    "tests/support/providers/ofcom.py",
     "tests/sources/providers/test_ofcom.py",
 }  # files that a reader of CONTRIBUTING.md would add
 DOCUMENTS = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md")])
-PROVIDER = re.compile(r"""= Provider\(\s*"([a-z.-]+)"()""")
 FILE = re.compile(
     r"`((?:veo|tests|docs|cache|cli|devtools|facts|operations|schemas|scoring|services|sources|tables|web)/[\w./]*\w)`"
 )
 
 
-def test_the_tables_of_the_api_are_those_of_the_code() -> None:
-    text = reference.API.read_text(encoding="utf-8")
+@pytest.mark.parametrize("name", reference.TABLES)
+def test_the_tables_of_a_document_are_those_of_the_code(name: str) -> None:
+    text = (reference.DOCS / name).read_text(encoding="utf-8")
     assert text == reference.filled(text), "run python -m tests.support.reference"
 
 
-@pytest.mark.parametrize("place", reference.tables())
-def test_the_api_has_a_place_for_each_table(place: str) -> None:
-    assert f"<!-- {place} -->" in reference.API.read_text(encoding="utf-8")
+@pytest.mark.parametrize(("name", "tables"), reference.TABLES.items(), ids=reference.TABLES)
+def test_a_document_has_a_place_for_each_of_its_tables(name: str, tables: tuple[str, ...]) -> None:
+    text = (reference.DOCS / name).read_text(encoding="utf-8")
+    assert [table for table in tables if f"<!-- {table} -->" not in text] == []
+
+
+def test_every_table_belongs_to_a_document() -> None:
+    assert {table for tables in reference.TABLES.values() for table in tables} == set(reference.tables())
 
 
 def test_the_settings_of_the_documentation_are_those_of_the_code() -> None:
@@ -44,22 +48,6 @@ def test_the_settings_of_the_documentation_are_those_of_the_code() -> None:
         read |= {str(name) for name in alias.choices} if isinstance(alias, AliasChoices) else {str(alias)}
     _, _, table = CONFIGURATION.partition("| setting |")
     assert set(re.findall(r"`([A-Z][A-Z_]+)`", table.split("\n\n", 1)[0])) == read
-
-
-def providers() -> set[str]:
-    """Give the names of all live sources, as the code gives them to each."""
-    text = "".join(path.read_text() for path in (ROOT / "veo" / "sources").rglob("*.py"))
-    return {name for pair in PROVIDER.findall(text) for name in pair if name}
-
-
-def test_other_addresses_may_be_set_for_the_providers_of_the_code() -> None:
-    assert set(PROVIDERS) == providers()
-
-
-def test_the_providers_of_the_documentation_are_those_of_the_code() -> None:
-    table, _, _ = SOURCES.partition("| provider |")[2].partition("\n\n")
-    first = [line.split("|")[1] for line in table.splitlines()[2:]]
-    assert {name for cell in first for name in re.findall(r"`([a-z.-]+)`", cell)} == providers()
 
 
 def test_the_readme_begins_with_what_it_is_a_picture_and_two_commands() -> None:

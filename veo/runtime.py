@@ -14,7 +14,7 @@ from veo.services.recommend import Recommender
 from veo.settings import Settings
 from veo.sources.bulk.refresh import SOURCES, RefreshedTable
 from veo.sources.bulk.schools import SchoolTable
-from veo.sources.clients import Keys, Live, today
+from veo.sources.clients import Keys, Live, check_names, today
 from veo.sources.embedded import snapshot
 from veo.sources.embedded.place_resolver import Places
 from veo.sources.embedded.rail import Rail
@@ -69,6 +69,7 @@ def tables() -> Tables:
 def build(settings: Settings | None = None, clock: Clock | None = None) -> Runtime:
     """Build a runtime; a shared tier that cannot be used is logged and left out."""
     settings = settings or Settings()
+    check_names(settings.upstreams)
     store, name, fault = _store(settings)
     if fault is not None:
         log.warning("memory only: %s", fault, extra={"event": "shared_tier_unusable"})

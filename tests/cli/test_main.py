@@ -195,6 +195,15 @@ def test_a_setting_with_malformed_json_is_one_line_by_its_name(
     assert (result.exit_code, result.stderr) == (2, "veo: VEO_UPSTREAMS: must be a JSON object\n")
 
 
+def test_an_address_for_an_unknown_source_is_one_line_that_lists_the_sources(
+    nothing_configured: pytest.MonkeyPatch,
+) -> None:
+    nothing_configured.setenv("VEO_UPSTREAMS", '{"tlf": "https://tfl.example"}')
+    result = veo("area", "E15")
+    beginning = "veo: VEO_UPSTREAMS: tlf: no such source; use one of tfl, police.uk, "
+    assert (result.exit_code, result.stderr[: len(beginning)]) == (2, beginning)
+
+
 def test_an_invalid_setting_is_one_line_that_gives_the_accepted_form() -> None:
     done = process("-m", "veo", "area", "E15", VEO_CORS_ORIGINS="veo.example")
     form = b"must be origins such as https://veo.example, separated by commas"

@@ -10,9 +10,9 @@ import httpx
 import pytest
 from pydantic import SecretStr
 
-from tests.support import google, perplexity, tfl
 from tests.support.gateway import Gateway
 from tests.support.provider import Answered
+from tests.support.providers import google, perplexity, tfl
 from tests.support.upstreams import Upstreams
 from tests.support.web import client
 from veo import logs

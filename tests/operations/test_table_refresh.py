@@ -14,14 +14,14 @@ from typing import Any
 import pytest
 from pydantic import SecretStr
 
-from tests.support import tfl
 from tests.support.chaos import ChaosStore, Fault
 from tests.support.environment import settings_variables
 from tests.support.gateway import Gateway
-from tests.support.land_registry import sales, written
 from tests.support.live import AREA, CRIME, SCHOOLS, Site, notices
 from tests.support.provider import Answered
-from tests.support.schools import GOOD
+from tests.support.providers import tfl
+from tests.support.providers.land_registry import sales, written
+from tests.support.providers.schools import GOOD
 from tests.support.upstreams import Upstreams
 from veo.cache import Cache
 from veo.errors import SourceUnavailable, VeoError

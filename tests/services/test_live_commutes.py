@@ -9,7 +9,7 @@ from pydantic import SecretStr
 from tests.support.gateway import Gateway
 from tests.support.live import RECOMMENDATIONS, Site, notices, until
 from tests.support.provider import Answered
-from tests.support.tfl import journey, leg, results
+from tests.support.providers.tfl import journey, leg, results
 from tests.support.upstreams import Upstreams
 from tests.support.web import Json
 

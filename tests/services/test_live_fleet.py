@@ -12,10 +12,10 @@ from typing import NamedTuple
 import httpx
 import pytest
 
-from tests.support import google, perplexity, tfl
 from tests.support.environment import settings_variables
 from tests.support.gateway import Gateway
 from tests.support.provider import Answered
+from tests.support.providers import google, perplexity, tfl
 from tests.support.upstreams import Upstreams
 
 pytestmark = [pytest.mark.anyio, pytest.mark.slow]

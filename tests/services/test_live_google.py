@@ -6,10 +6,10 @@ from typing import Any
 import pytest
 from pydantic import SecretStr
 
-from tests.support import google, perplexity, tfl
 from tests.support.gateway import Gateway
 from tests.support.live import AREA, IMAGE, RESEARCH, Site, notices
 from tests.support.provider import Answered
+from tests.support.providers import google, perplexity, tfl
 from tests.support.servers import Valkey
 from tests.support.upstreams import Upstreams
 from tests.support.web import refused

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from tests.support.live import Site, notices
-from tests.support.postcodes import LIVERPOOL_STREET
-from tests.support.schools import ENTRY
+from tests.support.providers.postcodes import LIVERPOOL_STREET
+from tests.support.providers.schools import ENTRY
 from tests.support.upstreams import Upstreams
 from tests.support.web import refused
 from veo.models import Location

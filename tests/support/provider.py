@@ -40,8 +40,11 @@ class Answered(NamedTuple):
 class LoopbackProvider:
     """A server on a free port, in a thread with its own event loop; `requests` lists those received.
 
+    `provider_names` lists the providers it stands for, by their names in `VEO_UPSTREAMS`.
     `damage` changes the JSON of documented answers before they are sent.
     """
+
+    provider_names: tuple[str, ...] = ()
 
     def __init__(self) -> None:
         self.requests: list[Received] = []

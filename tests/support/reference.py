@@ -1,6 +1,6 @@
-"""The reference tables of docs/api.md, made from the routes and the policies.
+"""The reference tables of the documentation, made from the routes, the policies and the providers.
 
-Run `python -m tests.support.reference` when a route or a policy changes.
+Run `python -m tests.support.reference` when one of them changes.
 """
 
 import re
@@ -11,10 +11,16 @@ from pathlib import Path
 
 from veo.cache import Policy
 from veo.services.registry import POLICIES
+from veo.sources.clients import PROVIDERS
+from veo.sources.http.provider import Provider
 from veo.web.admin import ADMIN
 from veo.web.routes import PUBLIC
 
-API = Path(__file__).parents[2] / "docs" / "api.md"
+DOCS = Path(__file__).parents[2] / "docs"
+TABLES = {"api.md": ("routes", "admin", "families"), "sources.md": ("providers",)}
+"""The tables of each document."""
+
+PERIODS = {1.0: "second", 60.0: "minute"}
 
 
 def tables() -> Mapping[str, str]:
@@ -34,6 +40,10 @@ def tables() -> Mapping[str, str]:
                 (p.family, f"`{_key(p)}`", _length(p.fresh_for), _length(p.stale_if_error), _shared(p))
                 for p in POLICIES
             ),
+        ),
+        "providers": _table(
+            ("provider", "for", "key", "limits"),
+            ((f"`{p.name}`", p.purpose, p.key, _limits(p)) for p in PROVIDERS.values()),
         ),
     }
 
@@ -76,5 +86,18 @@ def _shared(policy: Policy) -> str:
     return "yes, one compute across the fleet" if policy.fleet_once else "yes"
 
 
+def _limits(provider: Provider) -> str:
+    """Return the rate and the concurrency that Veo keeps to, and the time limit of one try."""
+    limits = [f"{provider.timeout:g} s"]
+    if provider.rate is not None:
+        count, seconds = provider.rate
+        limits.append(f"{count} a {PERIODS[seconds]}")
+    if provider.max_concurrent is not None:
+        limits.append(f"{provider.max_concurrent} at once")
+    return ", ".join(limits)
+
+
 if __name__ == "__main__":
-    API.write_text(filled(API.read_text(encoding="utf-8")), encoding="utf-8")
+    for name in TABLES:
+        document = DOCS / name
+        document.write_text(filled(document.read_text(encoding="utf-8")), encoding="utf-8")

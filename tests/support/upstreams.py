@@ -1,68 +1,70 @@
 """All providers at once on the loopback interface, and the settings that point a runtime at them."""
 
-from typing import Any
+from collections.abc import Mapping
+from importlib import import_module
+from pkgutil import iter_modules
+from typing import Any, TypeVar
 
 from pydantic import SecretStr
 
-from tests.support import google, perplexity, tfl
-from tests.support.arcgis import LoopbackArcGis
-from tests.support.google import GoogleServer
-from tests.support.land_registry import FileServer, OnsServer
-from tests.support.overpass import FoodServer, OverpassServer
-from tests.support.perplexity import PerplexityServer
-from tests.support.police import PoliceServer
-from tests.support.postcodes import LoopbackPostcodes
-from tests.support.provider import Answered, LoopbackProvider, Received
-from tests.support.schools import SchoolServer
-from tests.support.tfl import LoopbackTfl, journey, leg, results
+from tests.support import providers
+from tests.support.provider import Answered, LoopbackProvider
+from tests.support.providers import google, perplexity, tfl
+from tests.support.providers.arcgis import LoopbackArcGis
+from tests.support.providers.google import GoogleServer
+from tests.support.providers.land_registry import GrowthServer, OnsServer, PricesServer
+from tests.support.providers.overpass import FoodServer, OverpassServer
+from tests.support.providers.perplexity import PerplexityServer
+from tests.support.providers.police import PoliceServer
+from tests.support.providers.postcodes import LoopbackPostcodes
+from tests.support.providers.schools import SchoolServer
+from tests.support.providers.tfl import PlanningTfl
 from veo.settings import Settings
 
+Kind = TypeVar("Kind", bound=LoopbackProvider)
 
-class PlanningTfl(LoopbackTfl):
-    """Plans a journey between any two points; its minutes depend on the text of the path."""
 
-    def answer(self, request: Received) -> Answered:
-        """Return a journey whose minutes depend on the two points alone."""
-        if not request.path.startswith("/Journey/JourneyResults/"):
-            return super().answer(request)
-        minutes = 20 + sum(map(ord, request.path)) % 40
-        return Answered(body=results(journey(minutes, leg("tube", minutes, "Here", "There", "Central"))))
+def server_kinds() -> list[type[LoopbackProvider]]:
+    """Return every class in `tests/support/providers` that lists the providers it stands for."""
+    modules = [
+        import_module(f"{providers.__name__}.{found.name}") for found in iter_modules(providers.__path__)
+    ]
+    return [
+        kind
+        for module in modules
+        for kind in vars(module).values()
+        if isinstance(kind, type)
+        and issubclass(kind, LoopbackProvider)
+        and kind.__module__ == module.__name__
+        and "provider_names" in vars(kind)
+    ]
 
 
 class Upstreams:
     """One server per provider; `down` makes some of them fail with 503."""
 
     def __init__(self) -> None:
-        self.tfl, self.police, self.postcodes = PlanningTfl(), PoliceServer(), LoopbackPostcodes()
-        self.arcgis, self.overpass, self.food = LoopbackArcGis(), OverpassServer(), FoodServer()
-        self.google, self.perplexity = GoogleServer(), PerplexityServer()
-        self.schools, self.prices, self.growth, self.rents = (
-            SchoolServer(),
-            FileServer(),
-            FileServer(),
-            OnsServer(),
-        )
-
-    @property
-    def servers(self) -> dict[str, LoopbackProvider]:
-        """Return the server of every provider by its name in `VEO_UPSTREAMS`."""
-        return {
-            "tfl": self.tfl,
-            "police.uk": self.police,
-            "postcodes.io": self.postcodes,
-            "ons-geography": self.arcgis,
-            "overpass": self.overpass,
-            "fsa": self.food,
-            "google-geocoding": self.google,
-            "google-staticmap": self.google,
-            "perplexity": self.perplexity,
-            "gias": self.schools,
-            "gov-uk": self.schools,
-            "ofsted": self.schools,
-            "price-paid": self.prices,
-            "uk-hpi": self.growth,
-            "ons": self.rents,
+        started = [kind() for kind in server_kinds()]
+        self.servers: Mapping[str, LoopbackProvider] = {
+            name: server for server in started for name in server.provider_names
         }
+        self.tfl = self._server("tfl", PlanningTfl)
+        self.police = self._server("police.uk", PoliceServer)
+        self.postcodes = self._server("postcodes.io", LoopbackPostcodes)
+        self.arcgis = self._server("ons-geography", LoopbackArcGis)
+        self.overpass = self._server("overpass", OverpassServer)
+        self.food = self._server("fsa", FoodServer)
+        self.google = self._server("google-geocoding", GoogleServer)
+        self.perplexity = self._server("perplexity", PerplexityServer)
+        self.schools = self._server("gias", SchoolServer)
+        self.prices = self._server("price-paid", PricesServer)
+        self.growth = self._server("uk-hpi", GrowthServer)
+        self.rents = self._server("ons", OnsServer)
+
+    def _server(self, name: str, kind: type[Kind]) -> Kind:
+        server = self.servers[name]
+        assert isinstance(server, kind)
+        return server
 
     @property
     def addresses(self) -> dict[str, str]:

@@ -18,6 +18,7 @@ from veo.errors import InvalidQuestion, NotFound, VeoError
 from veo.schemas.requests import messages
 from veo.scoring.constraints import PAYMENT_BELOW
 from veo.settings import Settings
+from veo.sources.clients import check_names
 
 Plain = Mapping[str, Any]
 FAILURES_SHOWN = 10
@@ -42,12 +43,16 @@ def exit_on_error() -> Iterator[None]:
 def read_settings() -> Settings:
     """Read the environment; report a malformed variable in one line, without its value, and exit with 2."""
     try:
-        return Settings()
+        settings = Settings()
+        check_names(settings.upstreams)
     except SettingsError as error:  # malformed JSON in a variable
         field = str(error).partition('field "')[2].partition('"')[0]
         fail(f"{Settings.model_fields[field].validation_alias}: must be a JSON object", 2)
     except ValidationError as error:
         fail("; ".join(messages(error.errors(include_url=False))), 2)
+    except ValueError as error:  # an address for an unknown provider
+        fail(error, 2)
+    return settings
 
 
 def _forget_stdout() -> None:

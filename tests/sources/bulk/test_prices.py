@@ -6,7 +6,8 @@ from datetime import date
 
 import pytest
 
-from tests.support.land_registry import (
+from tests.support.provider import Answered
+from tests.support.providers.land_registry import (
     HTML,
     INDEX_HEADER,
     FileServer,
@@ -15,7 +16,6 @@ from tests.support.land_registry import (
     sales,
     written,
 )
-from tests.support.provider import Answered
 from veo.errors import BadAnswer, NotFoundThere, ProviderError, RateLimited, Unavailable
 from veo.sources.bulk.house_price_index import BOROUGHS, read_growth
 from veo.sources.bulk.price_paid import months_before, read_prices

@@ -6,7 +6,8 @@ from typing import NamedTuple
 
 import pytest
 
-from tests.support.land_registry import (
+from tests.support.provider import Answered
+from tests.support.providers.land_registry import (
     HTML,
     FileServer,
     OnsServer,
@@ -16,7 +17,6 @@ from tests.support.land_registry import (
     workbook,
     written,
 )
-from tests.support.provider import Answered
 from veo.models import District, Figure, FrozenMap, Location
 from veo.sources.bulk.refresh import (
     Merged,

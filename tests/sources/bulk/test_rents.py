@@ -5,7 +5,8 @@ from datetime import date, datetime
 
 import pytest
 
-from tests.support.land_registry import (
+from tests.support.provider import Answered
+from tests.support.providers.land_registry import (
     DATASET,
     HTML,
     RENT_HEADER,
@@ -14,7 +15,6 @@ from tests.support.land_registry import (
     rent,
     workbook,
 )
-from tests.support.provider import Answered
 from veo.errors import BadAnswer, NotFoundThere, ProviderError, RateLimited, Unavailable
 from veo.sources.bulk.rents import LARGEST, read_rents
 from veo.sources.http.client import Http

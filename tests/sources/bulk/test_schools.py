@@ -9,9 +9,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tests.support.land_registry import HTML
 from tests.support.provider import Answered
-from tests.support.schools import (
+from tests.support.providers.land_registry import HTML
+from tests.support.providers.schools import (
     ENTRY,
     GOOD,
     INDEPENDENT,

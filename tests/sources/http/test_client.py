@@ -23,7 +23,7 @@ from veo.sources.http.provider import JsonAnswer, Provider
 
 pytestmark = pytest.mark.anyio
 
-EXAMPLE = Provider("example", "https://provider.example", max_bytes=1000)
+EXAMPLE = Provider("example", "https://provider.example", "examples", max_bytes=1000)
 HTML = "<html><body><h1>502 Bad Gateway</h1></body></html>"
 KEY = "k3y-of-mine"
 GOOD = {"found": 1}

@@ -16,7 +16,7 @@ from veo.sources.http.provider import Provider
 
 pytestmark = pytest.mark.anyio
 
-EXAMPLE = Provider("example", "https://provider.example", timeout=5.0)
+EXAMPLE = Provider("example", "https://provider.example", "examples", timeout=5.0)
 PAUSED = "example: rate limited, so not called yet"
 FAILED = "example: not called, because its last calls failed"
 

@@ -12,7 +12,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tests.support.anything import JSON
-from tests.support.overpass import (
+from tests.support.provider import Answered
+from tests.support.providers.overpass import (
     CENTRE,
     FAR,
     HTML,
@@ -25,7 +26,6 @@ from tests.support.overpass import (
     rated,
     totals,
 )
-from tests.support.provider import Answered
 from tests.support.servers import free_port
 from veo.errors import BadAnswer, NotFoundThere, ProviderError, RateLimited, Unavailable
 from veo.models import Figure

@@ -10,7 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.support.anything import JSON
-from tests.support.arcgis import (
+from tests.support.provider import Answered
+from tests.support.providers.arcgis import (
     AREAS,
     ISLAND,
     MULTI_POLYGON,
@@ -21,7 +22,6 @@ from tests.support.arcgis import (
     error,
     feature,
 )
-from tests.support.provider import Answered
 from veo.errors import BadAnswer, NotFoundThere, ProviderError, RateLimited, Unavailable
 from veo.sources.http.client import Http
 from veo.sources.http.deadline import within

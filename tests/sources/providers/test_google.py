@@ -11,8 +11,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tests.support.anything import JSON
-from tests.support.google import HTML, KEY, PNG, STRATFORD, GoogleServer, country, geocoded, refused
 from tests.support.provider import Answered
+from tests.support.providers.google import HTML, KEY, PNG, STRATFORD, GoogleServer, country, geocoded, refused
 from tests.support.servers import free_port
 from veo.errors import BadAnswer, InvalidQuestion, NotFoundThere, ProviderError, RateLimited, Unavailable
 from veo.models import Location

@@ -13,7 +13,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tests.support.anything import JSON
-from tests.support.perplexity import (
+from tests.support.provider import Answered
+from tests.support.providers.perplexity import (
     HTML,
     INSIGHTS,
     KEY,
@@ -31,7 +32,6 @@ from tests.support.perplexity import (
     searched,
     written,
 )
-from tests.support.provider import Answered
 from tests.support.servers import free_port
 from veo.errors import BadAnswer, ProviderError, RateLimited, Unavailable
 from veo.models import Persona

@@ -10,8 +10,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tests.support.police import CENTRE, HTML, LONGEST_GET, YEAR, PoliceServer, away
 from tests.support.provider import Answered
+from tests.support.providers.police import CENTRE, HTML, LONGEST_GET, YEAR, PoliceServer, away
 from tests.support.servers import free_port
 from veo.errors import BadAnswer, NotFoundThere, ProviderError, RateLimited, Unavailable
 from veo.sources.http.client import Http

@@ -10,8 +10,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.support.anything import JSON
-from tests.support.postcodes import JERSEY, LIVERPOOL_STREET, TERMINATED, LoopbackPostcodes, ok, refused
 from tests.support.provider import Answered
+from tests.support.providers.postcodes import (
+    JERSEY,
+    LIVERPOOL_STREET,
+    TERMINATED,
+    LoopbackPostcodes,
+    ok,
+    refused,
+)
 from veo.errors import BadAnswer, NotFoundThere, ProviderError, RateLimited, Unavailable
 from veo.models import Location
 from veo.sources.http.client import Http

@@ -13,8 +13,7 @@ from hypothesis import strategies as st
 from pydantic import TypeAdapter
 
 from tests.support.provider import Answered
-from tests.support.servers import free_port
-from tests.support.tfl import (
+from tests.support.providers.tfl import (
     AT_SEA,
     BUS,
     CENTRAL,
@@ -37,6 +36,7 @@ from tests.support.tfl import (
     results,
     side,
 )
+from tests.support.servers import free_port
 from veo.errors import BadAnswer, NotFoundThere, ProviderError, RateLimited, Unavailable
 from veo.models import Leg, Location
 from veo.sources.http.client import Http

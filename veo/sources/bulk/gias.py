@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 GIAS = Provider(
     "gias",
     "https://ea-edubase-api-prod.azurewebsites.net",
+    purpose="the monthly refresh: the register of schools",
     timeout=30.0,
     max_bytes=160 * 2**20,
     possibly_valid=frozenset({HTTPStatus.INTERNAL_SERVER_ERROR}),  # the status for a day without a file

@@ -21,6 +21,7 @@ from veo.sources.http.provider import Provider
 UK_HPI = Provider(
     "uk-hpi",
     "https://publicdata.landregistry.gov.uk",
+    purpose="the monthly refresh: growth of prices",
     timeout=30.0,
     max_bytes=64 * 2**20,
     refusals=frozenset(),  # HTTP 403 means that an edition does not exist yet

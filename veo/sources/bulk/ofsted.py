@@ -21,10 +21,19 @@ from veo.sources.http.csv_stream import rows
 from veo.sources.http.provider import Provider
 from veo.sources.http.sanitize import plain
 
-GOV_UK = Provider("gov-uk", "https://www.gov.uk", timeout=15.0)
+GOV_UK = Provider(
+    "gov-uk",
+    "https://www.gov.uk",
+    purpose="the monthly refresh: the address of the inspections",
+    timeout=15.0,
+)
 OFSTED = Provider(
-    "ofsted", "https://assets.publishing.service.gov.uk", timeout=30.0, max_bytes=64 * 2**20
-)  # fmt: skip
+    "ofsted",
+    "https://assets.publishing.service.gov.uk",
+    purpose="the monthly refresh: inspections of schools",
+    timeout=30.0,
+    max_bytes=64 * 2**20,
+)
 
 Grade = Literal[
     "Exceptional", "Strong standard", "Expected standard", "Needs attention", "Urgent improvement"

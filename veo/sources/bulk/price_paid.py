@@ -19,6 +19,7 @@ from veo.sources.postcode_patterns import POSTCODE
 PRICE_PAID = Provider(
     "price-paid",
     "https://price-paid-data.publicdata.landregistry.gov.uk",
+    purpose="the monthly refresh: prices of homes sold",
     timeout=30.0,
     max_bytes=400 * 2**20,
 )

@@ -20,7 +20,12 @@ from veo.sources.bulk.house_price_index import BOROUGHS
 from veo.sources.http.client import Http
 from veo.sources.http.provider import Provider
 
-ONS = Provider("ons", "https://www.ons.gov.uk", timeout=30.0)
+ONS = Provider(
+    "ons",
+    "https://www.ons.gov.uk",
+    purpose="the monthly refresh: private rents",
+    timeout=30.0,
+)
 
 LARGEST = 40 * 2**20
 """Bytes of a workbook."""

@@ -13,6 +13,7 @@ _REFUSED = frozenset({HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN})
 class Provider(NamedTuple):
     """The configuration of a provider.
 
+    `purpose` (what Veo takes from it) and `key` (the setting that holds its key) are for docs/sources.md.
     `timeout` is the time limit of one try in seconds, `rate` a number of requests per number of seconds,
     `max_concurrent` the limit of concurrent requests, `max_bytes` the size limit of one answer.
     `possibly_valid` statuses may be a legitimate answer: they are not retried and do not count toward the
@@ -21,6 +22,8 @@ class Provider(NamedTuple):
 
     name: str
     base: str
+    purpose: str
+    key: str = "none"
     timeout: float = 5.0
     rate: tuple[int, float] | None = None
     max_concurrent: int | None = None

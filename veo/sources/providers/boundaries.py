@@ -27,6 +27,7 @@ SOURCE = "ONS Open Geography"
 PROVIDER = Provider(
     "ons-geography",
     "https://services1.arcgis.com/ESMARspQHYMw9BZ9/arcgis/rest/services",
+    purpose="outlines of its areas",
     timeout=10.0,
     max_bytes=8 * 2**20,
 )

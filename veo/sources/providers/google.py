@@ -22,8 +22,19 @@ GEOCODE_USD = 0.005
 STATIC_MAP_USD = 0.002
 """The price of one image: the same list, Static Maps, 2.00 per 1,000; to be confirmed by the first bill."""
 
-GEOCODING = Provider("google-geocoding", "https://maps.googleapis.com")
-STATIC_MAP = Provider("google-staticmap", "https://maps.googleapis.com", max_bytes=2 * 2**20)
+GEOCODING = Provider(
+    "google-geocoding",
+    "https://maps.googleapis.com",
+    purpose="Google's place id and point of an area",
+    key="`GOOGLE_MAPS_API_KEY`",
+)
+STATIC_MAP = Provider(
+    "google-staticmap",
+    "https://maps.googleapis.com",
+    purpose="an image of the map",
+    key="`GOOGLE_MAPS_API_KEY`",
+    max_bytes=2 * 2**20,
+)
 
 ZOOMS = range(1, 21)
 SIDES = range(1, 641)

@@ -21,7 +21,13 @@ from veo.sources.http.sanitize import plain
 SOURCE = "OpenStreetMap"
 ATTRIBUTION = "© OpenStreetMap contributors, ODbL"
 
-PROVIDER = Provider("overpass", "https://overpass-api.de", timeout=30.0, max_concurrent=2)
+PROVIDER = Provider(
+    "overpass",
+    "https://overpass-api.de",
+    purpose="counts of places within 500 m and 1 km",
+    timeout=30.0,
+    max_concurrent=2,
+)
 
 KINDS: FrozenMap[str, str] = FrozenMap(
     {

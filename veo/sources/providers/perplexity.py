@@ -24,7 +24,14 @@ PERPLEXITY_ESTIMATE_USD = 0.01
 """The estimated cost of one request: two searches and their tokens. `Research.cost_usd` is the real cost."""
 
 # one try, as each may be billed
-PERPLEXITY = Provider("perplexity", "https://api.perplexity.ai", timeout=45.0, tries=1)
+PERPLEXITY = Provider(
+    "perplexity",
+    "https://api.perplexity.ai",
+    purpose="research, with a source for every statement",
+    key="`PERPLEXITY_API_KEY`",
+    timeout=45.0,
+    tries=1,
+)
 MODEL = "perplexity/sonar"
 INSTRUCTIONS = """\
 Describe an area of London to somebody who may move there, in UK English and plain text: no Markdown, no

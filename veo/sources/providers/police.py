@@ -27,6 +27,7 @@ SOURCE = "data.police.uk"
 PROVIDER = Provider(
     "police.uk",
     "https://data.police.uk/api",
+    purpose="a year of recorded crimes within a mile",
     timeout=10.0,
     rate=(15, 1.0),
     max_bytes=16 * 2**20,  # a month of central London holds thousands of crimes

@@ -21,7 +21,13 @@ from veo.sources.postcode_patterns import POSTCODE, compact_code
 SOURCE = "postcodes.io (ONSPD)"
 """The service does not say which edition of the directory it holds."""
 
-PROVIDER = Provider("postcodes.io", "https://api.postcodes.io", timeout=4.0, max_concurrent=4)
+PROVIDER = Provider(
+    "postcodes.io",
+    "https://api.postcodes.io",
+    purpose="the point and areas of a full postcode",
+    timeout=4.0,
+    max_concurrent=4,
+)
 
 _GSS = re.compile(r"[A-Z](?!99999999)[0-9]{8}")  # all nines mean that there is no such area
 

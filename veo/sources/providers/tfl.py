@@ -32,7 +32,14 @@ ATTRIBUTION = (
 )
 """A format string: `year` is the year of the answer."""
 
-PROVIDER = Provider("tfl", "https://api.tfl.gov.uk", timeout=5.0, rate=(50, 60.0))
+PROVIDER = Provider(
+    "tfl",
+    "https://api.tfl.gov.uk",
+    purpose="journeys at 08:30 on a working day",
+    key="`TFL_APP_KEY` (optional; 500 a minute)",
+    timeout=5.0,
+    rate=(50, 60.0),
+)
 """The rate limit without a key; `WITH_KEY` has that of a free key."""
 
 WITH_KEY = PROVIDER._replace(rate=(500, 60.0))

@@ -91,6 +91,8 @@ def refused(status: int) -> Answered:
 class PerplexityServer(LoopbackProvider):
     """Answers every valid request with research on Stratford."""
 
+    provider_names = ("perplexity",)
+
     def answer(self, request: Received) -> Answered:
         """Check the key and the body as Perplexity does."""
         if (request.method, request.path) != ("POST", "/v1/agent"):

@@ -90,6 +90,8 @@ def refused(status: int, reason: str) -> Answered:
 class LoopbackPostcodes(LoopbackProvider):
     """The service as documented: it ignores spaces and case, and answers 404 for unknown postcodes."""
 
+    provider_names = ("postcodes.io",)
+
     def answer(self, request: Received) -> Answered:
         """Answer by the path of a request."""
         kind, _, text = request.path.strip("/").partition("/")

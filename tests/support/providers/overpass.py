@@ -71,6 +71,8 @@ def totals() -> list[str]:
 class OverpassServer(LoopbackProvider):
     """Runs the statements of a query on one object of each kind; a test may change `objects`."""
 
+    provider_names = ("overpass",)
+
     def __init__(self) -> None:
         super().__init__()
         self.objects = dict(OBJECTS)
@@ -125,6 +127,8 @@ def rated(total: Any) -> dict[str, Any]:
 
 class FoodServer(LoopbackProvider):
     """Counts businesses by type; answers 404 without the version header."""
+
+    provider_names = ("fsa",)
 
     def answer(self, request: Received) -> Answered:
         """Answer as documented."""

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping
 from datetime import date
 from io import StringIO
 
-from tests.support.land_registry import FileServer
+from tests.support.providers.land_registry import FileServer
 from veo.sources.http.client import Http
 
 ASSETS = "https://assets.publishing.service.gov.uk"
@@ -95,6 +95,8 @@ REPORT_CARD = {
 
 class SchoolServer(FileServer):
     """Serves the register by day, the page of inspections, and the files that it links to."""
+
+    provider_names = ("gias", "gov-uk", "ofsted")
 
     def open(self) -> Http:
         """Return a client whose providers are all this server."""

@@ -57,6 +57,8 @@ def refused(status: str) -> dict[str, Any]:
 class GoogleServer(LoopbackProvider):
     """Geocodes one address and returns one image."""
 
+    provider_names = ("google-geocoding", "google-staticmap")
+
     def answer(self, request: Received) -> Answered:
         """Answer as Google does: errors of the geocoder are HTTP 200, those of the maps plain text."""
         if request.path == "/maps/api/geocode/json":

@@ -60,6 +60,8 @@ def away(metres: float, share: float) -> Point:
 class PoliceServer(LoopbackProvider):
     """Holds twelve months and the recorded crimes; above `most` crimes in a place it answers 503."""
 
+    provider_names = ("police.uk",)
+
     def __init__(self) -> None:
         super().__init__()
         self.forget()

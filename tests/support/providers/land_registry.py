@@ -48,8 +48,22 @@ class FileServer(LoopbackProvider):
         return self.files.get(request.path, NOT_THERE)
 
 
+class PricesServer(FileServer):
+    """The files of Price Paid Data."""
+
+    provider_names = ("price-paid",)
+
+
+class GrowthServer(FileServer):
+    """The files of the UK House Price Index."""
+
+    provider_names = ("uk-hpi",)
+
+
 class OnsServer(FileServer):
     """The page of the private rents, which links to its editions, and the editions."""
+
+    provider_names = ("ons",)
 
     def publish(self, edition: str, workbook: bytes, name: str = WORKBOOK) -> None:
         """Serve an edition such as `16september2026` and link to it."""

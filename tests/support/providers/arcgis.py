@@ -53,6 +53,8 @@ def feature(level: AreaLevel, geometry: object = None, **properties: object) -> 
 class LoopbackArcGis(LoopbackProvider):
     """The services as documented: an empty collection for an unknown code, errors with status 200."""
 
+    provider_names = ("ons-geography",)
+
     def answer(self, request: Received) -> Answered:
         """Answer the query of a request."""
         route = _QUERY.fullmatch(request.path)
