@@ -191,7 +191,7 @@ QUESTIONS = (
         response=AreaData,
         arguments=("code",),
         cost=Cost(0.01, 8_200, None, DISTRICTS),
-        summary="Return every figure of a postcode district, and the journey from there to a destination",
+        summary="Return every figure of a postcode district",
     ),
     Question(
         name="commute",
@@ -246,7 +246,7 @@ QUESTIONS = (
         response=MapsData,
         arguments=("area_code",),
         cost=Cost(2.0, 1_250, "overpass", DISTRICTS),
-        summary="Return what lies around an area, and the distance to a destination",
+        summary="Return what lies around an area",
     ),
     Question(
         name="research",
