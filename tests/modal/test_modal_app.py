@@ -18,25 +18,17 @@ from modal.cli.run import _get_click_command_for_function, _get_click_command_fo
 from pydantic import AliasChoices
 
 import modal_app
+from veo.services.registry import QUESTIONS
 from veo.settings import Settings
 
 pytestmark = pytest.mark.usefixtures("nothing_configured")
 
 ROOT = Path(modal_app.__file__).parent
 BUILDER = "2025.06"  # the release of Modal's image builder for which build steps are spelled out
-QUESTIONS = {
-    "fetch_recommendations_cached",
-    "fetch_area_cached",
-    "fetch_commute_cached",
-    "fetch_crime_cached",
-    "fetch_schools_cached",
-    "fetch_boundaries_cached",
-    "fetch_maps_cached",
-    "fetch_research_cached",
-}
+FETCHES = {f"fetch_{question.name}_cached" for question in QUESTIONS}
 HELPERS = {"ask", "cache_operation"}
 SCHEDULED = {"warm_cache", "refresh_tables"}
-ALL = sorted(QUESTIONS | HELPERS | SCHEDULED | {"web"})
+ALL = sorted(FETCHES | HELPERS | SCHEDULED | {"web"})
 
 
 def state(app: modal.App = modal_app.app) -> Any:
@@ -101,7 +93,7 @@ def test_a_container_begins_from_a_memory_snapshot(name: str) -> None:
     assert nonlocals(state().functions[name])["enable_memory_snapshot"] is True
 
 
-@pytest.mark.parametrize("name", sorted(QUESTIONS | HELPERS | {"web"}))
+@pytest.mark.parametrize("name", sorted(FETCHES | HELPERS | {"web"}))
 def test_a_function_that_callers_start_has_a_cost_cap(name: str) -> None:
     assert 1 <= nonlocals(state().functions[name])["autoscaler_settings"].max_containers <= 5
 
@@ -120,7 +112,7 @@ def test_web_is_an_asgi_app() -> None:
     assert state().web_endpoints == ["web"]
 
 
-@pytest.mark.parametrize("name", sorted(QUESTIONS))
+@pytest.mark.parametrize("name", sorted(FETCHES))
 def test_calls_of_a_question_share_a_container(name: str) -> None:
     assert info(name).concurrency_info.max_inputs == 20
 

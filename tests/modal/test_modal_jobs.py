@@ -21,26 +21,31 @@ from veo.cache import UpstreamThrottled
 from veo.cli.main import app as command_line
 from veo.errors import InvalidQuestion, NotFound, VeoError
 from veo.modal_jobs import picklable
+from veo.services.registry import QUESTIONS
+from veo.web.openapi import EXAMPLES, PATH_EXAMPLES
 
 pytestmark = [pytest.mark.anyio, pytest.mark.usefixtures("nothing_configured")]
 
-STUDENT = ("student", 1000, "rent")
-QUESTIONS = sorted(name for name in dir(modal_app) if name.startswith("fetch_"))
+STUDENT = {"persona": "student", "budget": 1000, "location_type": "rent"}
+PLACES = {**PATH_EXAMPLES, "origin": "E15", "destination": "UCL"}
+ANSWERED = [
+    f"fetch_{question.name}_cached"
+    for question in QUESTIONS
+    if json.loads(EXAMPLES.read_text(encoding="utf-8"))[f"{question.method} {question.path}"]["success"]
+]
+"""The functions of the questions that embedded figures can answer."""
 
 
 async def ask_every(name: str) -> dict[str, Any]:
     """Call a function as a container does."""
-    arguments: dict[str, tuple[Any, ...]] = {
-        "fetch_recommendations_cached": STUDENT,
-        "fetch_commute_cached": ("E15", "UCL"),
-        "fetch_boundaries_cached": ("E15 1AZ",),
-    }
     function: Any = getattr(modal_app, name)
-    answer: dict[str, Any] = await function.local(*arguments.get(name, ("E15",)))
+    (question,) = (question for question in QUESTIONS if name == f"fetch_{question.name}_cached")
+    arguments = {given: PLACES[given] for given in question.arguments if given in PLACES} or STUDENT
+    answer: dict[str, Any] = await function.local(**arguments)
     return answer
 
 
-@pytest.mark.parametrize("name", [name for name in QUESTIONS if name != "fetch_research_cached"])
+@pytest.mark.parametrize("name", ANSWERED)
 async def test_an_answer_is_printed_as_one_line_of_json(
     name: str, capsys: pytest.CaptureFixture[str]
 ) -> None:

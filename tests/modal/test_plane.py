@@ -16,21 +16,31 @@ from tests.support.gateway import Gateway
 from tests.support.plane import ROOT, Plane
 from tests.support.servers import Valkey
 from tests.support.web import example_requests
+from veo.services.registry import QUESTIONS
+from veo.web.openapi import EXAMPLES, PATH_EXAMPLES
 from veo.web.routes import PUBLIC, Endpoint
 
 URL, TOKEN = "UPSTASH_REDIS_REST_URL", "UPSTASH_REDIS_REST_TOKEN"
 E15 = ("--area-code", "E15")
 STUDENT = ("--persona", "student", "--budget", "1000", "--location-type", "rent")
 
+PLACES = {**PATH_EXAMPLES, "origin": "E15", "destination": "UCL"}
 FETCHES = {
-    "fetch_recommendations_cached": STUDENT,
-    "fetch_area_cached": ("--code", "E15"),
-    "fetch_commute_cached": ("--origin", "E15", "--destination", "UCL"),
-    "fetch_crime_cached": E15,
-    "fetch_schools_cached": ("--postcode", "E15"),
-    "fetch_boundaries_cached": ("--postcode", "E15 1AZ"),
-    "fetch_maps_cached": E15,
+    f"fetch_{question.name}_cached": tuple(
+        part
+        for argument in question.arguments
+        if argument in PLACES
+        for part in (f"--{argument.replace('_', '-')}", PLACES[argument])
+    )
+    or STUDENT
+    for question in QUESTIONS
 }
+UNANSWERED = {
+    name
+    for name, answer in json.loads(EXAMPLES.read_text(encoding="utf-8")).items()
+    if answer.get("success") is False
+}
+"""The questions that have no embedded answer: their sources need a key, or the network."""
 ENTRYPOINTS = {
     "recommend": STUDENT,
     "area": ("--code", "E15"),
@@ -40,11 +50,10 @@ ENTRYPOINTS = {
     "cache_flush": ("--what", "all"),
 }
 Run = Future[CompletedProcess[str]]
-RUNS = {**FETCHES, "fetch_research_cached": E15, **ENTRYPOINTS}
+RUNS = {**FETCHES, **ENTRYPOINTS}
 
-CALLED = [*FETCHES, "fetch_research_cached", "ask", "cache_operation", "web"]
+CALLED = [*FETCHES, "ask", "cache_operation", "web"]
 SCHEDULES = {"warm_cache": "50 6-22 * * *", "refresh_tables": "0 4 24 * *"}
-WITH_A_KEY = {"/api/research/area", "/api/maps/area/{code}/image"}  # the key of their source is not set
 ALL = [*CALLED, *SCHEDULES]
 
 
@@ -128,7 +137,7 @@ def test_what_callers_start_is_registered_with_a_cap(name: str, deployed: dict[s
     assert deployed[name].autoscaler_settings.max_containers == (5 if name == "web" else 4)
 
 
-@pytest.mark.parametrize("name", [*FETCHES, "fetch_research_cached"])
+@pytest.mark.parametrize("name", FETCHES)
 def test_a_question_is_registered_with_20_calls_at_once(name: str, deployed: dict[str, pb.Function]) -> None:
     assert deployed[name].max_concurrent_inputs == 20
 
@@ -267,11 +276,11 @@ def test_an_entrypoint_prints_its_answer(name: str, line: str, runs: dict[str, R
 def test_the_container_answers_every_route(
     endpoint: Endpoint, site: httpx.Client, examples: dict[str, httpx.Request]
 ) -> None:
-    request = examples[f"{endpoint.method} {endpoint.path}"]
+    request = examples[name := f"{endpoint.method} {endpoint.path}"]
     answer = site.request(
         request.method, request.url.raw_path.decode(), content=request.content, headers=request.headers
     )
-    assert answer.status_code == (503 if endpoint.path in WITH_A_KEY else 200), answer.text
+    assert answer.status_code == (503 if name in UNANSWERED else 200), answer.text
 
 
 def test_a_refusal_keeps_its_status_and_its_shape_through_the_gateway(site: httpx.Client) -> None:
