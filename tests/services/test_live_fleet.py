@@ -16,6 +16,7 @@ from tests.support.environment import settings_variables
 from tests.support.gateway import Gateway
 from tests.support.provider import Answered
 from tests.support.providers import google, perplexity, tfl
+from tests.support.servers import Valkey
 from tests.support.upstreams import Upstreams
 
 pytestmark = [pytest.mark.anyio, pytest.mark.slow]
@@ -41,8 +42,9 @@ class Fleet(NamedTuple):
 
 
 @pytest.fixture(scope="module")
-def containers(providers: Upstreams, gateway: Gateway) -> Iterator[tuple[str, ...]]:
+def containers(providers: Upstreams, gateway: Gateway, valkey: Valkey) -> Iterator[tuple[str, ...]]:
     """Two processes with every key and no other variable."""
+    valkey.flush()  # other modules leave answers behind
     inherited = {name: value for name, value in os.environ.items() if name not in settings_variables()}
     environment = {
         **inherited,
