@@ -3,6 +3,10 @@ PYTHON ?= $(shell command -v python3.11 || command -v python3)
 PORT ?= 8000
 VENV := .venv
 RUN := $(VENV)/bin/python
+PIP := $(RUN) -m pip install --quiet --disable-pip-version-check --no-deps
+# uv installs in a tenth of pip's time; pip takes over where uv reaches no index, as it reads pip's configuration
+UV := $(RUN) -m uv pip install --quiet --python $(RUN) --no-deps
+RUNTIME := $(VENV)/.runtime
 READY := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
@@ -11,16 +15,26 @@ READY := $(VENV)/.ready
 help:      ## show this list
 	@grep -hE '^[a-z]+: .*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):[^#]*## */  make \1\t/'
 
-install: $(READY) ## make .venv from the lock
+install: $(READY) ## make .venv with everything for development, and the command veo
+	@echo "Ready: .venv/bin/veo --help, make run, make test. For \`veo\` alone: . .venv/bin/activate"
 
-$(READY): requirements-dev.lock
+$(RUNTIME): requirements.lock requirements-build.lock
 	@$(PYTHON) -c 'import sys; sys.exit("Veo needs Python 3.11 or newer; found " + sys.version.split()[0] + ". Say which one: make PYTHON=python3.12" if sys.version_info < (3, 11) else 0)'
-	$(PYTHON) -m venv --clear $(VENV)
-	$(RUN) -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r requirements-dev.lock
+	@echo "Making .venv with $$($(PYTHON) --version)."
+	@$(PYTHON) -m venv --clear $(VENV)
+	@$(PIP) --require-hashes -r requirements-build.lock
+	@echo "Installing the $$(grep -c == requirements.lock) packages that running needs (80 MB, requirements.lock)."
+	@$(UV) --require-hashes -r requirements.lock || $(PIP) --require-hashes -r requirements.lock
+	@$(PIP) --no-build-isolation --editable .
 	@touch $@
 
-run: $(READY) ## serve on http://127.0.0.1:8000 (PORT=… for another port)
-	$(RUN) -m veo serve --port $(PORT)
+$(READY): requirements-dev.lock $(RUNTIME)
+	@echo "Installing what the tests need as well (400 MB, requirements-dev.lock)."
+	@$(UV) --require-hashes -r requirements-dev.lock || $(PIP) --require-hashes -r requirements-dev.lock
+	@touch $@
+
+run: $(RUNTIME) ## serve on http://127.0.0.1:8000 (PORT=… for another port)
+	$(VENV)/bin/veo serve --port $(PORT)
 
 test: $(READY) ## run the tests
 	$(RUN) -m pytest -q -n 2 --dist loadfile -m "not slow and not browser"
@@ -61,13 +75,13 @@ smoke: $(READY) ## check a deployment from outside: make smoke URL=https://…
 pictures: $(READY) ## draw the pictures of docs/ anew from the running app (needs Chromium)
 	$(RUN) -m docs.screenshots
 
-lock: ## renew the locks after a change of pyproject.toml (needs uv)
-	uv pip compile pyproject.toml --universal --generate-hashes --no-header --no-annotate \
-	  --no-emit-index-url --no-emit-find-links --upgrade --quiet -o requirements.lock
-	uv pip compile pyproject.toml --extra redis --extra otel --group dev --universal --generate-hashes --no-header --no-annotate \
-	  --no-emit-index-url --no-emit-find-links --upgrade --quiet -o requirements-dev.lock
-	uv pip compile pyproject.toml --extra redis --extra otel --group dev --group bench --universal --generate-hashes --no-header \
-	  --no-annotate --no-emit-index-url --no-emit-find-links --upgrade --quiet -o requirements-bench.lock
+LOCK := $(RUN) -m uv pip compile --universal --generate-hashes --no-header --no-annotate \
+  --no-emit-index-url --no-emit-find-links --upgrade --quiet
+lock: $(RUNTIME) ## renew the locks after a change of pyproject.toml (needs the network)
+	$(LOCK) pyproject.toml -o requirements.lock
+	$(LOCK) --group build -o requirements-build.lock
+	$(LOCK) pyproject.toml --extra redis --extra otel --group dev -o requirements-dev.lock
+	$(LOCK) pyproject.toml --extra redis --extra otel --group dev --group bench -o requirements-bench.lock
 
 clean: ## remove .venv and every cache of a tool
 	rm -rf $(VENV) $(VENV)-bench .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -7,6 +7,7 @@ import socket
 import subprocess
 import sys
 from collections.abc import Iterator
+from pathlib import Path
 from urllib.request import Request, urlopen
 
 import pytest
@@ -15,6 +16,7 @@ from typer.testing import CliRunner, Result
 from tests.support.environment import settings_variables
 from tests.support.gateway import Gateway
 from tests.support.servers import free_port
+from veo import __version__
 from veo.cli.main import app
 
 pytestmark = pytest.mark.usefixtures("nothing_configured")
@@ -38,6 +40,40 @@ def process(*arguments: str, **environment: str) -> subprocess.CompletedProcess[
     command = [sys.executable, *arguments]
     whole = {**clean(), **environment}
     return subprocess.run(command, env=whole, capture_output=True, timeout=60, check=False)  # noqa: S603 - our own program
+
+
+# ---- the command itself ------------------------------------------------------------------------------
+
+VEO = Path(sys.executable).with_name("veo")
+INTERRUPTED = """
+import sys
+
+class Interrupt:
+    @staticmethod
+    def find_spec(name, path=None, target=None):
+        if name == "veo.cli.main":
+            raise KeyboardInterrupt
+
+sys.meta_path.insert(0, Interrupt)
+from veo.__main__ import main
+main()
+"""
+
+
+def test_the_installed_command_says_its_version() -> None:
+    done = subprocess.run([VEO, "--version"], capture_output=True, text=True, check=True)  # noqa: S603 - our own program
+    assert done.stdout == f"veo {__version__}\n"
+
+
+def test_the_shell_completes_a_command() -> None:
+    asked = {"_VEO_COMPLETE": "complete_bash", "COMP_WORDS": "veo recom", "COMP_CWORD": "1"}
+    done = subprocess.run([VEO], env=clean() | asked, capture_output=True, text=True, check=True)  # noqa: S603 - our own program
+    assert done.stdout.split() == ["recommend"]
+
+
+def test_ctrl_c_during_the_import_is_silent() -> None:
+    done = process("-c", INTERRUPTED)
+    assert (done.returncode, done.stdout, done.stderr) == (130, b"", b"")
 
 
 # ---- answers -----------------------------------------------------------------------------------------

