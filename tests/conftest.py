@@ -16,9 +16,12 @@ from tests.support.live import ShiftedClock, Site
 from tests.support.servers import Valkey
 from tests.support.upstreams import Upstreams
 from tests.support.web import client
+from veo.cache import Cache
 from veo.runtime import build
 from veo.settings import Settings
 from veo.web import create_app
+
+PATIENT = 5.0  # seconds
 
 hypothesis.settings.register_profile("untimed", deadline=None)  # machines are shared: no test is timed
 hypothesis.settings.load_profile("untimed")
@@ -28,6 +31,16 @@ hypothesis.settings.load_profile("untimed")
 def anyio_backend() -> str:
     """Run async tests on asyncio; a module may override this with its own loop."""
     return "asyncio"
+
+
+@pytest.fixture(scope="session", autouse=True)
+def reads_may_take_long() -> Iterator[None]:
+    """Wait for the shared tier for longer than in production: a busy machine may need 250 ms for a read."""
+    defaults = Cache.__init__.__kwdefaults__
+    assert defaults is not None
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setitem(defaults, "read_timeout", PATIENT)
+        yield
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -13,6 +13,8 @@ from veo.models import Value
 HOUR = 3600.0
 NEVER_EARLY, ALWAYS_EARLY = 0.0, 1 - 2**-53
 
+READ_TIMEOUT = 0.25  # seconds, as in production: the stores of a fleet answer in virtual time
+
 
 class Fact(Value):
     """A value of the upstream: the code of the fact, and the number of the call that returned it."""
@@ -81,6 +83,7 @@ class Container:
         **options: Any,
     ) -> None:
         self.clock, self.draws, self.upstream = FakeClock(skew), Draws(), upstream
+        options = {"read_timeout": READ_TIMEOUT, **options}
         self.cache = Cache(store, self.clock, rng=self.draws, **options)
         self.fact: CachedFunction[[str], Fact] = self.cache.cached(rules or policy())(upstream.fetch)
 
