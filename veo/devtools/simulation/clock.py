@@ -8,6 +8,11 @@ A month of a fleet passes in seconds, and tests need no sleeps. It supports only
 import asyncio
 import math
 import selectors
+from collections.abc import Callable
+from contextvars import Context
+from typing import TypeVarTuple
+
+Values = TypeVarTuple("Values")
 
 EPOCH = 1_767_225_600.0  # 2026-01-01T00:00:00Z
 
@@ -41,6 +46,17 @@ class VirtualTimeLoop(asyncio.SelectorEventLoop):
     def time(self) -> float:
         """Return virtual seconds since the loop was created."""
         return self._jumping.now
+
+    def call_at(
+        self,
+        when: float,
+        callback: Callable[[*Values], object],
+        *args: *Values,
+        context: Context | None = None,
+    ) -> asyncio.TimerHandle:
+        """Set a timer, at the earliest one ulp from now: set for now again and again, it would stop time."""
+        later = math.nextafter(self.time(), math.inf)
+        return super().call_at(max(when, later), callback, *args, context=context)
 
     def leap(self, seconds: float) -> None:
         """Move the clock forward, or back if negative, as restoring on another machine does."""
