@@ -49,14 +49,14 @@ types: $(READY) ## mypy --strict
 	$(RUN) -m mypy
 
 cover: $(READY) ## every branch of the cache core is tested
-	$(RUN) -m coverage run -m pytest -q -m "not slow" tests/cache
+	$(RUN) -m coverage run -m pytest -q -m "not slow" --hypothesis-profile thorough tests/cache
 	$(RUN) -m coverage report
 
 browser: $(READY) ## the pages and /docs in Chromium; says so where there is none (VEO_BROWSER=required: fails)
 	$(RUN) -m pytest -q -n 2 --dist loadfile -m browser
 
-fuzz: $(READY) ## the tests that are marked slow
-	$(RUN) -m pytest -q -n 2 --dist loadfile -m slow -o faulthandler_timeout=300
+fuzz: $(READY) ## the tests that are marked slow, and each property with all of its inputs
+	$(RUN) -m pytest -q -n 2 --dist loadfile -m "slow or hypothesis" --hypothesis-profile thorough -o faulthandler_timeout=300
 
 bench: $(VENV)-bench/.ready ## measure, beside peers and the floor of the same machine
 	$(VENV)-bench/bin/python -m benchmarks

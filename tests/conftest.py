@@ -10,6 +10,7 @@ import pytest
 import stamina
 from fastapi import FastAPI
 
+from tests.support.effort import QUICK
 from tests.support.environment import settings_variables
 from tests.support.gateway import Gateway
 from tests.support.live import ShiftedClock, Site
@@ -23,8 +24,7 @@ from veo.web import create_app
 
 PATIENT = 5.0  # seconds
 
-hypothesis.settings.register_profile("untimed", deadline=None)  # machines are shared: no test is timed
-hypothesis.settings.load_profile("untimed")
+hypothesis.settings.load_profile(QUICK)
 
 
 @pytest.fixture(scope="session")

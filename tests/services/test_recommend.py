@@ -81,6 +81,7 @@ async def test_an_inconsistent_payload_is_refused(
         Answer[Recommendations].model_validate_json(json.dumps(data), strict=True)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("persona", ["student", "parent", "developer"])
 @pytest.mark.parametrize("tenure", ["rent", "buy"])
 async def test_no_entry_exceeds_80_kb(runtime: Runtime, persona: str, tenure: str) -> None:

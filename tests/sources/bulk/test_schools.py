@@ -6,9 +6,10 @@ from datetime import date, timedelta
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.support.effort import tries
 from tests.support.provider import Answered
 from tests.support.providers.land_registry import HTML
 from tests.support.providers.schools import (
@@ -38,7 +39,7 @@ pytestmark = pytest.mark.anyio
 TODAY = date(2026, 11, 24)
 YESTERDAY = TODAY - timedelta(days=1)
 AT_THE_SCHOOL = Location(lat=51.54866, lng=-0.00104)
-DAMAGE = settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+DAMAGE = tries(25)
 
 
 @pytest.fixture(scope="module")

@@ -12,9 +12,10 @@ from email.utils import format_datetime
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.support.effort import tries
 from tests.support.provider import Answered, LoopbackProvider
 from tests.support.servers import free_port, scripted
 from veo.errors import BadAnswer, NotAsked, NotFoundThere, ProviderError, RateLimited, Unavailable
@@ -369,7 +370,7 @@ async def test_a_small_answer_that_unpacks_to_a_large_one_is_refused(
     ),
     kind=st.text(st.characters(min_codepoint=33, max_codepoint=126), min_size=1, max_size=20),
 )
-@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@tries(100)
 async def test_any_answer_is_decoded_or_a_provider_error(
     http: Http, server: LoopbackProvider, status: int, body: bytes, kind: str
 ) -> None:

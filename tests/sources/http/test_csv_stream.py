@@ -6,9 +6,10 @@ from io import StringIO
 from itertools import pairwise
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.support.effort import tries
 from veo.sources.http.csv_stream import LONGEST_ROW, rows
 
 pytestmark = pytest.mark.anyio
@@ -44,7 +45,7 @@ async def read(content: bytes, *positions: int, encoding: str = "utf-8") -> list
     return [row async for row in rows(cut(content, *positions), encoding)]
 
 
-@settings(deadline=None, max_examples=50)
+@tries(50)
 @given(TABLES, st.lists(st.integers(0, 200), max_size=6), st.sampled_from(["\n", "\r\n"]))
 async def test_the_rows_are_the_same_wherever_the_file_is_cut(
     table: list[list[str]], positions: list[int], end: str

@@ -8,10 +8,11 @@ from typing import Any
 from urllib.parse import parse_qs
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.support.anything import JSON
+from tests.support.effort import tries
 from tests.support.provider import Answered
 from tests.support.providers.overpass import (
     CENTRE,
@@ -38,7 +39,7 @@ from veo.sources.providers.overpass import Overpass
 
 pytestmark = pytest.mark.anyio
 
-DAMAGE = settings(max_examples=50, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+DAMAGE = tries(50)
 REMARK = 'runtime error: Query timed out in "query" at line 1 after 26 seconds.'
 
 

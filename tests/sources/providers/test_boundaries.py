@@ -6,10 +6,11 @@ from copy import deepcopy
 from typing import Any, get_args
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.support.anything import JSON
+from tests.support.effort import tries
 from tests.support.provider import Answered
 from tests.support.providers.arcgis import (
     AREAS,
@@ -503,7 +504,7 @@ def corrupted(draw: st.DrawFn, kind: str) -> object:
             return answer
 
 
-@settings(max_examples=120, deadline=None)
+@tries(120)
 @given(answer=corrupted("page") | corrupted("error"))
 async def test_any_answer_becomes_an_outline_or_a_provider_error(
     server: LoopbackArcGis, answer: object

@@ -7,10 +7,11 @@ from contextlib import suppress
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.support.anything import JSON
+from tests.support.effort import tries
 from tests.support.provider import Answered
 from tests.support.providers.google import HTML, KEY, PNG, STRATFORD, GoogleServer, country, geocoded, refused
 from tests.support.servers import free_port
@@ -351,7 +352,7 @@ async def test_the_key_is_not_logged(
 
 
 @given(field=st.sampled_from(["status", "results"]), junk=JSON)
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@tries(40)
 async def test_any_answer_becomes_a_place_or_a_provider_error(
     server: GoogleServer, field: str, junk: Any
 ) -> None:
@@ -362,7 +363,7 @@ async def test_any_answer_becomes_a_place_or_a_provider_error(
     field=st.sampled_from(["place_id", "formatted_address", "geometry", "types"]),
     junk=JSON | st.fixed_dictionaries({"location": st.fixed_dictionaries({"lat": JSON, "lng": JSON})}),
 )
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@tries(60)
 async def test_any_result_becomes_a_place_or_a_provider_error(
     server: GoogleServer, field: str, junk: Any
 ) -> None:

@@ -9,10 +9,11 @@ from datetime import date
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.support.anything import JSON
+from tests.support.effort import tries
 from tests.support.provider import Answered
 from tests.support.providers.perplexity import (
     HTML,
@@ -530,7 +531,7 @@ async def test_the_key_is_not_logged(
 
 
 @given(field=st.sampled_from(sorted(researched())), junk=JSON)
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@tries(60)
 async def test_any_answer_becomes_research_or_a_provider_error(
     server: PerplexityServer, field: str, junk: Any
 ) -> None:
@@ -538,7 +539,7 @@ async def test_any_answer_becomes_research_or_a_provider_error(
 
 
 @given(item=st.integers(0, 1), field=st.sampled_from(["type", "results", "content"]), junk=JSON)
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@tries(60)
 async def test_any_output_becomes_research_or_a_provider_error(
     server: PerplexityServer, item: int, field: str, junk: Any
 ) -> None:
@@ -548,7 +549,7 @@ async def test_any_output_becomes_research_or_a_provider_error(
 
 
 @given(number=JSON, url=JSON, text=st.text(max_size=200))
-@settings(max_examples=80, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@tries(80)
 async def test_any_page_and_text_become_research_or_a_provider_error(
     server: PerplexityServer, number: Any, url: Any, text: str
 ) -> None:

@@ -7,9 +7,10 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.support.effort import tries
 from tests.support.provider import Answered
 from tests.support.providers.police import CENTRE, HTML, LONGEST_GET, YEAR, PoliceServer, away
 from tests.support.servers import free_port
@@ -25,7 +26,7 @@ JSON = st.recursive(
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner, max_size=3),
     max_leaves=6,
 )
-DAMAGE = settings(max_examples=50, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+DAMAGE = tries(50)
 
 
 def now() -> datetime:

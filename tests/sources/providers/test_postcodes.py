@@ -6,10 +6,11 @@ from copy import deepcopy
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.support.anything import JSON
+from tests.support.effort import tries
 from tests.support.provider import Answered
 from tests.support.providers.postcodes import (
     JERSEY,
@@ -278,7 +279,7 @@ def corrupted(draw: st.DrawFn) -> object:
             return answer
 
 
-@settings(max_examples=60, deadline=None)
+@tries(60)
 @given(answer=corrupted())
 async def test_any_answer_becomes_facts_or_a_provider_error(
     server: LoopbackPostcodes, answer: object

@@ -8,10 +8,11 @@ from datetime import date, timedelta
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import TypeAdapter
 
+from tests.support.effort import tries
 from tests.support.provider import Answered
 from tests.support.providers.tfl import (
     AT_SEA,
@@ -645,7 +646,7 @@ def damaged(draw: st.DrawFn, good: dict[str, Any]) -> Any:
 
 
 @given(body=damaged(RESULTS))
-@settings(max_examples=200, deadline=None)
+@tries(200)
 def test_a_damaged_answer_becomes_journeys_or_a_provider_error(body: Any) -> None:
     try:
         journeys = read_journeys(body, WEDNESDAY)
@@ -655,7 +656,7 @@ def test_a_damaged_answer_becomes_journeys_or_a_provider_error(body: Any) -> Non
 
 
 @given(body=damaged(choice(TERMINALS, TERMINALS)))
-@settings(max_examples=150, deadline=None)
+@tries(150)
 def test_a_damaged_choice_becomes_both_ends_or_a_provider_error(body: Any) -> None:
     try:
         chosen = choose_places(body, ENDS)
